@@ -1,0 +1,1 @@
+"""Decides where a call goes. Knows no channel, no Asterisk, no database."""

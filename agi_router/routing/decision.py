@@ -1,0 +1,86 @@
+"""What came of one question to the API: the steps to try, in order, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agi_router.routing.destination import Destination
+from agi_router.routing.errors import Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentRequest:
+    """The request as it left, fit for a record: secrets are already masked. `body` is "" when none was sent."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedAnswer:
+    """The API's answer.
+
+    `body` is its text, cut to a size fit for a record; `elapsed_ms` counts from the start of the lookup.
+    """
+
+    status: int
+    body: str
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointTarget:
+    """One device of our own: every contact of this PJSIP endpoint rings."""
+
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkTarget:
+    """One number outside, already allowed by the dial policy.
+
+    `number` is E.164, for people and records; `dial` is the same number as the trunk wants it; `caller_id` is the
+    number shown to the trunk, None for the caller's own.
+    """
+
+    number: str
+    trunk: str
+    endpoint: str
+    dial: str
+    caller_id: str | None
+
+
+Target = EndpointTarget | TrunkTarget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to try: all `targets` ring together for at most `timeout_s`.
+
+    A step with `refused` set rings nobody: it is put on record with the reason and the next one is tried.
+    A step whose destination is a hangup has no targets.
+    """
+
+    destination: Destination
+    timeout_s: float
+    targets: tuple[Target, ...] = ()
+    refused: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The outcome of one lookup.
+
+    `steps` starts with the answer's destination, when there is one, and goes on with the fallback chain.
+    `value` is what was found at the path, as text; `error` says why there is no destination.
+    When all steps have failed, the call goes back to the dialplan.
+    """
+
+    route: str
+    request: SentRequest | None = None
+    answer: ReceivedAnswer | None = None
+    value: str | None = None
+    destination: Destination | None = None
+    error: Failure | None = None
+    steps: tuple[Step, ...] = ()

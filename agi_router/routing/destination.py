@@ -1,0 +1,72 @@
+"""Where a call can go: a closed union. What a destination means in channels is decided by `agi_router.directory`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class HangupCause(StrEnum):
+    """The causes a `hangup` destination can name; each becomes one SIP status for the caller."""
+
+    NORMAL = "normal"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    CONGESTION = "congestion"
+    UNALLOCATED = "unallocated"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class UserDestination:
+    """A user of the directory; `user` is his id (an e-mail in an answer or a file is resolved to it)."""
+
+    type: ClassVar[str] = "user"
+    user: str
+
+    @property
+    def value(self) -> str:
+        """The user's id."""
+        return self.user
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointDestination:
+    """A SIP login: the name of a PJSIP endpoint, without technology."""
+
+    type: ClassVar[str] = "endpoint"
+    endpoint: str
+
+    @property
+    def value(self) -> str:
+        """The endpoint's name."""
+        return self.endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalDestination:
+    """A number outside, in E.164 with its plus, reached by a trunk (None: the first one configured)."""
+
+    type: ClassVar[str] = "external"
+    number: str
+    trunk: str | None = None
+
+    @property
+    def value(self) -> str:
+        """The number in E.164."""
+        return self.number
+
+
+@dataclass(frozen=True, slots=True)
+class HangupDestination:
+    """The call ends here, with this cause."""
+
+    type: ClassVar[str] = "hangup"
+    cause: HangupCause
+
+    @property
+    def value(self) -> str:
+        """The cause's name."""
+        return self.cause.value
+
+
+Destination = UserDestination | EndpointDestination | ExternalDestination | HangupDestination

@@ -1,0 +1,83 @@
+"""Hangup causes: Q.850 numbers and SIP statuses into the words of the record, and our reasons into ARI's.
+
+Sources: ITU-T Q.850 (cause numbers), RFC 3398 (SIP and Q.850 side by side), and what Asterisk 22 was seen to send.
+"""
+
+from enum import StrEnum
+
+from agi_router.routing.destination import HangupCause
+
+NORMAL_CLEARING = 16
+USER_BUSY = 17
+NO_USER_RESPONSE = 18
+NO_ANSWER = 19
+CALL_REJECTED = 21
+ANSWERED_ELSEWHERE = 26
+UNKNOWN = 0
+
+SIP_MOVED = range(300, 400)
+SIP_NOT_FOUND = (404, 410, 484, 604)
+SIP_BUSY = (486, 600)
+SIP_DECLINED = (403, 603)
+SIP_UNAVAILABLE = (480, 408)
+
+
+class LegOutcome(StrEnum):
+    """How a leg ended."""
+
+    ANSWERED = "answered"  # it won, spoke, and hung up
+    ANSWERED_ELSEWHERE = "answered_elsewhere"
+    CANCELLED = "cancelled"  # the caller gave up
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    DECLINED = "declined"
+    REDIRECTED = "redirected"  # a 302; not followed
+    UNAVAILABLE = "unavailable"
+    NOT_FOUND = "not_found"
+    FAILED = "failed"
+    LOST = "lost"  # gone while nobody was looking
+
+
+def leg_outcome(cause: int, tech_cause: int | None) -> LegOutcome:
+    """Why a leg that was never answered ended by itself: the SIP status decides where it is known, else Q.850."""
+    if tech_cause:
+        if tech_cause in SIP_MOVED:
+            return LegOutcome.REDIRECTED
+        if tech_cause in SIP_BUSY:
+            return LegOutcome.BUSY
+        if tech_cause in SIP_DECLINED:
+            return LegOutcome.DECLINED
+        if tech_cause in SIP_NOT_FOUND:
+            return LegOutcome.NOT_FOUND
+        if tech_cause in SIP_UNAVAILABLE:
+            return LegOutcome.UNAVAILABLE
+    match cause:
+        case 17:
+            return LegOutcome.BUSY
+        case 21:
+            return LegOutcome.DECLINED
+        case 1 | 3 | 22 | 28:
+            return LegOutcome.NOT_FOUND
+        case 18 | 19 | 20:
+            return LegOutcome.UNAVAILABLE
+        case _:
+            return LegOutcome.FAILED
+
+
+# ARI's `reason` words; without one Asterisk sends 603 (seen on 22.10.1), so every hangup names its reason.
+ARI_REASON = {
+    HangupCause.NORMAL: "normal",
+    HangupCause.BUSY: "busy",
+    HangupCause.NO_ANSWER: "no_answer",
+    HangupCause.CONGESTION: "congestion",
+    HangupCause.UNALLOCATED: "unallocated",
+    HangupCause.REJECTED: "rejected",
+}
+Q850 = {
+    HangupCause.NORMAL: 16,
+    HangupCause.BUSY: 17,
+    HangupCause.NO_ANSWER: 19,
+    HangupCause.CONGESTION: 34,
+    HangupCause.UNALLOCATED: 1,
+    HangupCause.REJECTED: 21,
+}

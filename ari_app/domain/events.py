@@ -1,0 +1,180 @@
+"""What happens to a call, as facts. The log, the trace and the live story are folds over these.
+
+A new kind of event is a new frozen dataclass here, in the union `CallEvent`, and a line in each fold's match.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """Every event has its moment, in UTC."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallArrived(Happened):
+    """A caller entered the application. `caller_number` is "" when withheld or absent."""
+
+    route: str
+    called_number: str
+    caller_number: str
+    caller_name: str
+    caller_withheld: bool
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSent(Happened):
+    """The lookup's request left; secrets are masked."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerReceived(Happened):
+    """The API answered; `elapsed_ms` counts from the start of the lookup."""
+
+    status: int
+    body: str
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationFound(Happened):
+    """The value at the path named a destination."""
+
+    value: str
+    destination_type: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupFailed(Happened):
+    """The lookup gave no destination; the call goes on to its fallback."""
+
+    code: str
+    message: str
+    remedy: str
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted(Happened):
+    """A step of the chain begins. `step` counts from 1."""
+
+    step: int
+    destination_type: str
+    destination: str
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEnded(Happened):
+    """A step ended.
+
+    `outcome` is answered, or why not: busy, no_answer, declined, unavailable, refused, failed, cancelled.
+    """
+
+    step: int
+    outcome: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceUnavailable(Happened):
+    """A device of the step has no leg: it is not registered, or Asterisk does not know it."""
+
+    endpoint: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegDialled(Happened):
+    """An INVITE is on its way to one contact. `leg` is the leg's role in the call ("leg-1")."""
+
+    leg: str
+    endpoint: str
+    contact: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegRinging(Happened):
+    """The phone at the leg's end rings."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegAnswered(Happened):
+    """The phone at the leg's end was picked up."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegEnded(Happened):
+    """A leg is gone. `outcome` is a word of `causes.LegOutcome`; the causes are Q.850 and the SIP status."""
+
+    leg: str
+    outcome: str
+    cause: int
+    tech_cause: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAnswered(Happened):
+    """The caller was answered and speaks with this leg."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecovered(Happened):
+    """The router found this call after it had lost sight of it, by its own restart or a lost connection.
+
+    `found` says in what state.
+    """
+
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentToDialplan(Happened):
+    """Nothing is left to try here: the caller went back to the dialplan lines after `Stasis()`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(Happened):
+    """The call is over. `by` is caller, callee, router or unknown; the cause is Q.850."""
+
+    by: str
+    cause: int
+    reason: str = ""
+
+
+CallEvent = (
+    CallArrived
+    | RequestSent
+    | AnswerReceived
+    | DestinationFound
+    | LookupFailed
+    | StepStarted
+    | StepEnded
+    | DeviceUnavailable
+    | LegDialled
+    | LegRinging
+    | LegAnswered
+    | LegEnded
+    | CallAnswered
+    | CallRecovered
+    | SentToDialplan
+    | CallEnded
+)

@@ -1,0 +1,170 @@
+"""The record of a call: one fold over its events. The row in the log, the trace's head and every reader use this one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from ari_app.domain import events as e
+
+
+class Disposition(StrEnum):
+    """How a call went, as a caller would tell it."""
+
+    IN_PROGRESS = "in_progress"
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"  # the caller gave up before anyone answered
+    REJECTED = "rejected"  # a step said: hang up
+    TO_DIALPLAN = "to_dialplan"  # all steps failed; the dialplan went on with the caller
+    FAILED = "failed"  # the router or Asterisk failed it
+    INTERRUPTED = "interrupted"  # its end was not seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegRecord:
+    """One contact that was rung: when, and how it ended (`outcome` is "" while it lives)."""
+
+    leg: str
+    endpoint: str
+    contact: str
+    dialled_at: datetime
+    ringing_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: str = ""
+    cause: int | None = None
+    tech_cause: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """One call, answered or not. Times are UTC; `talk_s` and `total_s` are None until they are known."""
+
+    call_id: str
+    route: str = ""
+    called_number: str = ""
+    caller_number: str = ""
+    caller_name: str = ""
+    caller_withheld: bool = False
+    channel_id: str = ""
+    started_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    disposition: Disposition = Disposition.IN_PROGRESS
+    destination_type: str = ""
+    destination: str = ""
+    step: int = 0
+    answered_by: str = ""
+    error_code: str = ""
+    ended_by: str = ""
+    cause: int | None = None
+    reason: str = ""
+    recovered: bool = False
+    legs: tuple[LegRecord, ...] = ()
+
+    @property
+    def talk_s(self) -> float | None:
+        """Seconds from the answer to the end."""
+        if self.answered_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.answered_at).total_seconds()
+
+    @property
+    def total_s(self) -> float | None:
+        """Seconds from the arrival to the end."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
+
+    def leg(self, name: str) -> LegRecord | None:
+        """The leg of this role, None when there is none."""
+        return next((leg for leg in self.legs if leg.leg == name), None)
+
+
+def fold(call_id: str, happened: Iterable[e.CallEvent]) -> CallRecord:
+    """The record after all these events, which are in their order."""
+    record = CallRecord(call_id=call_id)
+    for event in happened:
+        record = after(record, event)
+    return record
+
+
+def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
+    """The record after one more event."""
+    match event:
+        case e.CallArrived():
+            return replace(
+                record,
+                route=event.route,
+                called_number=event.called_number,
+                caller_number=event.caller_number,
+                caller_name=event.caller_name,
+                caller_withheld=event.caller_withheld,
+                channel_id=event.channel_id,
+                started_at=event.at,
+            )
+        case e.LookupFailed():
+            return replace(record, error_code=event.code)
+        case e.StepStarted():
+            return replace(
+                record,
+                step=event.step,
+                destination_type=event.destination_type,
+                destination=event.destination,
+            )
+        case e.LegDialled():
+            leg = LegRecord(leg=event.leg, endpoint=event.endpoint, contact=event.contact, dialled_at=event.at)
+            return replace(record, legs=(*record.legs, leg))
+        case e.LegRinging():
+            return _with_leg(record, event.leg, ringing_at=event.at)
+        case e.LegAnswered():
+            return _with_leg(record, event.leg, answered_at=event.at)
+        case e.LegEnded():
+            return _with_leg(
+                record,
+                event.leg,
+                ended_at=event.at,
+                outcome=event.outcome,
+                cause=event.cause,
+                tech_cause=event.tech_cause,
+            )
+        case e.CallAnswered():
+            leg_now = record.leg(event.leg)
+            return replace(record, answered_at=event.at, answered_by=leg_now.endpoint if leg_now else event.leg)
+        case e.CallRecovered():
+            return replace(record, recovered=True)
+        case e.SentToDialplan():
+            return replace(record, ended_at=event.at, disposition=Disposition.TO_DIALPLAN, reason=event.reason)
+        case e.CallEnded():
+            return replace(
+                record,
+                ended_at=event.at,
+                ended_by=event.by,
+                cause=event.cause,
+                reason=event.reason,
+                disposition=_disposition(record, event),
+            )
+        case e.RequestSent() | e.AnswerReceived() | e.DestinationFound() | e.StepEnded() | e.DeviceUnavailable():
+            return record
+        case _:
+            assert_never(event)
+
+
+def _disposition(record: CallRecord, ended: e.CallEnded) -> Disposition:
+    if record.answered_at is not None:
+        return Disposition.ANSWERED
+    match ended.by:
+        case "caller":
+            return Disposition.ABANDONED
+        case "unknown":
+            return Disposition.INTERRUPTED
+        case "router" if ended.reason == "hangup":
+            return Disposition.REJECTED
+        case _:
+            return Disposition.FAILED
+
+
+def _with_leg(record: CallRecord, name: str, **changes: object) -> CallRecord:
+    legs = tuple(replace(leg, **changes) if leg.leg == name else leg for leg in record.legs)  # type: ignore[arg-type]
+    return replace(record, legs=legs)
