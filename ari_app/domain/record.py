@@ -1,4 +1,4 @@
-"""The record of a call: one fold over its events. The row in the log, the trace's head and every reader use this one."""
+"""The record of a call: one fold over its events, for the row in the log, the head of the trace and every reader."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
