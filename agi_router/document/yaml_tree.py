@@ -1,0 +1,227 @@
+"""Reads YAML, from one file or a folder of them, into one tree that knows where each of its values stands.
+
+Plain scalars are read more narrowly than YAML 1.1 does, because a telephone system is full of text that only looks
+like something else. Null, true and false are what they seem; a plain scalar is a number only if the number writes
+back as the same text. So `+14155550100`, `0101`, `NO`, `on`, `12:30` and `1.10` stay text; a setting that is a
+number or a switch still understands them.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any
+
+import yaml
+
+from agi_router.document.problems import ConfigError, Path, Position, Problem, dotted
+
+ENVIRONMENT = re.compile(r"\$(\$\{|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\})")
+TAG = "tag:yaml.org,2002:"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The merged configuration: plain dicts, lists and scalars, and the position of each of them.
+
+    `directory` is the folder against which file names in the configuration are relative. `problems` are those found
+    while reading that do not stop the reading (a missing environment variable); `validate` reports them with its own.
+    """
+
+    directory: FilePath
+    tree: dict[str, Any]
+    positions: Mapping[Path, Position]
+    problems: tuple[Problem, ...] = ()
+
+    def position(self, path: Path) -> Position:
+        """Where this path stands; of a path that is not there, where the nearest thing above it stands."""
+        while path not in self.positions:
+            path = path[:-1]
+        return self.positions[path]
+
+    def problem(self, path: Path, message: str) -> Problem:
+        """A problem at this path, for checks that look at more than one section."""
+        return Problem(self.position(path), dotted(path), message)
+
+
+def load_document(path: FilePath, environment: Mapping[str, str] = os.environ) -> Document:
+    """Read the file, or all `*.yaml` and `*.yml` of the folder in the order of their names, merged key by key.
+
+    `${NAME}` in a value is replaced from `environment`; `$${` stands for a literal `${`.
+    Raises ConfigError for what cannot be read or parsed, and for a key that stands twice.
+    """
+    reading = _Reading(environment)
+    tree: dict[str, Any] = {}
+    for file in _files(path):
+        reading.merge(tree, reading.tree(file), ())
+    reading.positions[()] = Position(str(path), 1)
+    if reading.broken:
+        raise ConfigError(reading.broken + reading.problems)
+    directory = path if path.is_dir() else path.parent
+    return Document(directory, tree, reading.positions, tuple(reading.problems))
+
+
+def _files(path: FilePath) -> list[FilePath]:
+    here = Position(str(path), 1)
+    if not path.exists():
+        raise ConfigError([Problem(here, "", "no such file or folder; give the configuration with --config")])
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.suffix in {".yaml", ".yml"} and file.is_file())
+    if not files:
+        raise ConfigError([Problem(here, "", "the folder holds no *.yaml file; put the configuration into one")])
+    return files
+
+
+class _Loader(yaml.SafeLoader):
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - typeshed's shape
+
+
+_Loader.add_implicit_resolver(f"{TAG}null", re.compile(r"^(~|null|Null|NULL|)$"), ["~", "n", "N", ""])
+_Loader.add_implicit_resolver(f"{TAG}bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(f"{TAG}merge", re.compile(r"^<<$"), ["<"])
+_Loader.add_implicit_resolver(f"{TAG}int", re.compile(r"^(0|-?[1-9][0-9]{0,17})$"), list("-0123456789"))
+_Loader.add_implicit_resolver(f"{TAG}float", re.compile(r"^-?(0|[1-9][0-9]{0,8})\.[0-9]{1,6}$"), list("-0123456789"))
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One run over the files: `broken` problems end it, `problems` are kept for the report."""
+
+    environment: Mapping[str, str]
+    positions: dict[Path, Position] = field(default_factory=dict)
+    broken: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def tree(self, file: FilePath) -> "_Node":
+        """The file's mapping; an empty one when the file holds nothing or cannot be understood."""
+        empty = _Node({}, Position(str(file), 1))
+        try:
+            loader = _Loader(file.read_text(encoding="utf-8-sig"))
+            node = loader.get_single_node()
+            if node is None:
+                return empty
+            if isinstance(node, yaml.MappingNode):
+                return _Composer(self, str(file), loader).node(node, (), ())
+            self.broken.append(Problem(empty.position, "", "a configuration is a mapping of sections (`routes:` …)"))
+        except OSError as error:
+            self.broken.append(Problem(empty.position, "", f"cannot be read: {error.strerror}; check its rights"))
+        except UnicodeDecodeError:
+            self.broken.append(Problem(empty.position, "", "is not UTF-8 text; save it as UTF-8"))
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line = mark.line + 1 if mark else 1
+            hint = "; between { and } put a value with ${…} or {{…}} into quotes" if "'{'" in str(error.problem) else ""
+            self.broken.append(Problem(Position(str(file), line), "", f"not valid YAML: {error.problem}{hint}"))
+        except yaml.YAMLError as error:
+            self.broken.append(Problem(empty.position, "", f"not valid YAML: {error}"))
+        return empty
+
+    def merge(self, into: dict[str, Any], node: "_Node", path: Path) -> None:
+        """Add one file's mapping to what the files before it gave; only mappings may come in parts."""
+        for key, item in node.value.items():
+            here = (*path, key)
+            if key not in into:
+                into[key] = self.plain(item, here)
+            elif isinstance(into[key], dict) and isinstance(item.value, dict):
+                self.merge(into[key], item, here)
+            else:
+                message = f"already given at {self.positions[here]}; keep one of them"
+                self.broken.append(Problem(item.position, dotted(here), message))
+
+    def plain(self, node: "_Node", path: Path) -> Any:
+        """The node as a plain value, its position and those below it put down."""
+        self.positions[path] = node.position
+        match node.value:
+            case dict() as mapping:
+                return {key: self.plain(item, (*path, key)) for key, item in mapping.items()}
+            case list() as items:
+                return [self.plain(item, (*path, index)) for index, item in enumerate(items)]
+            case scalar:
+                return scalar
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A value with its position: a scalar, a dict of nodes, or a list of nodes."""
+
+    value: Any
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class _Composer:
+    """Turns the YAML nodes of one file into `_Node`s."""
+
+    reading: _Reading
+    file: str
+    loader: _Loader
+
+    def node(self, node: yaml.Node, path: Path, above: tuple[yaml.Node, ...], key: yaml.Node | None = None) -> _Node:
+        """`above` are the nodes that hold this one: YAML lets an alias point at its own holder."""
+        position = self.position(key or node)
+        if node in above:
+            self.broken(node, path, "an alias that contains itself; write the value out")
+            return _Node(None, position)
+        inside = (*above, node)
+        match node:
+            case yaml.MappingNode():
+                entries = self.entries(node, path)
+                value: Any = {
+                    name: self.node(item, (*path, name), inside, key=key_node) for name, key_node, item in entries
+                }
+            case yaml.SequenceNode():
+                value = [self.node(item, (*path, index), inside) for index, item in enumerate(node.value)]
+            case _:
+                value = self.scalar(node, path)
+        return _Node(value, position)
+
+    def entries(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+        """Keys are text as it was written. A key may stand once, though it overrides the same key of a `<<` merge."""
+        seen: dict[str, yaml.Node] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self.broken(key, path, "a key must be a word")
+            elif key.value in seen and key.tag != f"{TAG}merge":
+                message = f"already given at {self.position(seen[key.value])}; keep one of them"
+                self.broken(key, (*path, key.value), message)
+            else:
+                seen[key.value] = key
+        self.loader.flatten_mapping(node)
+        return ((key.value, key, item) for key, item in node.value if isinstance(key, yaml.ScalarNode))
+
+    def scalar(self, node: yaml.Node, path: Path) -> str | int | float | bool | None:
+        text = str(node.value)
+        match node.tag.removeprefix(TAG):
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int" if str(int(text)) == text:
+                return int(text)
+            case "float" if str(float(text)) == text:
+                return float(text)
+            case "str" | "int" | "float":
+                return self.substituted(node, text, path)
+            case tag:
+                self.broken(node, path, f"the tag {tag} has no meaning here; take it away")
+                return None
+
+    def substituted(self, node: yaml.Node, text: str, path: Path) -> str:
+        def value(found: re.Match[str]) -> str:
+            name = found["name"]
+            if name is None:
+                return "${"
+            if name not in self.reading.environment:
+                message = f"the environment variable {name} is not set; set it, or write $${{ for a literal ${{"
+                self.reading.problems.append(Problem(self.position(node), dotted(path), message))
+            return self.reading.environment.get(name, "")
+
+        return ENVIRONMENT.sub(value, text)
+
+    def position(self, node: yaml.Node) -> Position:
+        return Position(self.file, node.start_mark.line + 1)
+
+    def broken(self, node: yaml.Node, path: Path, message: str) -> None:
+        self.reading.broken.append(Problem(self.position(node), dotted(path), message))
