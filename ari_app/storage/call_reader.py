@@ -1,0 +1,87 @@
+"""What the log tells: one call, the newest ones, the open ones. Reads committed events only, beside any writer."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from sqlalchemy import Select, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ari_app.domain.events import CallEvent
+from ari_app.domain.record import CallRecord, fold
+from ari_app.storage.codec import StoredEvent, restore, row_to_record
+from ari_app.storage.database import StorageSettings, reading_engine
+from ari_app.storage.errors import StorageError
+from ari_app.storage.migrate import revision
+from ari_app.storage.schema import call_events, calls
+
+
+class StoredCalls:
+    """Implements `ari_app.domain.call_log.CallReader`. Every method raises StorageError when the database fails."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def open_calls(self) -> Sequence[CallRecord]:
+        """The calls that have no end on record, oldest first."""
+        return await self._records(select(calls).where(calls.c.ended_at.is_(None)).order_by(calls.c.first_event_at))
+
+    async def recent(self, limit: int) -> Sequence[CallRecord]:
+        """The newest calls first."""
+        return await self._records(select(calls).order_by(calls.c.first_event_at.desc()).limit(limit))
+
+    async def with_prefix(self, prefix: str, limit: int) -> Sequence[CallRecord]:
+        """The calls whose id starts with this, newest first."""
+        starts = calls.c.call_id.startswith(prefix, autoescape=True)
+        return await self._records(select(calls).where(starts).order_by(calls.c.first_event_at.desc()).limit(limit))
+
+    async def record(self, call_id: str) -> CallRecord | None:
+        """One call, folded from all its events; None when it is unknown."""
+        happened = await self.trace(call_id)
+        return fold(call_id, happened) if happened else None
+
+    async def trace(self, call_id: str) -> Sequence[CallEvent]:
+        """All events of one call in their order, without those that only a newer version understands."""
+        return [stored.event for stored in await self.history(call_id) if stored.event is not None]
+
+    async def history(self, call_id: str) -> Sequence[StoredEvent]:
+        """All events of one call in their order, as they are stored."""
+        query = select(call_events).where(call_events.c.call_id == call_id).order_by(call_events.c.seq)
+        try:
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(query)).all()
+        except DBAPIError as error:
+            raise _unreadable(self._engine, error) from error
+        return [restore(row.at, row.type, row.data) for row in rows]
+
+    async def _records(self, query: Select[*tuple[object, ...]]) -> Sequence[CallRecord]:
+        try:
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(query)).mappings().all()
+        except DBAPIError as error:
+            raise _unreadable(self._engine, error) from error
+        return [row_to_record({str(name): value for name, value in row.items()}) for row in rows]
+
+
+@asynccontextmanager
+async def read_calls(settings: StorageSettings) -> AsyncIterator[StoredCalls]:
+    """Open the log for reading only, beside a running router or without one. Raises StorageError with the reason."""
+    engine = reading_engine(settings)
+    try:
+        stands = await revision(engine)
+        if stands.is_older:
+            raise StorageError(
+                f"the database {settings.path} is at revision {stands.current or 'none'}, "
+                f"this agi-router reads {stands.head}",
+                "Bring it up to date: agi-router db upgrade (a starting router does it by itself).",
+            )
+        yield StoredCalls(engine)
+    finally:
+        await engine.dispose()
+
+
+def _unreadable(engine: AsyncEngine, error: DBAPIError) -> StorageError:
+    return StorageError(
+        f"the call log in {engine.url.database} cannot be read: {error.orig}",
+        "A database of a newer agi-router is read by that version; a damaged one by sqlite3's .recover.",
+    )

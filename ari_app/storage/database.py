@@ -1,0 +1,113 @@
+"""Where the database is, and engines for it: one that writes, one that only reads."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from ari_app.storage.errors import StorageError
+
+# A writer that finds the database locked waits this long in SQLite, then backs off by itself (see call_log).
+BUSY_TIMEOUT_MS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Section `storage`: an SQLAlchemy URL without driver, "sqlite:////var/lib/agi-router/agi-router.db"."""
+
+    url: str
+
+    @classmethod
+    def at(cls, path: Path) -> "StorageSettings":
+        """An SQLite file."""
+        return cls(URL.create("sqlite", database=str(path)).render_as_string())
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file. Raises StorageError when the URL names none."""
+        try:
+            url = make_url(self.url)
+        except ArgumentError:
+            raise _not_sqlite(self.url) from None
+        if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+            raise _not_sqlite(url.render_as_string(hide_password=True))
+        return Path(url.database)
+
+
+def _not_sqlite(url: str) -> StorageError:
+    return StorageError(
+        f"storage.url is {url}, and only SQLite files can be used",
+        "Write it as sqlite:////var/lib/agi-router/agi-router.db (four slashes: an absolute path).",
+    )
+
+
+def writing_engine(settings: StorageSettings) -> AsyncEngine:
+    """An engine whose every transaction takes SQLite's write lock at its begin. Creates the file when it is missing.
+
+    Raises StorageError when the file cannot be created or written.
+    """
+    path = settings.path
+    _create_private(path)
+    engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(path)), pool_size=1, max_overflow=0)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, _record: object) -> None:
+        # synchronous=FULL: what is committed survives a power cut. Nobody waits for it: calls write to a queue, and
+        # one fsync commits all that gathered during the last one.
+        _pragmas(connection, f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL")
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        # Immediate: a transaction that reads before it writes would otherwise fail at its first write, not wait.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def reading_engine(settings: StorageSettings) -> AsyncEngine:
+    """An engine that cannot write, for use beside a running router. Raises StorageError when there is no database."""
+    path = settings.path
+    if not path.exists():
+        raise StorageError(
+            f"there is no database at {path}",
+            "It is created by the first `agi-router serve`. Is this the router's configuration (--config)?",
+        )
+    if not os.access(path, os.R_OK):
+        raise StorageError(f"{path} may not be read by this user", "Run the command as the router's user, or as root.")
+    read_only = URL.create("sqlite+aiosqlite", database=path.absolute().as_uri(), query={"mode": "ro", "uri": "true"})
+    engine = create_async_engine(read_only)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, _record: object) -> None:
+        _pragmas(connection, f"busy_timeout={BUSY_TIMEOUT_MS}")
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")  # one snapshot for all that is read in it
+
+    return engine
+
+
+def _pragmas(connection: Any, *pragmas: str) -> None:
+    connection.isolation_level = None  # transactions begin where SQLAlchemy's do, not where the driver guesses
+    cursor = connection.cursor()
+    for pragma in ("foreign_keys=ON", *pragmas):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _create_private(path: Path) -> None:
+    """Make the file, and the last folder above it, unreadable for others: it holds who called whom."""
+    try:
+        path.parent.mkdir(mode=0o750, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
+    except OSError as error:
+        raise StorageError(
+            f"the database {path} cannot be opened for writing: {error.strerror}",
+            f"Let the router's user own the folder {path.parent}, or name another place in storage.url.",
+        ) from error

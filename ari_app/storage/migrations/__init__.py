@@ -1,0 +1,1 @@
+"""The database's history, run through alembic's API by `ari_app.storage.migrate`."""
