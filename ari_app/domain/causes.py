@@ -1,4 +1,4 @@
-"""Hangup causes: Q.850 numbers and SIP statuses into the words of the record, and our reasons into ARI's.
+"""Hangup causes: Q.850 numbers and SIP statuses into the words of the record.
 
 Sources: ITU-T Q.850 (cause numbers), RFC 3398 (SIP and Q.850 side by side), and what Asterisk 22 was seen to send.
 """
@@ -64,15 +64,8 @@ def leg_outcome(cause: int, tech_cause: int | None) -> LegOutcome:
             return LegOutcome.FAILED
 
 
-# ARI's `reason` words; without one Asterisk sends 603 (seen on 22.10.1), so every hangup names its reason.
-ARI_REASON = {
-    HangupCause.NORMAL: "normal",
-    HangupCause.BUSY: "busy",
-    HangupCause.NO_ANSWER: "no_answer",
-    HangupCause.CONGESTION: "congestion",
-    HangupCause.UNALLOCATED: "unallocated",
-    HangupCause.REJECTED: "rejected",
-}
+# A `hangup` destination's cause is also ARI's `reason` word. Without one Asterisk sends 603 (seen on 22.10.1), so every
+# hangup of ours names its reason.
 Q850 = {
     HangupCause.NORMAL: 16,
     HangupCause.BUSY: 17,

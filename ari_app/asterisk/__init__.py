@@ -1,0 +1,1 @@
+"""The ARI door: the only place that imports aioari. Implements ari_app.calls.ports."""

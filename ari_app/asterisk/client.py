@@ -1,0 +1,129 @@
+"""aioari behind a thin subclass that mends what was found by experiment (aioari 0.10.2, aioswagger11 0.9.1).
+
+- Credentials go in the Authorization header. aioswagger11 puts them into the URL, unquoted in the websocket's, where a
+  password with & or % fails and every exception shows it.
+- Each request has a deadline, and its answer is read at once, so that the connection is free for the next one.
+- Errors are ours (ari_app.calls.ports); aioswagger11 raises aiohttp's *server* exceptions.
+- The websocket has a heartbeat, and events go to one synchronous function: aioari awaits callbacks in its read loop.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import aiohttp
+from aioari.client import Client
+from aioswagger11.http_client import HttpClient
+
+from ari_app.asterisk.settings import AriSettings
+from ari_app.calls.ports import NotFoundError, RefusedError, UnreachableError
+
+CONNECT_TIMEOUT_S: Final = 2.0
+CONNECTIONS: Final = 40
+"""Bounds what a burst of calls opens at once; Asterisk's http.conf allows 100 sessions by default."""
+IDLE_S: Final = 10.0
+"""Asterisk closes idle connections after 15 s (http.conf session_keep_alive); ours must be the first to go."""
+WEBSOCKET_OPEN_S: Final = 5.0
+
+Event = dict[str, Any]
+
+
+class AriHttp(HttpClient):
+    """The HTTP side that aioswagger11 calls."""
+
+    def __init__(self, settings: AriSettings) -> None:
+        self._settings = settings
+        self._session = aiohttp.ClientSession(
+            auth=aiohttp.BasicAuth(settings.username, settings.password, encoding="utf-8"),
+            timeout=aiohttp.ClientTimeout(total=settings.request_timeout_s, sock_connect=CONNECT_TIMEOUT_S),
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, Any] | None = None,
+        data: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> aiohttp.ClientResponse:
+        """One request; the answer's body is already read. Raises a TelephonyError."""
+        try:
+            async with self._session.request(
+                method, url, params=params, data=data, headers=headers, allow_redirects=False
+            ) as response:
+                body = await response.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise UnreachableError(
+                f"Asterisk's ARI at {self._settings.url}: {str(error) or type(error).__name__}"
+            ) from error
+        if response.status >= 300:
+            raise _refusal(method, response, body)
+        return response
+
+    async def ws_connect(self, url: str, params: Mapping[str, str] | None = None) -> aiohttp.ClientWebSocketResponse:
+        """Open the event stream. Raises a TelephonyError."""
+        try:
+            return await self._session.ws_connect(
+                url,
+                params=params,
+                heartbeat=self._settings.heartbeat_s,
+                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+                max_msg_size=0,
+            )
+        except aiohttp.WSServerHandshakeError as error:
+            raise RefusedError(f"Asterisk refused the event stream: {error.status} {error.message}") from error
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise UnreachableError(
+                f"Asterisk's ARI at {self._settings.url}: {str(error) or type(error).__name__}"
+            ) from error
+
+
+def _refusal(method: str, response: aiohttp.ClientResponse, body: bytes) -> NotFoundError | RefusedError:
+    """Asterisk says in `message` what it did not like; the query string is left out, it may hold a caller's number."""
+    try:
+        message = json.loads(body).get("message", "")
+    except (ValueError, AttributeError):
+        message = response.reason or ""
+    what = f"{method} {response.url.path}: {response.status} {message}"
+    return NotFoundError(what) if response.status == 404 else RefusedError(what)
+
+
+class AriClient(Client):
+    """aioari's client with a read loop that never waits for anybody."""
+
+    def __init__(self, settings: AriSettings) -> None:
+        self.app = settings.app
+        super().__init__(settings.url.rstrip("/") + "/", AriHttp(settings))
+
+    async def listen(self, connected: Callable[[], None], take: Callable[[Event], None]) -> None:
+        """Read events until the connection ends, giving each to `take`; call `connected` once the app is registered."""
+        websocket = await self.swagger.events.eventWebsocket(app=self.app)
+        try:
+            connected()
+            async for message in websocket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    event = json.loads(message.data)
+                    if isinstance(event, dict):
+                        take(event)
+        finally:
+            await websocket.close()
+
+    async def filter_events(self, disallowed: list[str]) -> None:
+        """Stop Asterisk sending these types of events. Sent raw: aioari's `applications.filter` sends an empty body.
+
+        The filter is lost when Asterisk destroys the app, so it is set at each connect.
+        """
+        body = json.dumps({"disallowed": [{"type": event} for event in disallowed]})
+        await self.swagger.http_client.request(
+            "PUT",
+            f"{self.swagger.api_docs['basePath']}/applications/{self.app}/eventFilter",
+            data=body,
+            headers={"Content-Type": "application/json"},
+        )

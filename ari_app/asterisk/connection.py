@@ -1,0 +1,105 @@
+"""The connection to Asterisk, held up for as long as the router runs: connect, filter, reconcile, read, and again."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from ari_app.asterisk.client import AriClient, Event
+from ari_app.asterisk.events import UNWANTED, channel_event
+from ari_app.asterisk.settings import AriSettings
+from ari_app.asterisk.telephony import AriTelephony
+from ari_app.calls.ports import ChannelEvent, TelephonyError
+
+log = structlog.get_logger(__name__)
+
+FIRST_RETRY_S: Final = 0.25
+LAST_RETRY_S: Final = 5.0
+RECONCILE_RETRY_S: Final = 1.0
+
+
+class ReplacedError(Exception):
+    """Another router has taken over our application; to reconnect would take it away again, and so for ever."""
+
+
+class AriConnection:
+    """Reads events for `deliver`, and runs `reconcile` after each connect. `connected` tells whether it is up."""
+
+    def __init__(
+        self,
+        settings: AriSettings,
+        telephony: AriTelephony,
+        deliver: Callable[[ChannelEvent], None],
+        reconcile: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._telephony = telephony
+        self._deliver = deliver
+        self._reconcile = reconcile
+        self.connected = asyncio.Event()
+
+    async def run(self) -> None:
+        """Stay connected until cancelled. Raises ReplacedError when another router takes the application over."""
+        retry_s = FIRST_RETRY_S
+        while True:
+            try:
+                was_up = await self._once()
+            except TelephonyError as error:
+                was_up = False
+                log.warning("Asterisk can't be reached; trying again", error=str(error), retry_s=round(retry_s, 2))
+            else:
+                log.warning("the connection to Asterisk was lost; connecting again")
+            if was_up:
+                retry_s = FIRST_RETRY_S
+            # Jitter, so that several routers don't come back in step.
+            await asyncio.sleep(retry_s * random.uniform(0.8, 1.2))  # noqa: S311
+            retry_s = min(retry_s * 2, LAST_RETRY_S)
+
+    async def _once(self) -> bool:
+        """One connection, from connect to loss; returns whether it was ever up."""
+        client = AriClient(self._settings)
+        reconciling: asyncio.Task[None] | None = None
+        try:
+            await client.init()
+
+            def registered() -> None:
+                nonlocal reconciling
+                self._telephony.use(client)
+                self.connected.set()
+                reconciling = asyncio.create_task(self._after_connect(client))
+
+            await client.listen(registered, self._take)
+        finally:
+            was_up = self.connected.is_set()
+            self.connected.clear()
+            self._telephony.use(None)
+            if reconciling is not None:
+                reconciling.cancel()
+                await asyncio.gather(reconciling, return_exceptions=True)
+            await client.close()
+        return was_up
+
+    async def _after_connect(self, client: AriClient) -> None:
+        while True:
+            try:
+                await client.filter_events(UNWANTED)
+                await self._reconcile()
+            except TelephonyError as error:
+                log.warning("could not reconcile with Asterisk; trying again", error=str(error))
+                await asyncio.sleep(RECONCILE_RETRY_S)
+            else:
+                log.info("connected to Asterisk", url=self._settings.url, app=self._settings.app)
+                return
+
+    def _take(self, event: Event) -> None:
+        if event.get("type") == "ApplicationReplaced":
+            raise ReplacedError(f"another router has taken over the application {self._settings.app!r}")
+        try:
+            translated = channel_event(event)
+        except (KeyError, TypeError):
+            log.exception("Asterisk sent an event that can't be read", event=event.get("type"))
+            return
+        if translated is not None:
+            self._deliver(translated)

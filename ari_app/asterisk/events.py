@@ -1,0 +1,77 @@
+"""ARI's JSON events into the events of the stories. What is not listed here does not concern a call."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ari_app.calls.ports import (
+    ChannelDestroyed,
+    ChannelEntered,
+    ChannelEvent,
+    ChannelLeft,
+    ChannelRinging,
+    ChannelUp,
+    PresentChannel,
+)
+
+UNWANTED = ["ChannelVarset", "ChannelDialplan", "ChannelConnectedLine", "ChannelCallerId", "Dial"]
+"""Filtered out by Asterisk itself: ChannelVarset alone was 38 of a call's 50 events."""
+
+
+def channel_event(event: Mapping[str, Any]) -> ChannelEvent | None:
+    """Translate one event; None for what no story listens to."""
+    translate = _TRANSLATIONS.get(event["type"])
+    return translate(event) if translate else None
+
+
+def _entered(event: Mapping[str, Any]) -> ChannelEvent:
+    channel = event["channel"]
+    return ChannelEntered(
+        channel_id=channel["id"],
+        name=channel["name"],
+        up=channel["state"] == "Up",
+        args=tuple(event["args"]),
+        caller_number=channel["caller"]["number"],
+        caller_name=channel["caller"]["name"],
+    )
+
+
+def _left(event: Mapping[str, Any]) -> ChannelEvent:
+    return ChannelLeft(event["channel"]["id"])
+
+
+def _state(event: Mapping[str, Any]) -> ChannelEvent | None:
+    channel = event["channel"]
+    match channel["state"]:
+        case "Ringing":
+            return ChannelRinging(channel["id"])
+        case "Up":
+            return ChannelUp(channel["id"])
+        case _:
+            return None
+
+
+def _destroyed(event: Mapping[str, Any]) -> ChannelEvent:
+    # tech_cause came with Asterisk 22.
+    return ChannelDestroyed(event["channel"]["id"], event["cause"], event.get("tech_cause") or None)
+
+
+_TRANSLATIONS: dict[str, Callable[[Mapping[str, Any]], ChannelEvent | None]] = {
+    "StasisStart": _entered,
+    "StasisEnd": _left,
+    "ChannelStateChange": _state,
+    "ChannelDestroyed": _destroyed,
+}
+
+
+def present_channel(channel: Mapping[str, Any]) -> PresentChannel:
+    """Translate one entry of `GET /channels`; the Stasis arguments are read from what the dialplan was executing."""
+    dialplan = channel.get("dialplan", {})
+    app, *args = dialplan.get("app_data", "").split(",") if dialplan.get("app_name") == "Stasis" else ("",)
+    return PresentChannel(
+        channel_id=channel["id"],
+        name=channel["name"],
+        up=channel["state"] == "Up",
+        args=tuple(args) if app else (),
+        caller_number=channel["caller"]["number"],
+        caller_name=channel["caller"]["name"],
+    )

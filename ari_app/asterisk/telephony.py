@@ -1,0 +1,105 @@
+"""The requests of the stories as ARI operations."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from ari_app.asterisk.client import AriClient
+from ari_app.asterisk.events import present_channel
+from ari_app.calls.ports import NotFoundError, RefusedError, Snapshot, Telephony, UnreachableError
+
+
+class AriTelephony(Telephony):
+    """Talks to whichever client is connected; without one every request raises UnreachableError."""
+
+    def __init__(self) -> None:
+        self._client: AriClient | None = None
+
+    def use(self, client: AriClient | None) -> None:
+        """From now on requests go through this client; None while there is no connection."""
+        self._client = client
+
+    @property
+    def _ari(self) -> Any:
+        if self._client is None:
+            raise UnreachableError("there is no connection to Asterisk")
+        return self._client.swagger
+
+    async def ring(self, channel_id: str) -> None:
+        """See Telephony."""
+        await self._ari.channels.ring(channelId=channel_id)
+
+    async def answer(self, channel_id: str) -> None:
+        """See Telephony."""
+        await self._ari.channels.answer(channelId=channel_id)
+
+    async def hang_up(self, channel_id: str, reason: str) -> None:
+        """See Telephony."""
+        with suppress(NotFoundError):
+            await self._ari.channels.hangup(channelId=channel_id, reason=reason)
+
+    async def send_to_dialplan(self, channel_id: str) -> None:
+        """See Telephony."""
+        await self._ari.channels.continueInDialplan(channelId=channel_id)
+
+    async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:
+        """See Telephony. Asterisk answers 500 for an endpoint that it does not know."""
+        dial_strings = await self._variable(channel_id, f"PJSIP_DIAL_CONTACTS({endpoint})")
+        return tuple(filter(None, dial_strings.split("&")))
+
+    async def create_leg(
+        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
+    ) -> None:
+        """See Telephony."""
+        await self._ari.channels.create(
+            channelId=channel_id,
+            endpoint=dial_string,
+            app=self._client.app if self._client else "",
+            originator=originator,
+            variables=dict(variables),
+        )
+
+    async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:
+        """See Telephony."""
+        shown = {"caller": caller} if caller else {}
+        await self._ari.channels.dial(channelId=channel_id, timeout=int(timeout_s), **shown)
+
+    async def create_bridge(self, bridge_id: str) -> None:
+        """See Telephony."""
+        await self._ari.bridges.createWithId(bridgeId=bridge_id, type="mixing")
+
+    async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
+        """See Telephony."""
+        await self._ari.bridges.addChannel(bridgeId=bridge_id, channel=",".join(channel_ids))
+
+    async def destroy_bridge(self, bridge_id: str) -> None:
+        """See Telephony."""
+        with suppress(NotFoundError):
+            await self._ari.bridges.destroy(bridgeId=bridge_id)
+
+    async def set_variable(self, channel_id: str, name: str, value: str) -> None:
+        """See Telephony."""
+        await self._ari.channels.setChannelVar(channelId=channel_id, variable=name, value=value)
+
+    async def read_variable(self, channel_id: str, name: str) -> str:
+        """See Telephony. An absent variable is 404 (and so is a channel), an absent SIP header 500."""
+        try:
+            return await self._variable(channel_id, name)
+        except (NotFoundError, RefusedError):
+            return ""
+
+    async def _variable(self, channel_id: str, name: str) -> str:
+        answer = await self._ari.channels.getChannelVar(channelId=channel_id, variable=name)
+        value = (await answer.json()).get("value", "")
+        return str(value)
+
+    async def snapshot(self) -> Snapshot:
+        """See Telephony."""
+        app = await (await self._ari.applications.get(applicationName=self._client.app if self._client else "")).json()
+        ours, our_bridges = set(app["channel_ids"]), set(app["bridge_ids"])
+        channels = await (await self._ari.channels.list()).json()
+        bridges = await (await self._ari.bridges.list()).json()
+        return Snapshot(
+            channels={channel["id"]: present_channel(channel) for channel in channels if channel["id"] in ours},
+            bridges={bridge["id"]: frozenset(bridge["channels"]) for bridge in bridges if bridge["id"] in our_bridges},
+        )

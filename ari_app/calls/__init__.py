@@ -1,0 +1,1 @@
+"""The stories of calls: coroutines that read top to bottom, over ports. Know no library that talks to the world."""

@@ -1,0 +1,249 @@
+"""One call as its story sees it: the caller's channel, the legs, the inbox, and the record that it tells."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from ari_app.calls.ids import bridge_id, leg_channel_id, leg_role
+from ari_app.calls.inbox import Inbox, Switchboard
+from ari_app.calls.ports import (
+    ChannelDestroyed,
+    ChannelEntered,
+    ChannelEvent,
+    ChannelLeft,
+    ChannelRinging,
+    ChannelUp,
+    NotFoundError,
+    Telephony,
+    TelephonyError,
+)
+from ari_app.domain import events as e
+from ari_app.domain.call_log import CallWriter
+from ari_app.domain.causes import LegOutcome, leg_outcome
+
+T = TypeVar("T")
+
+LAST_EVENTS_S: Final = 5.0
+"""How long a finished call waits for the last words of its legs; what has not come then is recorded as lost."""
+
+
+class CallerGoneError(Exception):
+    """The caller hung up: whatever the story was waiting for does not matter any more."""
+
+
+class LegState(Enum):
+    """The life of a leg, in this order; RINGING may be skipped."""
+
+    CREATED = auto()
+    ENTERED = auto()
+    RINGING = auto()
+    UP = auto()
+    ENDED = auto()
+
+
+@dataclass(slots=True, kw_only=True)
+class Leg:
+    """One channel that we created. `ending` is the reason why we took it back, for the record."""
+
+    role: str
+    channel_id: str
+    endpoint: str
+    dial_string: str
+    name: str = ""
+    state: LegState = LegState.CREATED
+    ending: LegOutcome | None = None
+    cause: int = 0
+    outcome: LegOutcome | None = None
+    exists: asyncio.Event = field(default_factory=asyncio.Event)
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the channel may still be there."""
+        return self.state is not LegState.ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The caller's channel: its id, and the name by which the hangup guard knows it."""
+
+    channel_id: str
+    name: str
+
+
+class Call:
+    """What a story holds in its hands.
+
+    Its requests to the switch that nobody waits for run in `requests`, a TaskGroup of the call: it is not over before
+    they are.
+    """
+
+    def __init__(
+        self,
+        call_id: str,
+        caller: Caller,
+        telephony: Telephony,
+        switchboard: Switchboard,
+        writer: CallWriter,
+    ) -> None:
+        self.call_id = call_id
+        self.caller = caller
+        self.telephony = telephony
+        self.bridge_id = bridge_id(call_id)
+        self.log = structlog.get_logger(__name__).bind(call=call_id)
+        self.legs: dict[str, Leg] = {}
+        self.talking = False
+        self.step = 0
+        self.legs_before = 0  # of a life before a restart: their ids are taken
+        self._bridge_made = asyncio.Event()
+        self._bridge_error: TelephonyError | None = None
+        self.inbox = Inbox(caller.channel_id)
+        self._switchboard = switchboard
+        self._writer = writer
+        self._requests: asyncio.TaskGroup | None = None
+        switchboard.watch(caller.channel_id, self.inbox)
+
+    async def tell_story(self, story: Coroutine[Any, Any, None]) -> None:
+        """Run the story to its end, and every request that it left behind."""
+        try:
+            async with asyncio.TaskGroup() as self._requests:
+                await story
+        finally:
+            self._switchboard.forget([self.caller.channel_id, *self.legs])
+
+    def tell(self, event: e.CallEvent) -> None:
+        """Put a fact on record."""
+        self._writer.write(self.call_id, event)
+
+    def request(self, request: Coroutine[Any, Any, None]) -> None:
+        """Send a request that the story does not wait for; a failure is logged, its consequence arrives as an event."""
+        assert self._requests is not None, "requests are sent from within the story"
+        self._requests.create_task(self._logged(request))
+
+    async def _logged(self, request: Coroutine[Any, Any, None]) -> None:
+        try:
+            await request
+        except TelephonyError as error:
+            self.log.info("a request failed", error=str(error))
+
+    def prepare_bridge(self) -> None:
+        """Have the bridge made while the call is being decided: then the answer need not wait for it."""
+        self.request(self._make_bridge())
+
+    async def _make_bridge(self) -> None:
+        try:
+            await self.telephony.create_bridge(self.bridge_id)
+        except TelephonyError as error:
+            self._bridge_error = error
+        self._bridge_made.set()
+
+    async def bridge_ready(self) -> None:
+        """Return when the bridge is there; raise the TelephonyError that prevented it."""
+        await self._bridge_made.wait()
+        if self._bridge_error is not None:
+            raise self._bridge_error
+
+    async def drop_bridge(self) -> None:
+        """Remove the bridge; one that was never made is no error."""
+        await self.telephony.destroy_bridge(self.bridge_id)
+
+    def new_leg(self, endpoint: str, dial_string: str) -> Leg:
+        """Plan one more leg; its events are watched before it exists, so none can be lost."""
+        role = leg_role(self.legs_before + len(self.legs) + 1)
+        leg = Leg(role=role, channel_id=leg_channel_id(self.call_id, role), endpoint=endpoint, dial_string=dial_string)
+        self.adopt(leg)
+        return leg
+
+    def adopt(self, leg: Leg) -> None:
+        """Make a leg this call's own."""
+        self.legs[leg.channel_id] = leg
+        self._switchboard.watch(leg.channel_id, self.inbox)
+
+    async def unless_caller_gone(self, work: Coroutine[Any, Any, T]) -> T:
+        """The work's result, or CallerGoneError as soon as the caller is gone; the work is cancelled then."""
+        task = asyncio.ensure_future(work)
+        gone = asyncio.ensure_future(self.inbox.caller_gone.wait())
+        try:
+            await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if self.inbox.caller_gone.is_set():
+                raise CallerGoneError
+            return await task
+        except NotFoundError:
+            # A request can miss the caller's channel a moment before its end is told.
+            await asyncio.wait({gone}, timeout=LAST_EVENTS_S)
+            if self.inbox.caller_gone.is_set():
+                raise CallerGoneError from None
+            raise
+        finally:
+            for waiting in (task, gone):
+                waiting.cancel()
+            await asyncio.gather(task, gone, return_exceptions=True)
+
+    async def next_event(self) -> ChannelEvent:
+        """The next event, already noted on its leg. Raises CallerGoneError when it is the caller's end."""
+        event = await self.inbox.get()
+        leg = self.legs.get(event.channel_id)
+        if leg is not None:
+            self._note(leg, event)
+        elif isinstance(event, ChannelLeft | ChannelDestroyed):
+            raise CallerGoneError
+        return event
+
+    def _note(self, leg: Leg, event: ChannelEvent) -> None:
+        match event:
+            case ChannelEntered():
+                leg.name = event.name
+                if leg.state is LegState.CREATED:
+                    self._move(leg, LegState.ENTERED)
+                elif not leg.alive:  # it was given up while its creation was under way
+                    self.request(self.telephony.hang_up(leg.channel_id, "normal"))
+            case ChannelRinging():
+                if leg.state in (LegState.CREATED, LegState.ENTERED):
+                    self._move(leg, LegState.RINGING)
+                    self.tell(e.LegRinging(at=now(), leg=leg.role))
+            case ChannelUp():
+                if leg.alive and leg.state is not LegState.UP:
+                    self._move(leg, LegState.UP)
+                    self.tell(e.LegAnswered(at=now(), leg=leg.role))
+            case ChannelDestroyed():
+                if leg.alive:
+                    self._end(leg, event.cause, event.tech_cause)
+            case ChannelLeft():
+                pass  # its cause follows with ChannelDestroyed
+
+    def _move(self, leg: Leg, state: LegState) -> None:
+        leg.state = state
+        leg.moved.set()
+
+    def _end(self, leg: Leg, cause: int, tech_cause: int | None) -> None:
+        answered = leg.state is LegState.UP
+        leg.cause = cause
+        leg.outcome = leg.ending or (LegOutcome.ANSWERED if answered else leg_outcome(cause, tech_cause))
+        self._move(leg, LegState.ENDED)
+        leg.exists.set()
+        self.tell(e.LegEnded(at=now(), leg=leg.role, outcome=leg.outcome.value, cause=cause, tech_cause=tech_cause))
+
+    async def last_events(self) -> None:
+        """After the end: read on until every leg is known to be gone, so that the record has its cause."""
+        try:
+            async with asyncio.timeout(LAST_EVENTS_S):
+                while any(leg.alive for leg in self.legs.values()):
+                    try:
+                        await self.next_event()
+                    except CallerGoneError:
+                        continue
+        except TimeoutError:
+            for leg in self.legs.values():
+                if leg.alive:
+                    leg.ending = leg.ending or LegOutcome.LOST
+                    self._end(leg, 0, None)
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,56 @@
+"""The ids that we choose, so that Asterisk itself remembers what belongs to which call.
+
+    call    20261121T012233-9f3a2c1b77aa     sorts by time; told to people and to the API
+    leg     agr-<call>-leg-2                 channel id of the second leg
+    bridge  agr-<call>-bridge
+
+A duplicate id answers 409, so a request that was sent twice can't make a twin.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+_PREFIX = "agr-"
+_BRIDGE = "bridge"
+
+
+def new_call_id() -> str:
+    """A new call's id: the second it began (UTC) and 48 random bits."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(6)}"
+
+
+def leg_role(number: int) -> str:
+    """The role of a call's leg, counted from 1."""
+    return f"leg-{number}"
+
+
+def leg_channel_id(call_id: str, role: str) -> str:
+    """The channel id of a leg."""
+    return f"{_PREFIX}{call_id}-{role}"
+
+
+def bridge_id(call_id: str) -> str:
+    """The id of a call's bridge."""
+    return f"{_PREFIX}{call_id}-{_BRIDGE}"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose channel or bridge this is: `role` is "leg-2" or "bridge"."""
+
+    call_id: str
+    role: str
+
+
+def owner(any_id: str) -> Owner | None:
+    """Read one of our ids back; None for a channel or bridge that we did not make."""
+    if not any_id.startswith(_PREFIX):
+        return None
+    match any_id.removeprefix(_PREFIX).split("-"):
+        case [second, rest, "leg", number] if number.isdigit():
+            return Owner(f"{second}-{rest}", f"leg-{number}")
+        case [second, rest, "bridge"]:
+            return Owner(f"{second}-{rest}", _BRIDGE)
+        case _:
+            return None

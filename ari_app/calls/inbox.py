@@ -1,0 +1,96 @@
+"""Events on their way to a call: the switchboard finds the call of a channel, the inbox holds what is unread."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from ari_app.calls.ids import owner
+from ari_app.calls.ports import ChannelDestroyed, ChannelEntered, ChannelEvent, ChannelLeft
+
+log = structlog.get_logger(__name__)
+
+INBOX_SIZE = 256
+"""A call with five devices makes some 40 events; one that has 256 unread is stuck or under attack."""
+
+
+class InboxOverflowError(Exception):
+    """Events came faster than the call could take them."""
+
+
+class Inbox:
+    """One call's unread events, bounded.
+
+    `put` never waits, so the reader of the websocket never does. What says that a channel is gone is kept even when
+    the inbox is full: the call must still be able to clean up.
+    """
+
+    def __init__(self, caller_channel: str, size: int = INBOX_SIZE) -> None:
+        self._events: deque[ChannelEvent] = deque()
+        self._size = size
+        self._arrived = asyncio.Event()
+        self._caller_channel = caller_channel
+        self._overflowed = False
+        self.caller_gone = asyncio.Event()
+
+    def put(self, event: ChannelEvent) -> None:
+        """Take one event."""
+        gone = isinstance(event, ChannelLeft | ChannelDestroyed)
+        if gone and event.channel_id == self._caller_channel:
+            self.caller_gone.set()
+        if len(self._events) >= self._size and not gone:
+            self._overflowed = True
+        else:
+            self._events.append(event)
+        self._arrived.set()
+
+    async def get(self) -> ChannelEvent:
+        """The next event, in the order of arrival. Raises InboxOverflowError once, when events were lost."""
+        while not self._events and not self._overflowed:
+            self._arrived.clear()
+            await self._arrived.wait()
+        if self._overflowed:
+            self._overflowed = False
+            raise InboxOverflowError(f"more than {self._size} unread events")
+        return self._events.popleft()
+
+
+class Switchboard:
+    """Brings each event to the inbox that watches its channel, without waiting.
+
+    A channel that nobody watches is a new caller, an orphan of ours (a leg whose call is gone), or not ours.
+    """
+
+    def __init__(self, on_caller: Callable[[ChannelEntered], None], on_orphan: Callable[[str], None]) -> None:
+        self._inboxes: dict[str, Inbox] = {}
+        self._on_caller = on_caller
+        self._on_orphan = on_orphan
+
+    def watch(self, channel_id: str, inbox: Inbox) -> None:
+        """From now on this channel's events go into this inbox."""
+        self._inboxes[channel_id] = inbox
+
+    def forget(self, channel_ids: Iterable[str]) -> None:
+        """The call is over: nobody watches these channels."""
+        for channel_id in channel_ids:
+            self._inboxes.pop(channel_id, None)
+
+    def watches(self, channel_id: str) -> bool:
+        """Whether some call owns this channel."""
+        return channel_id in self._inboxes
+
+    def __len__(self) -> int:
+        return len(self._inboxes)
+
+    def deliver(self, event: ChannelEvent) -> None:
+        """Take one event from the switch."""
+        inbox = self._inboxes.get(event.channel_id)
+        if inbox is not None:
+            inbox.put(event)
+        elif isinstance(event, ChannelEntered):
+            if owner(event.channel_id) is None:
+                self._on_caller(event)
+            else:
+                log.warning("a leg came up whose call is over; it is hung up", channel=event.channel_id)
+                self._on_orphan(event.channel_id)

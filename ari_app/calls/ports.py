@@ -1,0 +1,147 @@
+"""What the stories need of a telephone switch: requests out (`Telephony`), events in. ari_app.asterisk has both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class TelephonyError(Exception):
+    """A request to the switch failed."""
+
+
+class NotFoundError(TelephonyError):
+    """The channel, bridge or variable is not there (any more)."""
+
+
+class RefusedError(TelephonyError):
+    """The switch understood the request and said no."""
+
+
+class UnreachableError(TelephonyError):
+    """The switch can't be reached, or did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelEntered:
+    """A channel entered the application (StasisStart): a caller, or a leg that we created."""
+
+    channel_id: str
+    name: str
+    up: bool
+    args: tuple[str, ...]
+    caller_number: str
+    caller_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRinging:
+    """The phone of a leg rings."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelUp:
+    """A leg was answered."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelLeft:
+    """A channel left the application (StasisEnd): it hung up, or was sent elsewhere. Its cause may follow."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelDestroyed:
+    """A channel is gone. `cause` is Q.850 (0: unknown), `tech_cause` the SIP status where there was one."""
+
+    channel_id: str
+    cause: int
+    tech_cause: int | None = None
+
+
+ChannelEvent = ChannelEntered | ChannelRinging | ChannelUp | ChannelLeft | ChannelDestroyed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresentChannel:
+    """A channel as a snapshot shows it; `args` are those of its Stasis(), () when they can't be known."""
+
+    channel_id: str
+    name: str
+    up: bool
+    args: tuple[str, ...]
+    caller_number: str
+    caller_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What the switch holds of this application right now. `bridges` maps a bridge's id to its channels' ids."""
+
+    channels: Mapping[str, PresentChannel]
+    bridges: Mapping[str, frozenset[str]]
+
+
+class Telephony(Protocol):
+    """Requests to the switch. Each raises a `TelephonyError`; times are in seconds."""
+
+    async def ring(self, channel_id: str) -> None:
+        """Let the caller hear ringing (180)."""
+        ...
+
+    async def answer(self, channel_id: str) -> None:
+        """Answer the caller (200)."""
+        ...
+
+    async def hang_up(self, channel_id: str, reason: str) -> None:
+        """End a channel with one of ARI's reason words; one that is gone already is no error."""
+        ...
+
+    async def send_to_dialplan(self, channel_id: str) -> None:
+        """Let a caller go on with the line after its `Stasis()`."""
+        ...
+
+    async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:
+        """Dial strings of all contacts of a PJSIP endpoint; () when it is not registered.
+
+        Any living channel serves to ask. Raises RefusedError for an endpoint that the switch does not know.
+        """
+        ...
+
+    async def create_leg(
+        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
+    ) -> None:
+        """Create a channel under this id; nothing rings yet. Wait for its ChannelEntered before the next request."""
+        ...
+
+    async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:
+        """Send the leg's INVITE, showing `caller`'s number and presentation (None: what the leg's variables set)."""
+        ...
+
+    async def create_bridge(self, bridge_id: str) -> None:
+        """Create a mixing bridge under this id."""
+        ...
+
+    async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
+        """Put channels into a bridge; they hear each other."""
+        ...
+
+    async def destroy_bridge(self, bridge_id: str) -> None:
+        """Remove a bridge; one that is gone already is no error. Its channels stay in the application."""
+        ...
+
+    async def set_variable(self, channel_id: str, name: str, value: str) -> None:
+        """Set a channel variable."""
+        ...
+
+    async def read_variable(self, channel_id: str, name: str) -> str:
+        """A channel variable's, or function's, value; "" when it is absent."""
+        ...
+
+    async def snapshot(self) -> Snapshot:
+        """Everything that the switch holds of this application."""
+        ...

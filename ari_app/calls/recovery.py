@@ -1,0 +1,217 @@
+"""After a start, and after every reconnect: bring what Asterisk holds, what the log says and what runs here together.
+
+`survey` decides, purely; `Recovery` acts. Missed events are not sent again, so the ids and the log must tell what
+happened: a bridge of two is a talk that went on; a bridge of one ends, for the other side is gone; a leg without a call
+ends; a caller who waits goes on to his fallback; a record without channels is closed.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from agi_router.routing.decider import Decider
+from ari_app.calls.call import Call, Caller, Leg, LegState, now
+from ari_app.calls.ids import owner
+from ari_app.calls.inbound import resume_fallback, resume_talk
+from ari_app.calls.ports import (
+    ChannelDestroyed,
+    ChannelEntered,
+    ChannelUp,
+    PresentChannel,
+    Snapshot,
+    Telephony,
+    TelephonyError,
+)
+from ari_app.calls.supervisor import Supervisor
+from ari_app.domain import events as e
+from ari_app.domain.call_log import CallReader, CallWriter
+from ari_app.domain.causes import LegOutcome
+from ari_app.domain.record import CallRecord
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What is to be done. Calls that run here are not in it: they only get the events that they missed."""
+
+    end_channels: tuple[str, ...] = ()
+    drop_bridges: tuple[str, ...] = ()
+    talks: tuple[tuple[str, PresentChannel, PresentChannel], ...] = ()  # call id, caller, leg
+    waiting: tuple[tuple[CallRecord, PresentChannel], ...] = ()
+    unknown_callers: tuple[PresentChannel, ...] = ()
+    close: tuple[CallRecord, ...] = ()
+
+
+def survey(snapshot: Snapshot, records: Sequence[CallRecord], live_calls: frozenset[str]) -> Survey:
+    """Decide what becomes of everything that no running call owns.
+
+    `records` are the open ones of the log; the callers' channels of `live_calls` are found by them or by the bridges.
+    """
+    by_channel = {record.channel_id: record for record in records}
+    ending: list[str] = []
+    dropping: list[str] = []
+    talks: list[tuple[str, PresentChannel, PresentChannel]] = []
+    settled: set[str] = set()
+    for bridge, members in snapshot.bridges.items():
+        bridge_owner = owner(bridge)
+        if bridge_owner is None or bridge_owner.call_id in live_calls:
+            settled |= members
+            continue
+        settled |= members
+        present = [snapshot.channels[member] for member in members if member in snapshot.channels]
+        callers = [channel for channel in present if owner(channel.channel_id) is None]
+        legs = [channel for channel in present if owner(channel.channel_id) is not None]
+        if len(callers) == 1 and len(legs) == 1:
+            talks.append((bridge_owner.call_id, callers[0], legs[0]))
+        else:
+            ending += members
+            dropping.append(bridge)
+    waiting: list[tuple[CallRecord, PresentChannel]] = []
+    unknown: list[PresentChannel] = []
+    for channel in snapshot.channels.values():
+        leg_owner = owner(channel.channel_id)
+        record = by_channel.get(channel.channel_id)
+        if channel.channel_id in settled:
+            continue
+        if leg_owner is not None:
+            if leg_owner.call_id not in live_calls:
+                ending.append(channel.channel_id)
+        elif record is None:
+            unknown.append(channel)
+        elif record.call_id not in live_calls:
+            waiting.append((record, channel))
+    going_on = {call_id for call_id, _, _ in talks} | {record.call_id for record, _ in waiting} | live_calls
+    return Survey(
+        end_channels=tuple(ending),
+        drop_bridges=tuple(dropping),
+        talks=tuple(talks),
+        waiting=tuple(waiting),
+        unknown_callers=tuple(unknown),
+        close=tuple(record for record in records if record.call_id not in going_on),
+    )
+
+
+class Recovery:
+    """Carries out a survey."""
+
+    def __init__(
+        self,
+        telephony: Telephony,
+        decider: Decider,
+        supervisor: Supervisor,
+        writer: CallWriter,
+        reader: CallReader,
+    ) -> None:
+        self._telephony = telephony
+        self._decider = decider
+        self._supervisor = supervisor
+        self._writer = writer
+        self._reader = reader
+
+    async def reconcile(self) -> None:
+        """Leave nothing half-made and no record open, as far as can be known. Raises a TelephonyError when cut off."""
+        calls_before = dict(self._supervisor.live)
+        expected = {call.call_id: _expected(call) for call in calls_before.values()}
+        snapshot = await self._telephony.snapshot()
+        records = await self._reader.open_calls()
+        live_calls = frozenset(calls_before) | frozenset(self._supervisor.live)
+        for call in calls_before.values():
+            self._replay(call, expected[call.call_id], snapshot)
+        found = survey(snapshot, records, live_calls)
+        log.info(
+            "reconciled with Asterisk",
+            live=len(live_calls),
+            talks=len(found.talks),
+            waiting=len(found.waiting) + len(found.unknown_callers),
+            ended=len(found.end_channels),
+            closed=len(found.close),
+        )
+        await self._clear(found)
+        by_id = {record.call_id: record for record in records}
+        for call_id, caller, leg in found.talks:
+            self._resume_talk(by_id.get(call_id), call_id, caller, leg)
+        for record, caller in found.waiting:
+            self._resume_waiting(record, caller)
+        for channel in found.unknown_callers:
+            if not self._supervisor.switchboard.watches(channel.channel_id):
+                self._supervisor.take_caller(channel)
+        for record in found.close:
+            self._close(record, "ended while the router was away")
+
+    def _replay(self, call: Call, expected: Mapping[str, LegState | None], snapshot: Snapshot) -> None:
+        """Tell a running call what it missed: channels that are gone, legs that came up."""
+        for channel_id, state in expected.items():
+            channel = snapshot.channels.get(channel_id)
+            if channel is None:
+                call.inbox.put(ChannelDestroyed(channel_id, 0))
+            elif state is not None:
+                if state is LegState.CREATED:
+                    call.inbox.put(_entered(channel))
+                if channel.up:
+                    call.inbox.put(ChannelUp(channel_id))
+
+    async def _clear(self, found: Survey) -> None:
+        try:
+            await asyncio.gather(*(self._telephony.hang_up(channel, "normal") for channel in found.end_channels))
+            await asyncio.gather(*(self._telephony.destroy_bridge(bridge) for bridge in found.drop_bridges))
+        except TelephonyError as error:
+            log.warning("not everything could be cleared; the next reconnect tries again", error=str(error))
+
+    def _resume_talk(
+        self, record: CallRecord | None, call_id: str, caller: PresentChannel, present: PresentChannel
+    ) -> None:
+        leg_owner = owner(present.channel_id)
+        role = leg_owner.role if leg_owner else ""
+        known = record.leg(role) if record else None
+        call = self._supervisor.new_call(call_id, Caller(caller.channel_id, caller.name))
+        leg = Leg(
+            role=role,
+            channel_id=present.channel_id,
+            endpoint=known.endpoint if known else present.name,
+            dial_string="",
+            name=present.name,
+            state=LegState.UP,
+        )
+        leg.exists.set()
+        call.adopt(leg)
+        if record is not None:
+            self._lose_legs(record, keep=role)
+            if record.answered_at is None:
+                call.tell(e.CallAnswered(at=now(), leg=role))
+        self._supervisor.start(call, resume_talk(call, leg))
+
+    def _resume_waiting(self, record: CallRecord, channel: PresentChannel) -> None:
+        self._lose_legs(record, keep="")
+        call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name))
+        call.step, call.legs_before = record.step, len(record.legs)
+        self._supervisor.start(call, resume_fallback(call, record.route, self._decider))
+
+    def _close(self, record: CallRecord, reason: str) -> None:
+        self._lose_legs(record, keep="")
+        self._writer.write(record.call_id, e.CallEnded(at=now(), by="unknown", cause=0, reason=reason))
+
+    def _lose_legs(self, record: CallRecord, keep: str) -> None:
+        for leg in record.legs:
+            if leg.ended_at is None and leg.leg != keep:
+                ended = e.LegEnded(at=now(), leg=leg.leg, outcome=LegOutcome.LOST.value, cause=0)
+                self._writer.write(record.call_id, ended)
+
+
+def _expected(call: Call) -> dict[str, LegState | None]:
+    """The channels that must be there if nothing was missed; None stands for the caller's state."""
+    legs = {leg.channel_id: leg.state for leg in call.legs.values() if leg.alive and leg.exists.is_set()}
+    return {call.caller.channel_id: None, **legs}
+
+
+def _entered(channel: PresentChannel) -> ChannelEntered:
+    return ChannelEntered(
+        channel_id=channel.channel_id,
+        name=channel.name,
+        up=channel.up,
+        args=channel.args,
+        caller_number=channel.caller_number,
+        caller_name=channel.caller_name,
+    )

@@ -1,0 +1,145 @@
+"""All calls of this process: one guarded task each, under one TaskGroup."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import structlog
+
+from agi_router.routing.decider import Decider
+from ari_app.calls.call import Call, Caller, now
+from ari_app.calls.ids import new_call_id
+from ari_app.calls.inbound import Arrival, back_to_dialplan, inbound, read_arrival
+from ari_app.calls.inbox import Switchboard
+from ari_app.calls.ports import ChannelEntered, ChannelEvent, NotFoundError, PresentChannel, Telephony, TelephonyError
+from ari_app.domain import events as e
+from ari_app.domain.call_log import CallWriter
+
+log = structlog.get_logger(__name__)
+
+GIVE_BACK_S: Final = 5.0
+"""How long a call whose story broke off may take to be given back to the dialplan."""
+
+
+class Supervisor:
+    """Starts a story for each caller and stands behind it: a story that breaks never takes the caller with it.
+
+    `max_in_setup` bounds the calls that are not yet bridged. Above it a caller goes to the static fallback at once:
+    Asterisk under overload leaks channels, so it must not come to that.
+    """
+
+    def __init__(self, telephony: Telephony, decider: Decider, writer: CallWriter, max_in_setup: int) -> None:
+        self._telephony = telephony
+        self._decider = decider
+        self._writer = writer
+        self._max_in_setup = max_in_setup
+        self._tasks: asyncio.TaskGroup | None = None
+        self._stories: dict[str, asyncio.Task[None]] = {}
+        self.live: dict[str, Call] = {}
+        self.switchboard = Switchboard(self.take_caller, self._end_orphan)
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Carry the calls until `stop()`; then wait for none."""
+        async with asyncio.TaskGroup() as self._tasks:
+            await self._stopping.wait()
+            for story in self._stories.values():
+                story.cancel()
+
+    async def stop(self, drain_s: float) -> None:
+        """Take no more calls; let those in setup come to their end for at most `drain_s`, then give them back.
+
+        Calls that are talking go on without us: the next start finds them.
+        """
+        self._max_in_setup = 0
+        try:
+            async with asyncio.timeout(drain_s):
+                while setup := [self._stories[i] for i, call in self.live.items() if not call.talking]:
+                    await asyncio.wait(setup, return_when=asyncio.FIRST_COMPLETED, timeout=0.2)
+        except TimeoutError:
+            log.warning("calls in setup are given back to the dialplan", calls=self.in_setup)
+        self._stopping.set()
+
+    @property
+    def in_setup(self) -> int:
+        """How many calls are not yet bridged."""
+        return sum(not call.talking for call in self.live.values())
+
+    def deliver(self, event: ChannelEvent) -> None:
+        """Take one event from the switch; never waits."""
+        self.switchboard.deliver(event)
+
+    def take_caller(self, entered: ChannelEntered | PresentChannel) -> None:
+        """Begin the story of a caller who entered the application."""
+        arrival = read_arrival(entered)
+        call = self.new_call(new_call_id(), Caller(entered.channel_id, entered.name))
+        if self.in_setup >= self._max_in_setup:
+            self.start(call, _shed(call, arrival))
+        else:
+            self.start(call, inbound(call, arrival, self._decider))
+
+    def new_call(self, call_id: str, caller: Caller) -> Call:
+        """A call, watched by its inbox from now on."""
+        return Call(call_id, caller, self._telephony, self.switchboard, self._writer)
+
+    def start(self, call: Call, story: Coroutine[Any, Any, None]) -> None:
+        """Run a story under guard."""
+        assert self._tasks is not None, "calls are started while the supervisor runs"
+        self.live[call.call_id] = call
+        self._stories[call.call_id] = self._tasks.create_task(self._guarded(call, story), name=call.call_id)
+
+    async def _guarded(self, call: Call, story: Coroutine[Any, Any, None]) -> None:
+        try:
+            await call.tell_story(story)
+        except asyncio.CancelledError:
+            if not call.talking:
+                await self._give_back(call, "the router stops")
+        except Exception as error:
+            call.log.exception("a call's story broke off; the caller goes on to the dialplan's fallback")
+            await self._give_back(call, f"internal error: {error!r}")
+        finally:
+            del self.live[call.call_id], self._stories[call.call_id]
+
+    async def _give_back(self, call: Call, reason: str) -> None:
+        """Leave nothing of ours behind, and the caller with the dialplan. What fails here, recovery finds."""
+        try:
+            async with asyncio.timeout(GIVE_BACK_S):
+                alive = [leg.channel_id for leg in call.legs.values() if leg.alive]
+                await asyncio.gather(*(self._telephony.hang_up(leg, "normal") for leg in alive))
+                await self._telephony.destroy_bridge(call.bridge_id)
+                if call.talking:
+                    await self._telephony.hang_up(call.caller.channel_id, "failure")
+                    call.tell(e.CallEnded(at=now(), by="router", cause=0, reason=reason))
+                else:
+                    await back_to_dialplan(call, reason)
+        except NotFoundError:
+            call.tell(e.CallEnded(at=now(), by="caller", cause=16, reason=reason))
+        except (TelephonyError, TimeoutError) as error:
+            call.log.warning("a call could not be given back; it is looked for at the next reconnect", error=str(error))
+
+    def _end_orphan(self, channel_id: str) -> None:
+        assert self._tasks is not None
+        self._tasks.create_task(self._hang_up_orphan(channel_id))
+
+    async def _hang_up_orphan(self, channel_id: str) -> None:
+        try:
+            await self._telephony.hang_up(channel_id, "normal")
+        except TelephonyError as error:
+            log.warning("an orphaned leg could not be hung up", channel=channel_id, error=str(error))
+
+
+async def _shed(call: Call, arrival: Arrival) -> None:
+    """Too many calls are being set up: the caller goes to the static fallback at once, and is on record."""
+    call.log.warning("too many calls in setup: a caller goes straight to the dialplan's fallback")
+    call.tell(
+        e.CallArrived(
+            at=now(),
+            route=arrival.route,
+            called_number=arrival.called_number,
+            caller_number=arrival.caller_number,
+            caller_name=arrival.caller_name,
+            caller_withheld=arrival.caller_withheld,
+            channel_id=call.caller.channel_id,
+        )
+    )
+    await back_to_dialplan(call, "overload")
