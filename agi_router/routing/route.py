@@ -1,0 +1,111 @@
+"""A route: what is asked, how the answer is read, how long it rings, and what comes after. As configured, checked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from agi_router.routing.auth import Auth, NoAuth
+from agi_router.routing.decider import Needs
+from agi_router.routing.destination import Destination
+from agi_router.routing.path import JsonPath
+from agi_router.routing.template import Template, needs
+from agi_router.routing.url_template import UrlTemplate
+
+DEFAULT_DEADLINE_S = 3.0
+DEFAULT_RING_S = 25.0
+
+Scalar = int | float | bool | None
+JsonTemplate = Template | Scalar | Sequence["JsonTemplate"] | Mapping[str, "JsonTemplate"]
+
+
+class Send(StrEnum):
+    """Where the fields of a request travel."""
+
+    QUERY = "query"
+    FORM = "form"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The question to the API. `body` is a nested JSON template and excludes `fields`; keys are never templates."""
+
+    method: str
+    url: UrlTemplate
+    send: Send = Send.QUERY
+    fields: Mapping[str, Template | Scalar] = field(default_factory=dict)
+    body: JsonTemplate = None
+    headers: Mapping[str, Template] = field(default_factory=dict)
+    auth: Auth = field(default_factory=NoAuth)
+    deadline_s: float = DEFAULT_DEADLINE_S
+    ca_file: Path | None = None
+
+    def needs(self) -> Needs:
+        """The headers and channel variables that its templates name."""
+        templates = [*_templates(self.fields), *_templates(self.body), *_templates(self.headers)]
+        return needs(self.url.variables.union(*(template.variables for template in templates)))
+
+
+class AnswerFormat(StrEnum):
+    """How the API's answer is written."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+class DestinationType(StrEnum):
+    """What the value of an answer names."""
+
+    USER = "user"
+    ENDPOINT = "endpoint"
+    EXTERNAL = "external"
+    HANGUP = "hangup"
+    AUTO = "auto"  # a number or a SIP login, by its shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """How the answer becomes a destination. `paths` are tried in their order; a text answer has none."""
+
+    format: AnswerFormat
+    type: DestinationType
+    paths: tuple[JsonPath, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """How the answer's destination rings; `timeout_s` from 5 to 3600 seconds."""
+
+    timeout_s: float = DEFAULT_RING_S
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackStep:
+    """What is tried when the answer led nowhere, for at most `timeout_s` seconds."""
+
+    destination: Destination
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Request, response, ringing and fallback under a name. `fallback` None takes the one of `defaults`."""
+
+    name: str
+    request: Request
+    response: Response
+    ringing: Ringing = field(default_factory=Ringing)
+    fallback: tuple[FallbackStep, ...] | None = None
+
+
+def _templates(node: JsonTemplate) -> Iterator[Template]:
+    match node:
+        case Template():
+            yield node
+        case Mapping():
+            for item in node.values():
+                yield from _templates(item)
+        case Sequence() if not isinstance(node, str):
+            for item in node:
+                yield from _templates(item)

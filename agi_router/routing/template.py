@@ -1,0 +1,134 @@
+"""Texts with `{{callerNumber}}` in them: parsed once, with names of a closed list, and rendered for their place.
+
+The operator's own characters are kept as they are; only what the caller brings is encoded.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from types import MappingProxyType
+from urllib.parse import quote
+
+from agi_router.routing.call_info import CallInfo
+from agi_router.routing.decider import Needs
+from agi_router.routing.numbers import digits, national, normalise
+
+VARIABLES = (
+    "callerNumber",
+    "callerNumberNational",
+    "callerNumberDigits",
+    "callerName",
+    "calledNumber",
+    "previousStep",
+    "callId",
+    "routeName",
+    "now",
+)
+HEADER = re.compile(r"header\.[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+CHANNEL_VARIABLE = re.compile(r"var\.[A-Za-z_][A-Za-z0-9_]{0,63}")  # without ( no function can be named
+_PLACE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+
+Values = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A name of the closed list, `header.X-Foo`, or `var.NAME`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Fixed texts and variables in their order."""
+
+    parts: tuple[str | Variable, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "Template":
+        """Raises ValueError for an unknown name, with the nearest right one, and for a brace that is left open."""
+        parts: list[str | Variable] = []
+        end = 0
+        for place in _PLACE.finditer(text):
+            parts += [text[end : place.start()], _variable(place[1].strip())]
+            end = place.end()
+        parts.append(text[end:])
+        if any(isinstance(part, str) and "{{" in part for part in parts):
+            raise ValueError("{{ is not closed; write {{callerNumber}}")
+        return cls(tuple(part for part in parts if part))
+
+    def render(self, values: Values, encode: Callable[[str], str]) -> str:
+        """The text for one call; `encode` makes a value fit for the place."""
+        return "".join(encode(values.get(p.name, "")) if isinstance(p, Variable) else p for p in self.parts)
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The names that stand in this template."""
+        return frozenset(part.name for part in self.parts if isinstance(part, Variable))
+
+
+def call_values(info: CallInfo, region: str, now: datetime | None = None) -> Values:
+    """The value of every variable for this call. Of a caller who withholds the number, number and name are ""."""
+    number = "" if info.caller_withheld else info.caller_number
+    e164 = normalise(number, region)
+    values = {
+        "callerNumber": e164 or number,
+        "callerNumberNational": national(e164) if e164 else number,
+        "callerNumberDigits": digits(e164) if e164 else number,
+        "callerName": "" if info.caller_withheld else info.caller_name,
+        "calledNumber": info.called_number,
+        "previousStep": info.previous_step,
+        "callId": info.call_id,
+        "routeName": info.route_name,
+        "now": (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        **{f"header.{name}": value for name, value in info.headers.items()},
+        **{f"var.{name}": value for name, value in info.variables.items()},
+    }
+    return MappingProxyType({name: _encodable(value) for name, value in values.items()})
+
+
+def needs(templates: frozenset[str]) -> Needs:
+    """Which headers and channel variables these variable names are made of."""
+    return Needs(
+        headers=frozenset(name.removeprefix("header.") for name in templates if name.startswith("header.")),
+        variables=frozenset(name.removeprefix("var.") for name in templates if name.startswith("var.")),
+    )
+
+
+def in_path(value: str) -> str:
+    """For one path segment. A value of dots only is left out: as a segment it would climb the path."""
+    return quote(value, safe="") if value.strip(".") else ""
+
+
+def in_query(value: str) -> str:
+    """For a query value; a plus goes out as %2B."""
+    return quote(value, safe="")
+
+
+def in_header(value: str) -> str:
+    """For a header: control characters are taken out, and what is not ASCII is percent-encoded as UTF-8."""
+    printable = "".join(character for character in value if unicodedata.category(character) not in {"Cc", "Zl", "Zp"})
+    return quote(printable, safe="".join(map(chr, range(0x20, 0x7F))))
+
+
+def as_is(value: str) -> str:
+    """For JSON and forms, whose encoders do the rest."""
+    return value
+
+
+def _variable(name: str) -> Variable:
+    if name in VARIABLES or HEADER.fullmatch(name) or CHANNEL_VARIABLE.fullmatch(name):
+        return Variable(name)
+    if name.startswith(("header.", "var.")):
+        raise ValueError(f"{{{{{name}}}}} is not a name; write {{{{header.X-Foo}}}} or {{{{var.NAME}}}}")
+    near = get_close_matches(name, VARIABLES, n=1, cutoff=0.5)
+    hint = f'did you mean "{near[0]}"?' if near else f"known are {', '.join(VARIABLES)}, header.X-Foo and var.NAME"
+    raise ValueError(f"unknown variable {{{{{name}}}}}; {hint}")
+
+
+def _encodable(value: str) -> str:
+    # A lone surrogate, which JSON can bring, exists in no encoding.
+    return value.encode("utf-8", "replace").decode("utf-8")
