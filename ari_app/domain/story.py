@@ -1,0 +1,195 @@
+"""The call told in sentences, one per event: the trace of `agi-router calls ID`, and of whoever shows a call live.
+
+line = sentence(record, event)      # `record` is the fold before this event
+record = after(record, event)
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from ari_app.domain import events as e
+from ari_app.domain.record import CallRecord, after
+
+# What fits into a glance; the whole text is in the trace's JSON.
+LONGEST_TEXT = 300
+
+_Q850 = {
+    0: "unknown",
+    1: "unallocated number",
+    3: "no route to destination",
+    16: "normal clearing",
+    17: "user busy",
+    18: "no user response",
+    19: "no answer",
+    20: "absent",
+    21: "call rejected",
+    22: "number changed",
+    26: "answered elsewhere",
+    27: "destination out of order",
+    28: "invalid number",
+    34: "congestion",
+    38: "network out of order",
+    41: "temporary failure",
+    58: "bearer capability not available",
+    127: "interworking",
+}
+_LEG_ENDED = {
+    "answered": "hung up",
+    "answered_elsewhere": "stopped ringing: answered elsewhere",
+    "cancelled": "stopped ringing: the caller gave up",
+    "no_answer": "stopped ringing: nobody answered in time",
+    "busy": "is busy",
+    "declined": "declined",
+    "redirected": "asked to be redirected, which is not followed",
+    "unavailable": "is unavailable",
+    "not_found": "was not found",
+    "failed": "failed",
+    "lost": "is gone; its end was not seen",
+}
+_STEP_ENDED = {
+    "answered": "was answered",
+    "no_answer": "was not answered in time",
+    "busy": "is busy",
+    "declined": "was declined",
+    "unavailable": "has no device that can ring",
+    "refused": "was refused",
+    "cancelled": "was cancelled: the caller gave up",
+    "failed": "failed",
+}
+_FOUND = {
+    "talking": "found the call again, its talk going on",
+    "waiting": "found the call again, the caller waiting",
+}
+_ENDED_BY = {
+    "caller": "the caller hung up",
+    "callee": "the called party hung up",
+    "router": "the router ended the call",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the story; `offset_s` counts from the call's first event."""
+
+    at: datetime
+    offset_s: float
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.offset_s:+8.3f} s  {self.text}"
+
+
+def story(call_id: str, happened: Iterable[e.CallEvent]) -> Iterator[Line]:
+    """All lines of a call, given its events in their order, one as soon as each event comes."""
+    record = CallRecord(call_id=call_id)
+    first_at: datetime | None = None
+    for event in happened:
+        first_at = first_at or event.at
+        yield Line(event.at, (event.at - first_at).total_seconds(), sentence(record, event))
+        record = after(record, event)
+
+
+def sentence(record: CallRecord, event: e.CallEvent) -> str:
+    """What happened, on one line without control characters; `record` is the call before it."""
+    return printable(_sentence(record, event))
+
+
+def printable(text: str) -> str:
+    """The text on one line: control characters, which could steer a terminal, are shown as their escapes."""
+    flat = " ".join(text.split())
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in flat)
+
+
+def _sentence(record: CallRecord, event: e.CallEvent) -> str:
+    match event:
+        case e.CallArrived():
+            called = f" for {event.called_number}" if event.called_number else ""
+            return f"{_caller(event)} called{called}: route {event.route or '(none)'}"
+        case e.RequestSent():
+            body = f" with {_cut(event.body)}" if event.body else ""
+            return f"asked {event.method} {event.url}{body}"
+        case e.AnswerReceived():
+            return f"the API answered {event.status} in {event.elapsed_ms:.0f} ms: {_cut(event.body) or '(empty)'}"
+        case e.DestinationFound():
+            return f'found "{_cut(event.value)}" in the answer: {_destination(event)}'
+        case e.LookupFailed():
+            found = "" if event.value is None else f' (found "{_cut(event.value)}")'
+            return f"no destination{found}: {event.message} [{event.code}]. {event.remedy}"
+        case e.StepStarted():
+            return f"step {event.step}: {_destination(event)}, for at most {event.timeout_s:g} s"
+        case e.StepEnded():
+            detail = f": {event.detail}" if event.detail else ""
+            return f"step {event.step} {_STEP_ENDED.get(event.outcome, event.outcome)}{detail}"
+        case e.DeviceUnavailable():
+            return f"{event.endpoint} cannot ring: {event.reason}"
+        case e.LegDialled():
+            return f"dialled {_device(event.endpoint, event.contact)}"
+        case e.LegRinging():
+            return f"{_leg(record, event.leg)} rings"
+        case e.LegAnswered():
+            return f"{_leg(record, event.leg)} was picked up{_after_ringing(record, event)}"
+        case e.LegEnded():
+            return f"{_leg(record, event.leg)} {_leg_ended(record, event)} ({_cause(event.cause, event.tech_cause)})"
+        case e.CallAnswered():
+            return f"the caller speaks with {_leg(record, event.leg)}"
+        case e.CallRecovered():
+            return _FOUND.get(event.found, f"found the call again: {event.found}")
+        case e.SentToDialplan():
+            return f"back to the dialplan: {event.reason}"
+        case e.CallEnded():
+            return _ended(record, event)
+        case _:
+            assert_never(event)
+
+
+def _caller(event: e.CallArrived) -> str:
+    if event.caller_withheld:
+        return "a withheld number"
+    number = event.caller_number or "a caller without a number"
+    return f"{number} ({event.caller_name})" if event.caller_name else number
+
+
+def _destination(event: e.DestinationFound | e.StepStarted) -> str:
+    return f"{event.destination_type} {event.destination}"
+
+
+def _device(endpoint: str, contact: str) -> str:
+    """Endpoint and contact; the dial string of a trunk names its endpoint already."""
+    return contact if contact.partition("@")[2] == endpoint.removeprefix("PJSIP/") else f"{endpoint} at {contact}"
+
+
+def _leg(record: CallRecord, name: str) -> str:
+    leg = record.leg(name)
+    return _device(leg.endpoint, leg.contact) if leg else name
+
+
+def _after_ringing(record: CallRecord, event: e.LegAnswered) -> str:
+    leg = record.leg(event.leg)
+    return f" after {(event.at - leg.dialled_at).total_seconds():.1f} s" if leg else ""
+
+
+def _leg_ended(record: CallRecord, event: e.LegEnded) -> str:
+    leg = record.leg(event.leg)
+    if event.outcome == "answered_elsewhere" and leg is not None and leg.answered_at is not None:
+        return "was hung up: it was picked up in the same moment, answered elsewhere"
+    return _LEG_ENDED.get(event.outcome, event.outcome)
+
+
+def _ended(record: CallRecord, event: e.CallEnded) -> str:
+    who = _ENDED_BY.get(event.by, "the call ended unseen")
+    reason = f": {event.reason}" if event.reason and event.reason != "hangup" else ""
+    talk = ""
+    if record.answered_at is not None:
+        talk = f" after {(event.at - record.answered_at).total_seconds():.1f} s of talk"
+    return f"{who}{talk}{reason} ({_cause(event.cause, None)})"
+
+
+def _cause(cause: int, tech_cause: int | None) -> str:
+    named = f"cause {cause} {_Q850[cause]}" if cause in _Q850 else f"cause {cause}"
+    return f"{named}, SIP {tech_cause}" if tech_cause else named
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… ({len(text)} characters)"
