@@ -100,7 +100,15 @@ class AriClient(Client):
 
     def __init__(self, settings: AriSettings) -> None:
         self.app = settings.app
-        super().__init__(settings.url.rstrip("/") + "/", AriHttp(settings))
+        super().__init__(settings.url.rstrip("/") + "/", AriHttp(settings))  # type: ignore[no-untyped-call]
+
+    async def open(self) -> None:
+        """Read Asterisk's description of its interface. Raises a TelephonyError when it can't be reached."""
+        await self.init()  # type: ignore[no-untyped-call]
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.swagger.close()  # type: ignore[no-untyped-call]
 
     async def listen(self, connected: Callable[[], None], take: Callable[[Event], None]) -> None:
         """Read events until the connection ends, giving each to `take`; call `connected` once the app is registered."""

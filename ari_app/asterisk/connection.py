@@ -62,7 +62,7 @@ class AriConnection:
         client = AriClient(self._settings)
         reconciling: asyncio.Task[None] | None = None
         try:
-            await client.init()
+            await client.open()
 
             def registered() -> None:
                 nonlocal reconciling

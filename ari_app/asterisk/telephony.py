@@ -12,7 +12,8 @@ from ari_app.calls.ports import NotFoundError, RefusedError, Snapshot, Telephony
 class AriTelephony(Telephony):
     """Talks to whichever client is connected; without one every request raises UnreachableError."""
 
-    def __init__(self) -> None:
+    def __init__(self, app: str) -> None:
+        self._app = app
         self._client: AriClient | None = None
 
     def use(self, client: AriClient | None) -> None:
@@ -54,7 +55,7 @@ class AriTelephony(Telephony):
         await self._ari.channels.create(
             channelId=channel_id,
             endpoint=dial_string,
-            app=self._client.app if self._client else "",
+            app=self._app,
             originator=originator,
             variables=dict(variables),
         )
@@ -95,7 +96,7 @@ class AriTelephony(Telephony):
 
     async def snapshot(self) -> Snapshot:
         """See Telephony."""
-        app = await (await self._ari.applications.get(applicationName=self._client.app if self._client else "")).json()
+        app = await (await self._ari.applications.get(applicationName=self._app)).json()
         ours, our_bridges = set(app["channel_ids"]), set(app["bridge_ids"])
         channels = await (await self._ari.channels.list()).json()
         bridges = await (await self._ari.bridges.list()).json()

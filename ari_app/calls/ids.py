@@ -3,6 +3,7 @@
     call    20261121T012233-9f3a2c1b77aa     sorts by time; told to people and to the API
     leg     agr-<call>-leg-2                 channel id of the second leg
     bridge  agr-<call>-bridge
+    probe   agr-probe-5f0c1d2e3a4b           a channel of a dry run: it asks for contacts and is never dialled
 
 A duplicate id answers 409, so a request that was sent twice can't make a twin.
 """
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 
 _PREFIX = "agr-"
 _BRIDGE = "bridge"
+_PROBE = "agr-probe-"
 
 
 def new_call_id() -> str:
@@ -33,6 +35,16 @@ def leg_channel_id(call_id: str, role: str) -> str:
 def bridge_id(call_id: str) -> str:
     """The id of a call's bridge."""
     return f"{_PREFIX}{call_id}-{_BRIDGE}"
+
+
+def new_probe_id() -> str:
+    """The channel id of a probe."""
+    return _PROBE + secrets.token_hex(6)
+
+
+def is_probe(channel_id: str) -> bool:
+    """Whether a channel is a dry run's probe: no story is told about it."""
+    return channel_id.startswith(_PROBE)
 
 
 @dataclass(frozen=True, slots=True)

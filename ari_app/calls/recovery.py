@@ -8,12 +8,13 @@ ends; a caller who waits goes on to his fallback; a record without channels is c
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
 from agi_router.routing.decider import Decider
 from ari_app.calls.call import Call, Caller, Leg, LegState, now
-from ari_app.calls.ids import owner
+from ari_app.calls.ids import is_probe, owner
 from ari_app.calls.inbound import resume_fallback, resume_talk
 from ari_app.calls.ports import (
     ChannelDestroyed,
@@ -31,6 +32,8 @@ from ari_app.domain.causes import LegOutcome
 from ari_app.domain.record import CallRecord
 
 log = structlog.get_logger(__name__)
+
+LOG_DEADLINE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,9 @@ def survey(snapshot: Snapshot, records: Sequence[CallRecord], live_calls: frozen
         record = by_channel.get(channel.channel_id)
         if channel.channel_id in settled:
             continue
-        if leg_owner is not None:
+        if is_probe(channel.channel_id):
+            ending.append(channel.channel_id)
+        elif leg_owner is not None:
             if leg_owner.call_id not in live_calls:
                 ending.append(channel.channel_id)
         elif record is None:
@@ -116,7 +121,7 @@ class Recovery:
         calls_before = dict(self._supervisor.live)
         expected = {call.call_id: _expected(call) for call in calls_before.values()}
         snapshot = await self._telephony.snapshot()
-        records = await self._reader.open_calls()
+        records = await self._open_records()
         live_calls = frozenset(calls_before) | frozenset(self._supervisor.live)
         for call in calls_before.values():
             self._replay(call, expected[call.call_id], snapshot)
@@ -140,6 +145,15 @@ class Recovery:
                 self._supervisor.take_caller(channel)
         for record in found.close:
             self._close(record, "ended while the router was away")
+
+    async def _open_records(self) -> Sequence[CallRecord]:
+        """The log's open calls. Callers must not wait for a database that is down: without it they begin anew."""
+        try:
+            async with asyncio.timeout(LOG_DEADLINE_S):
+                return await self._reader.open_calls()
+        except Exception:
+            log.exception("the call log can't be read; callers who waited are routed anew")
+            return []
 
     def _replay(self, call: Call, expected: Mapping[str, LegState | None], snapshot: Snapshot) -> None:
         """Tell a running call what it missed: channels that are gone, legs that came up."""

@@ -1,0 +1,87 @@
+"""The composition root: builds every part from the settings, and owns the TaskGroup in which they all run."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from typing import Any, Final
+
+import structlog
+
+from agi_router.decide import Router
+from ari_app.asterisk.connection import AriConnection, ReplacedError
+from ari_app.asterisk.devices import DeviceState, device_states
+from ari_app.asterisk.telephony import AriTelephony
+from ari_app.calls.recovery import Recovery
+from ari_app.calls.supervisor import Supervisor
+from ari_app.control.server import serve_control
+from ari_app.settings import Settings
+from ari_app.storage.call_log import CallLog, open_call_log
+
+log = structlog.get_logger(__name__)
+
+DRAIN_S: Final = 20.0
+"""How long a stopping router lets calls in setup come to their end; systemd waits 90 s by default."""
+
+
+async def serve(settings: Settings) -> None:
+    """Run the router until SIGTERM or SIGINT.
+
+    Raises StorageError or ControlError when it can't start, ReplacedError when another router took over.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as parts:
+        call_log = await parts.enter_async_context(open_call_log(settings.storage))
+        decider = await parts.enter_async_context(Router(settings.routing))
+        telephony = AriTelephony(settings.asterisk.ari.app)
+        supervisor = Supervisor(telephony, decider, call_log, settings.calls.max_in_setup)
+        recovery = Recovery(telephony, decider, supervisor, call_log, call_log)
+        connection = AriConnection(settings.asterisk.ari, telephony, supervisor.deliver, recovery.reconcile)
+        started = time.monotonic()
+
+        def status() -> Mapping[str, Any]:
+            return _status(started, connection, supervisor, call_log)
+
+        await parts.enter_async_context(serve_control(settings.control, {"status": status}))
+        log.info("the router serves", app=settings.asterisk.ari.app, pid=os.getpid())
+        try:
+            await _run(stop, supervisor, connection)
+        except* ReplacedError as replaced:
+            raise replaced.exceptions[0] from None
+    log.info("the router has stopped")
+
+
+async def _run(stop: asyncio.Event, supervisor: Supervisor, connection: AriConnection) -> None:
+    async with asyncio.TaskGroup() as top:
+        carrying = top.create_task(supervisor.run(), name="supervisor")
+        connecting = top.create_task(connection.run(), name="ari")
+        await stop.wait()
+        log.info("the router stops", live=len(supervisor.live), in_setup=supervisor.in_setup)
+        await supervisor.stop(DRAIN_S)
+        await carrying
+        connecting.cancel()
+
+
+def _status(started: float, connection: AriConnection, supervisor: Supervisor, call_log: CallLog) -> Mapping[str, Any]:
+    return {
+        "pid": os.getpid(),
+        "version": version("agi-router"),
+        "uptime_s": round(time.monotonic() - started, 1),
+        "asterisk_connected": connection.connected.is_set(),
+        "live_calls": len(supervisor.live),
+        "calls_in_setup": supervisor.in_setup,
+        "watched_channels": len(supervisor.switchboard),
+        "tasks": len(asyncio.all_tasks()),
+        "events_pending": call_log.pending,
+        "events_lost": call_log.lost,
+    }
+
+
+async def look_up_devices(settings: Settings, endpoints: Sequence[str]) -> Mapping[str, DeviceState] | None:
+    """What Asterisk knows of these PJSIP endpoints (names without technology); None when it can't be reached."""
+    return await device_states(settings.asterisk.ari, endpoints)

@@ -1,0 +1,70 @@
+from ari_app.calls.ids import bridge_id, leg_channel_id, new_call_id, new_probe_id
+from ari_app.calls.ports import PresentChannel, Snapshot
+from ari_app.calls.recovery import Survey, survey
+from ari_app.domain.record import CallRecord
+
+CALL = new_call_id()
+LEG = leg_channel_id(CALL, "leg-1")
+BRIDGE = bridge_id(CALL)
+NOBODY: frozenset[str] = frozenset()
+
+
+def channel(channel_id: str) -> PresentChannel:
+    return PresentChannel(
+        channel_id=channel_id, name=f"PJSIP/{channel_id}", up=True, args=("sales",), caller_number="", caller_name=""
+    )
+
+
+def holding(*channel_ids: str, bridges: dict[str, frozenset[str]] | None = None) -> Snapshot:
+    return Snapshot(channels={i: channel(i) for i in channel_ids}, bridges=bridges or {})
+
+
+RECORD = CallRecord(call_id=CALL, channel_id="caller")
+
+
+def test_a_bridge_of_two_is_a_talk_that_went_on() -> None:
+    snapshot = holding("caller", LEG, bridges={BRIDGE: frozenset({"caller", LEG})})
+    assert survey(snapshot, [RECORD], NOBODY) == Survey(talks=((CALL, channel("caller"), channel(LEG)),))
+
+
+def test_a_bridge_of_one_ends_and_its_record_is_closed() -> None:
+    for left in ("caller", LEG):
+        snapshot = holding(left, bridges={BRIDGE: frozenset({left})})
+        assert survey(snapshot, [RECORD], NOBODY) == Survey(
+            end_channels=(left,), drop_bridges=(BRIDGE,), close=(RECORD,)
+        )
+
+
+def test_an_empty_bridge_is_dropped() -> None:
+    assert survey(holding(bridges={BRIDGE: frozenset()}), [], NOBODY) == Survey(drop_bridges=(BRIDGE,))
+
+
+def test_a_waiting_caller_goes_on_to_the_fallback_and_the_legs_that_rang_for_him_end() -> None:
+    snapshot = holding("caller", LEG, bridges={BRIDGE: frozenset()})
+    assert survey(snapshot, [RECORD], NOBODY) == Survey(
+        end_channels=(LEG,), drop_bridges=(BRIDGE,), waiting=((RECORD, channel("caller")),)
+    )
+
+
+def test_a_caller_who_is_not_on_record_is_routed_as_new() -> None:
+    assert survey(holding("caller"), [], NOBODY) == Survey(unknown_callers=(channel("caller"),))
+
+
+def test_a_record_without_channels_is_closed() -> None:
+    assert survey(holding(), [RECORD], NOBODY) == Survey(close=(RECORD,))
+
+
+def test_nothing_of_a_running_call_is_touched() -> None:
+    live = frozenset({CALL})
+    for bridges in ({}, {BRIDGE: frozenset({"caller"})}, {BRIDGE: frozenset({"caller", LEG})}):
+        assert survey(holding("caller", LEG, bridges=bridges), [RECORD], live) == Survey()
+
+
+def test_a_bridge_of_another_program_in_our_application_is_left_alone() -> None:
+    snapshot = holding("caller", bridges={"theirs": frozenset({"caller"})})
+    assert survey(snapshot, [], NOBODY) == Survey()
+
+
+def test_a_dry_runs_leftover_probe_ends() -> None:
+    probe = new_probe_id()
+    assert survey(holding(probe), [], NOBODY) == Survey(end_channels=(probe,))
