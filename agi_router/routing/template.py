@@ -105,7 +105,7 @@ def in_path(value: str) -> str:
 
 def in_query(value: str) -> str:
     """For a query value; a plus goes out as %2B."""
-    return quote(value, safe="")
+    return quote(value, safe="*")
 
 
 def in_header(value: str) -> str:

@@ -1,0 +1,134 @@
+"""One decision: ask the API, read its answer, look the destination up, and lay out the steps to try.
+
+The dry run and the live call both come through `Router.route`.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import TracebackType
+
+from agi_router.directory.directory import Directory
+from agi_router.lookup.client import Answer, LookupClient
+from agi_router.lookup.guard import NetworkGuard
+from agi_router.routing.call_info import CallInfo
+from agi_router.routing.decider import Needs
+from agi_router.routing.decision import Decision, ReceivedAnswer, SentRequest, Step
+from agi_router.routing.destination import Destination
+from agi_router.routing.errors import Failure, RoutingError
+from agi_router.routing.policy import DialPolicy
+from agi_router.routing.response import destination, read_value
+from agi_router.routing.route import FallbackStep, Route
+from agi_router.routing.template import call_values
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is known so far; an error leaves the rest as it is."""
+
+    request: SentRequest | None = None
+    answer: ReceivedAnswer | None = None
+    value: str | None = None
+    destination: Destination | None = None
+
+
+class Router:
+    """Decides by routes, a directory and a dial policy; the `Decider` of a running router. An async context.
+
+    `fallback` is the global chain, for routes that have none and for names that are no route.
+    """
+
+    def __init__(
+        self,
+        *,
+        routes: Iterable[Route],
+        directory: Directory,
+        policy: DialPolicy,
+        guard: NetworkGuard,
+        fallback: tuple[FallbackStep, ...] = (),
+    ) -> None:
+        """Raises OSError when a route's `ca_file` cannot be read as certificates."""
+        self._routes: Mapping[str, Route] = {route.name: route for route in routes}
+        self._needs = {name: route.request.needs() for name, route in self._routes.items()}
+        self._directory = directory
+        self._policy = policy
+        self._fallback = fallback
+        ca_files = (route.request.ca_file for route in self._routes.values())
+        self._client = LookupClient(guard, [file for file in ca_files if file is not None])
+
+    async def __aenter__(self) -> "Router":
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.__aexit__(kind, error, trace)
+
+    def needs(self, route_name: str) -> Needs:
+        """The SIP headers and channel variables that this route's request names; none for an unknown route."""
+        return self._needs.get(route_name, Needs())
+
+    def fallback(self, route_name: str) -> tuple[Step, ...]:
+        """The route's own chain, else the global one, expanded into targets."""
+        route = self._routes.get(route_name)
+        chain = self._fallback if route is None or route.fallback is None else route.fallback
+        return tuple(self._directory.step(step.destination, step.timeout_s) for step in chain)
+
+    async def route(self, info: CallInfo, on_request: Callable[[SentRequest], None]) -> Decision:
+        """The decision for this call. Whatever goes wrong becomes its `error`; only a cancellation passes through."""
+        found = _Found()
+        error: Failure | None = None
+        steps: tuple[Step, ...] = ()
+        try:
+            steps = (await self._answered(info, on_request, found),)
+        except RoutingError as refusal:
+            error = refusal.failure
+        except Exception:
+            log.exception("call %s, route %s: the decision failed", info.call_id, info.route_name)
+            error = Failure(
+                "internal",
+                "the router itself failed while it decided",
+                "the fallback was taken; please report the traceback in the router's log",
+            )
+        return Decision(
+            route=info.route_name,
+            request=found.request,
+            answer=found.answer,
+            value=found.value,
+            destination=found.destination,
+            error=error,
+            steps=steps + self.fallback(info.route_name),
+        )
+
+    async def _answered(self, info: CallInfo, on_request: Callable[[SentRequest], None], found: _Found) -> Step:
+        """The step to which the API's answer leads. Raises RoutingError; `found` then holds how far it came."""
+        route = self._routes.get(info.route_name)
+        if route is None:
+            raise _unknown_route(info.route_name, self._routes)
+
+        def leaving(request: SentRequest) -> None:
+            found.request = request
+            on_request(request)
+
+        values = call_values(info, self._policy.region)
+        answer: Answer = await self._client.ask(route.request, values, leaving)
+        found.answer = answer.received
+        if answer.failure is not None:
+            raise RoutingError(answer.failure.code, answer.failure.message, answer.failure.remedy)
+        found.value = read_value(route.response, answer.body, answer.charset)
+        found.destination = destination(found.value, route.response.type, self._directory, self._policy)
+        return self._directory.step(found.destination, route.ringing.timeout_s)
+
+
+def _unknown_route(name: str, routes: Mapping[str, Route]) -> RoutingError:
+    near = get_close_matches(name, routes, n=1, cutoff=0.5)
+    hint = f'did you mean "{near[0]}"?' if near else f"known routes: {', '.join(routes) or 'none'}"
+    return RoutingError(
+        "route_unknown",
+        f"there is no route {name!r}",
+        f"{hint} Name a route of the configuration in the dialplan's Stasis(agi-router,ROUTE), or add it to routes",
+    )

@@ -1,0 +1,109 @@
+"""The directory: from a destination to the targets that ring, the dial policy in front of every number outside."""
+
+from collections.abc import Iterable, Mapping
+from typing import assert_never
+
+from agi_router.directory.trunks import Trunk
+from agi_router.directory.users import EndpointDevice, ExternalDevice, User
+from agi_router.routing.decision import EndpointTarget, Step, Target, TrunkTarget
+from agi_router.routing.destination import (
+    Destination,
+    EndpointDestination,
+    ExternalDestination,
+    HangupDestination,
+    UserDestination,
+)
+from agi_router.routing.errors import Failure, RoutingError
+from agi_router.routing.numbers import for_trunk
+from agi_router.routing.policy import DialPolicy
+
+
+class Directory:
+    """Users by id and e-mail address, trunks by name. The first trunk is the one taken when none is named."""
+
+    def __init__(self, users: Iterable[User], trunks: Iterable[Trunk], policy: DialPolicy) -> None:
+        self._users: Mapping[str, User] = {user.id: user for user in users}
+        self._ids: Mapping[str, str] = {u.email.casefold(): u.id for u in self._users.values() if u.email}
+        self._trunks: Mapping[str, Trunk] = {trunk.name: trunk for trunk in trunks}
+        self._endpoints = frozenset(
+            device.endpoint
+            for user in self._users.values()
+            for device in user.devices
+            if isinstance(device, EndpointDevice)
+        )
+        self._policy = policy
+
+    def user_id(self, id_or_email: str) -> str | None:
+        """The id of the user with this id or e-mail address; None when there is none."""
+        return id_or_email if id_or_email in self._users else self._ids.get(id_or_email.casefold())
+
+    def has_endpoint(self, endpoint: str) -> bool:
+        """Whether a device of some user is this endpoint."""
+        return endpoint in self._endpoints
+
+    def step(self, destination: Destination, timeout_s: float) -> Step:
+        """The step that tries this destination: its targets, or why it rings nobody."""
+        try:
+            targets = self._targets(destination)
+        except RoutingError as refusal:
+            return Step(destination=destination, timeout_s=timeout_s, refused=refusal.failure)
+        return Step(destination=destination, timeout_s=timeout_s, targets=targets)
+
+    def _targets(self, destination: Destination) -> tuple[Target, ...]:
+        match destination:
+            case UserDestination():
+                return self._user_targets(destination.user)
+            case EndpointDestination():
+                return (EndpointTarget(destination.endpoint),)
+            case ExternalDestination():
+                return (self._trunk_target(destination.number, destination.trunk),)
+            case HangupDestination():
+                return ()
+            case _:
+                assert_never(destination)
+
+    def _user_targets(self, user_id: str) -> tuple[Target, ...]:
+        user = self._users.get(user_id)
+        if user is None:
+            raise RoutingError("user_unknown", f"no user has the id {user_id!r}", "add the user to directory.users")
+        targets: dict[Target, None] = {}
+        refusals: list[Failure] = []
+        for device in user.devices:
+            try:
+                match device:
+                    case EndpointDevice():
+                        targets[EndpointTarget(device.endpoint)] = None
+                    case ExternalDevice():
+                        targets[self._trunk_target(device.number, device.trunk)] = None
+                    case _:
+                        assert_never(device)
+            except RoutingError as refusal:
+                refusals.append(refusal.failure)
+        if targets:
+            return tuple(targets)
+        if refusals:
+            raise RoutingError(refusals[0].code, f"user {user_id}: {refusals[0].message}", refusals[0].remedy)
+        raise RoutingError("user_no_devices", f"user {user_id} has no device", "give the user devices to ring")
+
+    def _trunk_target(self, number: str, trunk_name: str | None) -> TrunkTarget:
+        refusal = self._policy.refusal(number)
+        if refusal is not None:
+            raise RoutingError(refusal.code, refusal.message, refusal.remedy)
+        trunk = self._trunk(trunk_name)
+        caller_id = trunk.caller_id
+        return TrunkTarget(
+            number=number,
+            trunk=trunk.name,
+            endpoint=trunk.endpoint,
+            dial=for_trunk(number, trunk.number_format, self._policy.region),
+            caller_id=caller_id and for_trunk(caller_id, trunk.number_format, self._policy.region),
+        )
+
+    def _trunk(self, name: str | None) -> Trunk:
+        if name is None and self._trunks:
+            return next(iter(self._trunks.values()))
+        trunk = self._trunks.get(name or "")
+        if trunk is None:
+            what = f"there is no trunk {name!r}" if name else "there is no trunk to reach numbers outside"
+            raise RoutingError("trunk_unknown", what, "add it to trunks")
+        return trunk

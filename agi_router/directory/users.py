@@ -1,0 +1,32 @@
+"""Users and the devices that ring for them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointDevice:
+    """A phone of our own: a PJSIP endpoint, without technology; every contact of it rings."""
+
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalDevice:
+    """A phone outside, such as a mobile: an E.164 number, by this trunk or (None) the first one."""
+
+    number: str
+    trunk: str | None = None
+
+
+Device = EndpointDevice | ExternalDevice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person. Answers name him by `id` or, in any case of letters, by `email`; all devices ring together."""
+
+    id: str
+    name: str = ""
+    email: str | None = None
+    extension: str | None = None
+    devices: tuple[Device, ...] = ()

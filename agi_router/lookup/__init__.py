@@ -1,0 +1,1 @@
+"""Asks the external API: one request, inside its deadline, past the network guard."""

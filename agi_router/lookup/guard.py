@@ -1,0 +1,84 @@
+"""The network guard: which addresses a lookup may connect to.
+
+Caller data never reaches the host of a URL, yet a name can resolve to anything. So addresses are checked, not names,
+and at the moment of connecting: by the resolver, which hides denied addresses of a name, and by the factory of
+sockets, which no connection gets around.
+"""
+
+import socket
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from aiohttp import AddrInfoType, ThreadedResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+
+# What `is_global` says yes to in some Python version, though a LAN, a carrier or this host may stand behind it.
+DENIED = tuple(
+    map(
+        ip_network,
+        ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16"),
+    )
+)
+
+
+class NetworkDeniedError(OSError):
+    """The guard refuses this address. `host` is the name it came from, or the address itself."""
+
+    def __init__(self, host: str, address: str) -> None:
+        super().__init__(f"{address} is not an allowed address")
+        self.host = host
+        self.address = address
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkGuard:
+    """Public addresses, and those of the `allowed` networks (`network.allowed_networks`)."""
+
+    allowed: tuple[Network, ...] = ()
+
+    def permits(self, text: str) -> bool:
+        """Whether this IP address may be connected to."""
+        address = _plain(text)
+        if any(address in network for network in self.allowed):
+            return True
+        return address.is_global and not address.is_multicast and not any(address in network for network in DENIED)
+
+    def socket(self, info: AddrInfoType) -> socket.socket:
+        """A socket for this address; raises NetworkDeniedError. The only source of sockets for lookups."""
+        family, kind, protocol, _, address = info
+        if not self.permits(str(address[0])):
+            raise NetworkDeniedError(str(address[0]), str(address[0]))
+        return socket.socket(family, kind, protocol)
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves by the system (hosts file, then DNS) and leaves out what the guard denies."""
+
+    def __init__(self, guard: NetworkGuard) -> None:
+        self._guard = guard
+        self._system = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Raises NetworkDeniedError when none of the name's addresses is permitted."""
+        found = await self._system.resolve(host, port, family)
+        permitted = [result for result in found if self._guard.permits(result["host"])]
+        if found and not permitted:
+            raise NetworkDeniedError(host, found[0]["host"])
+        return permitted
+
+    async def close(self) -> None:
+        """Nothing is held."""
+        await self._system.close()
+
+
+def _plain(text: str) -> Address:
+    """Without the zone, and an IPv4 address in IPv6 clothes as what it is."""
+    address = ip_address(text.partition("%")[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
