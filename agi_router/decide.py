@@ -4,12 +4,14 @@ The dry run and the live call both come through `Router.route`.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import TracebackType
 
 from agi_router.directory.directory import Directory
+from agi_router.directory.trunks import Trunk
+from agi_router.directory.users import User
 from agi_router.lookup.client import Answer, LookupClient
 from agi_router.lookup.guard import NetworkGuard
 from agi_router.routing.call_info import CallInfo
@@ -25,6 +27,23 @@ from agi_router.routing.template import call_values
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingSettings:
+    """All that decides where a call goes.
+
+    `fallback` is the chain for routes that have none and for names that are no route. `warnings` are sentences about
+    what is allowed but hardly meant.
+    """
+
+    routes: tuple[Route, ...]
+    users: tuple[User, ...]
+    trunks: tuple[Trunk, ...]
+    policy: DialPolicy
+    guard: NetworkGuard
+    fallback: tuple[FallbackStep, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class _Found:
     """What is known so far; an error leaves the rest as it is."""
@@ -36,28 +55,17 @@ class _Found:
 
 
 class Router:
-    """Decides by routes, a directory and a dial policy; the `Decider` of a running router. An async context.
+    """The `Decider` of a running router: an async context that owns the connections to the APIs."""
 
-    `fallback` is the global chain, for routes that have none and for names that are no route.
-    """
-
-    def __init__(
-        self,
-        *,
-        routes: Iterable[Route],
-        directory: Directory,
-        policy: DialPolicy,
-        guard: NetworkGuard,
-        fallback: tuple[FallbackStep, ...] = (),
-    ) -> None:
+    def __init__(self, settings: RoutingSettings) -> None:
         """Raises OSError when a route's `ca_file` cannot be read as certificates."""
-        self._routes: Mapping[str, Route] = {route.name: route for route in routes}
+        self._routes: Mapping[str, Route] = {route.name: route for route in settings.routes}
         self._needs = {name: route.request.needs() for name, route in self._routes.items()}
-        self._directory = directory
-        self._policy = policy
-        self._fallback = fallback
-        ca_files = (route.request.ca_file for route in self._routes.values())
-        self._client = LookupClient(guard, [file for file in ca_files if file is not None])
+        self._policy = settings.policy
+        self._directory = Directory(settings.users, settings.trunks, settings.policy)
+        self._fallback = settings.fallback
+        ca_files = (route.request.ca_file for route in settings.routes)
+        self._client = LookupClient(settings.guard, [file for file in ca_files if file is not None])
 
     async def __aenter__(self) -> "Router":
         await self._client.__aenter__()

@@ -9,6 +9,8 @@ more sections than another inherits from it:
     document = load_document(path)
     sections = validate(document, AppSections)   # ConfigError holds all problems at once
 
+Rules between sections come after that, on valid sections; `document.problem(path, message)` places what they find.
+
 Unknown keys are refused on every level. A field of type `SecretStr` (or `SecretStr | None`) can also be given by file:
 `password` as `password_file`. Plain numbers are taken where text is wanted (an id such as 456).
 """
@@ -40,7 +42,8 @@ class Section(BaseModel):
         secrets = [name for name, field in cls.model_fields.items() if field.annotation in SECRETS]
         context: _Context | None = info.context
         if context is not None:
-            context.known[id(given)] = [*cls.model_fields, *(f"{name}_file" for name in secrets)]
+            keys = [field.alias or name for name, field in cls.model_fields.items()]
+            context.known[id(given)] = [*keys, *(f"{name}_file" for name in secrets)]
         read = dict(given)
         for name in secrets:
             if f"{name}_file" not in read:

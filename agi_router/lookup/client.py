@@ -43,7 +43,7 @@ class LookupClient:
     def __init__(self, guard: NetworkGuard, ca_files: Iterable[Path] = ()) -> None:
         """`ca_files` are those of the requests to come, read here; raises OSError (ssl.SSLError) for a bad one."""
         self._guard = guard
-        self._trust = {file: _trusting(file) for file in set(ca_files)}
+        self._trust = {file: trusting(file) for file in set(ca_files)}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "LookupClient":
@@ -122,7 +122,8 @@ async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
     return bytes(body), True
 
 
-def _trusting(ca_file: Path) -> ssl.SSLContext:
+def trusting(ca_file: Path) -> ssl.SSLContext:
+    """Verifies against the system's authorities and those of this PEM file; raises OSError when it is none."""
     context = ssl.create_default_context()
     context.load_verify_locations(cafile=ca_file)
     return context

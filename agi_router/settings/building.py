@@ -1,0 +1,231 @@
+"""From valid sections to the frozen settings of routing, and the rules that hold between sections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import assert_never
+
+from agi_router.decide import RoutingSettings
+from agi_router.directory.trunks import Trunk
+from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
+from agi_router.document import ConfigError, Document, Problem, suggestion
+from agi_router.lookup.client import trusting
+from agi_router.lookup.guard import NetworkGuard
+from agi_router.routing.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth
+from agi_router.routing.destination import (
+    Destination,
+    EndpointDestination,
+    ExternalDestination,
+    HangupDestination,
+    UserDestination,
+)
+from agi_router.routing.numbers import EXAMPLE, normalise
+from agi_router.routing.policy import DialPolicy
+from agi_router.routing.route import DestinationType, FallbackStep, Request, Response, Ringing, Route
+from agi_router.settings.sections import (
+    ApiKeyAuthSection,
+    AuthSection,
+    BasicAuthSection,
+    BearerAuthSection,
+    DeviceSection,
+    FallbackSection,
+    NoAuthSection,
+    RequestSection,
+    RouteSection,
+    RoutingSections,
+    TrunkSection,
+    UserSection,
+)
+
+At = tuple[str | int, ...]
+
+
+def routing_settings(document: Document, sections: RoutingSections) -> RoutingSettings:
+    """The settings that these sections mean; raises ConfigError with all that does not fit together."""
+    return _Building(document, sections).settings()
+
+
+@dataclass(slots=True)
+class _Building:
+    """One pass over the sections. `problems` stop it at the end; `warnings` go with the settings."""
+
+    document: Document
+    sections: RoutingSections
+    policy: DialPolicy = field(init=False)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.policy = DialPolicy(frozenset(self.sections.policy.regions), self.sections.defaults.region)
+
+    def settings(self) -> RoutingSettings:
+        s = self.sections
+        self.check_unique(
+            "users' ids", [(("directory", "users", i, "id"), u.id) for i, u in enumerate(s.directory.users)]
+        )
+        self.check_unique(
+            "users' e-mail addresses",
+            [
+                (("directory", "users", i, "email"), u.email.casefold())
+                for i, u in enumerate(s.directory.users)
+                if u.email
+            ],
+        )
+        self.check_unique("trunks' names", [(("trunks", i, "name"), t.name) for i, t in enumerate(s.trunks)])
+        trunks = tuple(self.trunk(t, ("trunks", i)) for i, t in enumerate(s.trunks))
+        users = tuple(self.user(u, ("directory", "users", i)) for i, u in enumerate(s.directory.users))
+        fallback = self.chain(s.defaults.fallback, ("defaults", "fallback"), s.defaults.timeout_s)
+        routes = tuple(self.route(name, route) for name, route in s.routes.items())
+        if trunks and not s.policy.regions:
+            self.warn(("trunks",), "policy.regions allows no region, so no number outside is ever dialled; add yours")
+        if not routes:
+            self.warn((), "there are no routes, so every call takes defaults.fallback; add one under routes")
+        if self.problems:
+            raise ConfigError(self.problems)
+        return RoutingSettings(
+            routes=routes,
+            users=users,
+            trunks=trunks,
+            policy=self.policy,
+            guard=NetworkGuard(tuple(s.network.allowed_networks)),
+            fallback=fallback,
+            warnings=tuple(map(str, self.warnings)),
+        )
+
+    def user(self, section: UserSection, at: At) -> User:
+        if not section.devices:
+            self.warn(at, f'user "{section.id}" has no devices, so nothing rings for him; add some')
+        return User(
+            id=section.id,
+            name=section.name,
+            email=section.email,
+            extension=section.extension,
+            devices=tuple(self.device(device, (*at, "devices", i)) for i, device in enumerate(section.devices)),
+        )
+
+    def device(self, section: DeviceSection, at: At) -> Device:
+        if section.endpoint is not None:
+            return EndpointDevice(section.endpoint)
+        number = self.external(section.external or "", section.trunk, at)
+        return ExternalDevice(number, section.trunk)
+
+    def trunk(self, section: TrunkSection, at: At) -> Trunk:
+        caller_id = section.caller_id
+        return Trunk(
+            name=section.name,
+            endpoint=section.endpoint,
+            number_format=section.number_format,
+            caller_id=caller_id and self.number(caller_id, (*at, "caller_id")),
+        )
+
+    def route(self, name: str, section: RouteSection) -> Route:
+        at: At = ("routes", name)
+        if section.response.type is DestinationType.EXTERNAL and not self.sections.trunks:
+            self.problem((*at, "response", "type"), "numbers outside need a trunk, and there is none; add it to trunks")
+        timeout_s = section.ringing.timeout_s or self.sections.defaults.timeout_s
+        fallback = section.fallback
+        return Route(
+            name=name,
+            request=self.request(section.request, (*at, "request")),
+            response=Response(
+                format=section.response.format, type=section.response.type, paths=section.response.path or ()
+            ),
+            ringing=Ringing(timeout_s),
+            fallback=None if fallback is None else self.chain(fallback, (*at, "fallback"), timeout_s),
+        )
+
+    def request(self, section: RequestSection, at: At) -> Request:
+        return Request(
+            method=section.sent_by,
+            url=section.url,
+            send=section.sent_as,
+            fields=section.fields,
+            body=section.body,
+            headers=section.headers,
+            auth=_auth(section.auth),
+            deadline_s=section.deadline_s,
+            ca_file=self.ca_file(section.ca_file, (*at, "ca_file")),
+        )
+
+    def ca_file(self, name: str | None, at: At) -> Path | None:
+        if name is None:
+            return None
+        file = self.document.directory / name
+        try:
+            trusting(file)
+        except OSError as error:
+            self.problem(at, f"{file} cannot be read as PEM certificates: {error.strerror or error}; check the file")
+        return file
+
+    def chain(self, steps: Sequence[FallbackSection], at: At, timeout_s: float) -> tuple[FallbackStep, ...]:
+        for index, step in enumerate(steps[:-1]):
+            if step.hangup is not None:
+                self.problem((*at, index), "a hangup ends the call; let it be the last step")
+        return tuple(
+            FallbackStep(self.destination(step, (*at, index)), step.timeout_s or timeout_s)
+            for index, step in enumerate(steps)
+        )
+
+    def destination(self, step: FallbackSection, at: At) -> Destination:
+        if step.user is not None:
+            return UserDestination(self.user_id(step.user, (*at, "user")))
+        if step.endpoint is not None:
+            return EndpointDestination(step.endpoint)
+        if step.hangup is not None:
+            return HangupDestination(step.hangup)
+        return ExternalDestination(self.external(step.external or "", step.trunk, at), step.trunk)
+
+    def user_id(self, given: str, at: At) -> str:
+        for user in self.sections.directory.users:
+            if given == user.id or (user.email is not None and given.casefold() == user.email.casefold()):
+                return user.id
+        known = [name for user in self.sections.directory.users for name in (user.id, user.email) if name]
+        self.problem(at, f'no user has the id or e-mail address "{given}"' + suggestion(given, known))
+        return given
+
+    def external(self, given: str, trunk: str | None, at: At) -> str:
+        """The number in E.164; a refusal of the dial policy is only a warning, as the policy may be meant so."""
+        known = [trunk.name for trunk in self.sections.trunks]
+        if not known:
+            self.problem((*at, "external"), "numbers outside need a trunk, and there is none; add it to trunks")
+        elif trunk is not None and trunk not in known:
+            self.problem((*at, "trunk"), f'there is no trunk "{trunk}"' + suggestion(trunk, known))
+        number = self.number(given, (*at, "external"))
+        refusal = self.policy.refusal(number) if number else None
+        if refusal is not None and self.policy.regions:
+            self.warn((*at, "external"), f"is never dialled: {refusal.message}; {refusal.remedy}")
+        return number
+
+    def number(self, given: str, at: At) -> str:
+        number = normalise(given, self.policy.region)
+        if number is None:
+            self.problem(at, f'"{given}" is not a telephone number; write it in E.164 and in quotes: "{EXAMPLE}"')
+        return number or ""
+
+    def check_unique(self, what: str, named: Sequence[tuple[At, str]]) -> None:
+        first: dict[str, At] = {}
+        for at, name in named:
+            if name in first:
+                where = self.document.position(first[name])
+                self.problem(at, f'"{name}" is already given at {where}; {what} are unique')
+            first.setdefault(name, at)
+
+    def problem(self, at: At, message: str) -> None:
+        self.problems.append(self.document.problem(at, message))
+
+    def warn(self, at: At, message: str) -> None:
+        self.warnings.append(self.document.problem(at, message))
+
+
+def _auth(section: AuthSection) -> Auth:
+    match section:
+        case NoAuthSection():
+            return NoAuth()
+        case BasicAuthSection():
+            return BasicAuth(section.username, section.password.get_secret_value())
+        case BearerAuthSection():
+            return BearerAuth(section.token.get_secret_value())
+        case ApiKeyAuthSection():
+            return ApiKeyAuth(section.place, section.name, section.value.get_secret_value())
+        case _:
+            assert_never(section)

@@ -1,0 +1,233 @@
+"""The shape of the routing sections in YAML: which keys there are, and what each may hold."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from agi_router.document import Section
+from agi_router.routing.auth import KeyPlace
+from agi_router.routing.destination import HangupCause
+from agi_router.routing.numbers import NumberFormat
+from agi_router.routing.route import DEFAULT_DEADLINE_S, DEFAULT_RING_S, AnswerFormat, DestinationType, Send
+from agi_router.settings.values import (
+    AllowedNetwork,
+    BodyTemplate,
+    Email,
+    Endpoint,
+    FieldTemplate,
+    HeaderName,
+    HeaderTemplate,
+    Name,
+    OneLineSecret,
+    Paths,
+    Region,
+    RingSeconds,
+    UpperCase,
+    Url,
+    UserId,
+)
+
+
+class DeviceSection(Section):
+    """`PJSIP/ada`, `{endpoint: PJSIP/ada}`, or `{external: "+1…", trunk: main}`."""
+
+    endpoint: Endpoint | None = None
+    external: str | None = None
+    trunk: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_endpoint(cls, given: Any) -> Any:
+        return {"endpoint": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        _exactly_one(self, ("endpoint", "external"))
+        return self
+
+
+class UserSection(Section):
+    """One user."""
+
+    id: UserId
+    name: str = ""
+    email: Email | None = None
+    extension: str | None = None
+    devices: tuple[DeviceSection, ...] = ()
+
+
+class DirectorySection(Section):
+    """`directory`."""
+
+    users: tuple[UserSection, ...] = ()
+
+
+class TrunkSection(Section):
+    """One trunk."""
+
+    name: Name
+    endpoint: Endpoint
+    number_format: NumberFormat = NumberFormat.E164
+    caller_id: str | None = None
+
+
+class PolicySection(Section):
+    """`policy`."""
+
+    regions: tuple[Region, ...] = ()
+
+
+class NetworkSection(Section):
+    """`network`."""
+
+    allowed_networks: tuple[AllowedNetwork, ...] = ()
+
+
+class FallbackSection(Section):
+    """One step: who, and for how long."""
+
+    user: str | None = None
+    endpoint: Endpoint | None = None
+    external: str | None = None
+    hangup: HangupCause | None = None
+    trunk: str | None = None
+    timeout_s: RingSeconds | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        _exactly_one(self, ("user", "endpoint", "external", "hangup"))
+        if self.hangup is not None and self.timeout_s is not None:
+            raise ValueError("a hangup takes no time; take timeout_s away")
+        return self
+
+
+class DefaultsSection(Section):
+    """`defaults`."""
+
+    region: Region
+    timeout_s: RingSeconds = DEFAULT_RING_S
+    fallback: tuple[FallbackSection, ...] = ()
+
+
+class NoAuthSection(Section):
+    """`{type: none}`."""
+
+    type: Literal["none"] = "none"
+
+
+class BasicAuthSection(Section):
+    """`{type: basic, username, password}`."""
+
+    type: Literal["basic"]
+    username: Annotated[str, Field(pattern=r"^[^:]*$")]
+    password: SecretStr
+
+
+class BearerAuthSection(Section):
+    """`{type: bearer, token}`."""
+
+    type: Literal["bearer"]
+    token: OneLineSecret
+
+
+class ApiKeyAuthSection(Section):
+    """`{type: api_key, in: header, name, value}`."""
+
+    type: Literal["api_key"]
+    place: KeyPlace = Field(alias="in", default=KeyPlace.HEADER)
+    name: HeaderName
+    value: OneLineSecret
+
+
+AuthSection = Annotated[
+    NoAuthSection | BasicAuthSection | BearerAuthSection | ApiKeyAuthSection, Field(discriminator="type")
+]
+
+
+class RequestSection(Section):
+    """`request`."""
+
+    method: Annotated[Literal["GET", "POST"], UpperCase] | None = None
+    url: Url
+    send: Send | None = None
+    fields: dict[str, FieldTemplate] = Field(default_factory=dict)
+    body: BodyTemplate = None
+    headers: dict[HeaderName, HeaderTemplate] = Field(default_factory=dict)
+    auth: AuthSection = NoAuthSection()
+    deadline_s: float = Field(default=DEFAULT_DEADLINE_S, ge=0.1, le=10)
+    ca_file: str | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.body is not None and self.fields:
+            raise ValueError("has both fields and body; put all of it into body")
+        if self.body is not None and self.send not in {None, Send.JSON}:
+            raise ValueError(f"has a body, which is sent as json, but says send: {self.send}; take send away")
+        if self.method == "GET" and self.sent_as is not Send.QUERY:
+            raise ValueError(f"method GET carries no {self.sent_as}; take method away (POST), or set send: query")
+        return self
+
+    @property
+    def sent_as(self) -> Send:
+        """`send`, or what the other keys say."""
+        if self.send is not None:
+            return self.send
+        if self.body is not None or (self.method == "POST" and self.fields):
+            return Send.JSON
+        return Send.QUERY
+
+    @property
+    def sent_by(self) -> str:
+        """`method`, or what the other keys say."""
+        return self.method or ("GET" if self.sent_as is Send.QUERY else "POST")
+
+
+class ResponseSection(Section):
+    """`response`."""
+
+    format: AnswerFormat = AnswerFormat.JSON
+    type: DestinationType
+    path: Paths | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.format is AnswerFormat.JSON and self.path is None:
+            raise ValueError('needs a path to the value, for example path: calls[0].user.id ("" for a bare value)')
+        if self.format is AnswerFormat.TEXT and self.path is not None:
+            raise ValueError("has a path, but a text answer is the value itself; take path away")
+        return self
+
+
+class RingingSection(Section):
+    """`ringing`."""
+
+    timeout_s: RingSeconds | None = None
+
+
+class RouteSection(Section):
+    """One route."""
+
+    request: RequestSection
+    response: ResponseSection
+    ringing: RingingSection = RingingSection()
+    fallback: tuple[FallbackSection, ...] | None = None
+
+
+class RoutingSections(Section):
+    """The top-level keys of routing. A program with more of them inherits from this."""
+
+    directory: DirectorySection = DirectorySection()
+    trunks: tuple[TrunkSection, ...] = ()
+    policy: PolicySection = PolicySection()
+    network: NetworkSection = NetworkSection()
+    defaults: DefaultsSection
+    routes: dict[Name, RouteSection] = Field(default_factory=dict)
+
+
+def _exactly_one(section: Section, keys: tuple[str, ...]) -> None:
+    """Raises ValueError unless one of the keys is given, and `trunk` only beside `external`."""
+    given = [key for key in keys if getattr(section, key) is not None]
+    if len(given) != 1:
+        raise ValueError(f"has {' and '.join(given) or 'no destination'}; give one of {', '.join(keys)}")
+    if getattr(section, "trunk", None) is not None and given != ["external"]:
+        raise ValueError("has a trunk, which only an external number needs")

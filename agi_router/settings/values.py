@@ -1,0 +1,147 @@
+"""The kinds of values that the sections are made of: each parsed on reading, each mistake told with its remedy."""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
+
+from agi_router.lookup.guard import Network
+from agi_router.routing.errors import RoutingError
+from agi_router.routing.numbers import is_e164, is_region
+from agi_router.routing.path import JsonPath
+from agi_router.routing.response import endpoint_name
+from agi_router.routing.route import JsonTemplate, Scalar
+from agi_router.routing.template import Template
+from agi_router.routing.url_template import UrlTemplate
+
+T = TypeVar("T")
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
+FRAMING_HEADERS = frozenset({"connection", "content-length", "host", "transfer-encoding", "upgrade"})
+OTHER_NAMES = {"UK": "GB", "EN": "GB"}
+
+
+def _text(parse: Callable[[str], T]) -> Callable[[Any], T]:
+    def from_yaml(given: Any) -> T:
+        if isinstance(given, int | float) and not isinstance(given, bool):
+            given = str(given)
+        if not isinstance(given, str):
+            raise ValueError("is a text; give one in quotes")  # noqa: TRY004 - pydantic reports ValueError
+        return parse(given)
+
+    return from_yaml
+
+
+def _name(given: str) -> str:
+    if not NAME.fullmatch(given):
+        raise ValueError("is a name of letters, digits and _ . - (at most 64)")
+    return given
+
+
+def _endpoint(given: str) -> str:
+    if is_e164(given):
+        raise ValueError(f'is a number outside; write {{external: "{given}"}}')
+    try:
+        return endpoint_name(given)
+    except RoutingError as error:
+        raise ValueError(f"{error.failure.message}; {error.failure.remedy}") from None
+
+
+def _region(given: str) -> str:
+    if is_region(given):
+        return given
+    meant = OTHER_NAMES.get(given.upper(), given.upper())
+    hint = f'did you mean "{meant}"?' if is_region(meant) else "write an ISO 3166 code such as US or GB"
+    raise ValueError(f'"{given}" is not a region; {hint}')
+
+
+def _email(given: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", given):
+        raise ValueError(f'"{given}" is not an e-mail address')
+    return given
+
+
+def _network(given: Any) -> Network:
+    try:
+        return ip_network(given if isinstance(given, str) else "")
+    except ValueError as error:
+        raise ValueError(
+            f'"{given}" is not a network ({error}); write for example 10.0.0.0/8, or one address'
+        ) from None
+
+
+def _header_name(given: str) -> str:
+    if not HEADER_NAME.fullmatch(given):
+        raise ValueError("is not the name of a header")
+    if given.lower() in FRAMING_HEADERS:
+        raise ValueError("is set by the router itself; take it away")
+    return given
+
+
+def _header(given: str) -> Template:
+    template = Template.parse(given)
+    if any(isinstance(part, str) and not (part.isascii() and part.isprintable()) for part in template.parts):
+        raise ValueError("a header holds printable ASCII characters on one line")
+    return template
+
+
+def _one_line(secret: SecretStr) -> SecretStr:
+    given = secret.get_secret_value()
+    if not given or not given.isascii() or not given.isprintable():
+        raise ValueError("is empty or holds characters that no header can carry; check the quotes around it")
+    return secret
+
+
+def _leaf(given: Any) -> Template | Scalar:
+    match given:
+        case str():
+            return Template.parse(given)
+        case None | bool() | int() | float():
+            return given
+        case _:
+            raise ValueError("is a single value; for a nested one use body")
+
+
+def _json_template(given: Any) -> JsonTemplate:
+    match given:
+        case dict():
+            return {key: _placed(f".{key}", item) for key, item in given.items()}
+        case list():
+            return [_placed(f"[{index}]", item) for index, item in enumerate(given)]
+        case _:
+            return _leaf(given)
+
+
+def _placed(step: str, item: Any) -> JsonTemplate:
+    try:
+        return _json_template(item)
+    except ValueError as error:
+        where, separator, what = str(error).partition(": ")
+        inner = where if separator and where.startswith((".", "[")) else ""
+        raise ValueError(f"{step}{inner}: {what if inner else error}") from None
+
+
+def _paths(given: Any) -> tuple[JsonPath, ...]:
+    written = given if isinstance(given, list) else [given]
+    if not written:
+        raise ValueError("is an empty list; give at least one path")
+    return tuple(_text(JsonPath.parse)(path) for path in written)
+
+
+Name = Annotated[str, AfterValidator(_name)]
+UserId = Annotated[str, Field(min_length=1, max_length=64)]
+Email = Annotated[str, AfterValidator(_email)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Region = Annotated[str, AfterValidator(_region)]
+AllowedNetwork = Annotated[Network, PlainValidator(_network)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderTemplate = Annotated[Template, PlainValidator(_text(_header))]
+Url = Annotated[UrlTemplate, PlainValidator(_text(UrlTemplate.parse))]
+FieldTemplate = Annotated[Template | Scalar, PlainValidator(_leaf)]
+BodyTemplate = Annotated[Any, PlainValidator(_json_template)]
+Paths = Annotated[tuple[JsonPath, ...], PlainValidator(_paths)]
+OneLineSecret = Annotated[SecretStr, AfterValidator(_one_line)]
+RingSeconds = Annotated[float, Field(ge=5, le=3600)]
+UpperCase = BeforeValidator(lambda given: given.upper() if isinstance(given, str) else given)
