@@ -15,7 +15,8 @@ LONGEST_TEXT = 64
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 EXAMPLE = "+12025550123"
 SCHEME = re.compile(r"(tel|sip|sips):", re.IGNORECASE)
-PUNCTUATION = frozenset("()[]-./\u2010\u2011\u2012\u2013\u2014\u2212")
+PUNCTUATION = frozenset("()[]-./\u2010\u2011\u2012\u2013\u2014\u2212\uff08\uff09\uff0d")
+FULL_WIDTH_PLUS = "\uff0b"
 
 
 class NumberFormat(StrEnum):
@@ -48,7 +49,7 @@ def dialled_digits(text: str) -> str | None:
     """The digits, after a plus if there is one, without all that people put between; None when more is left over."""
     if len(text) > LONGEST_TEXT:
         return None
-    written = unicodedata.normalize("NFKC", SCHEME.sub("", text.strip(), count=1))
+    written = SCHEME.sub("", text.strip(), count=1).replace(FULL_WIDTH_PLUS, "+")
     kept = "".join(character for character in written if not _is_between_digits(character))
     if not re.fullmatch(r"\+?\d+", kept):
         return None
