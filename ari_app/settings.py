@@ -92,7 +92,7 @@ class AriSection(Section):
 
     url: Annotated[str, AfterValidator(_ari_url)] = "http://127.0.0.1:8088"
     username: str = Field(min_length=1)
-    password: SecretStr
+    password: Annotated[SecretStr, AfterValidator(_own_secret)]
     app: Annotated[str, AfterValidator(_app_name)] = "agi-router"
     request_timeout_s: float = Field(default=5.0, ge=0.5, le=60)
     heartbeat_s: float = Field(default=10.0, ge=1, le=300)
@@ -103,7 +103,7 @@ def _database_url(given: str) -> str:
     try:
         _ = StorageSettings(url).path
     except StorageError as error:
-        raise ValueError(f"{error}. {error.remedy}") from None
+        raise ValueError(f"names no SQLite file, and nothing else can be used yet; {error.remedy}") from None
     return url
 
 

@@ -30,10 +30,12 @@ class StoredCalls:
         """The newest calls first."""
         return await self._records(select(calls).order_by(calls.c.first_event_at.desc()).limit(limit))
 
-    async def with_prefix(self, prefix: str, limit: int) -> Sequence[CallRecord]:
-        """The calls whose id starts with this, newest first."""
-        starts = calls.c.call_id.startswith(prefix, autoescape=True)
-        return await self._records(select(calls).where(starts).order_by(calls.c.first_event_at.desc()).limit(limit))
+    async def matching(self, part: str, limit: int) -> Sequence[CallRecord]:
+        """The calls whose id, or the random part of whose id after its dash, starts with this; newest first."""
+        starts = calls.c.call_id.startswith(part, autoescape=True)
+        random_part_starts = calls.c.call_id.contains(f"-{part}", autoescape=True)
+        query = select(calls).where(starts | random_part_starts).order_by(calls.c.first_event_at.desc()).limit(limit)
+        return await self._records(query)
 
     async def record(self, call_id: str) -> CallRecord | None:
         """One call, folded from all its events; None when it is unknown."""

@@ -41,8 +41,8 @@ class StorageSettings:
 
 def _not_sqlite(url: str) -> StorageError:
     return StorageError(
-        f"storage.url is {url}, and only SQLite files can be used",
-        "Write it as sqlite:////var/lib/agi-router/agi-router.db (four slashes: an absolute path).",
+        f"storage.url is {url}, which names no SQLite file, and only those can be used",
+        "write it as sqlite:////var/lib/agi-router/agi-router.db (four slashes: an absolute path).",
     )
 
 

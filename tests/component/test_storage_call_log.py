@@ -94,12 +94,19 @@ async def test_newest_calls_come_first_and_the_limit_holds(call_log: CallLog) ->
     assert [record.call_id for record in await call_log.recent(3)] == ["call-3", "call-2", "call-1"]
 
 
-async def test_a_prefix_finds_its_calls_and_is_no_pattern(call_log: CallLog) -> None:
-    for call_id in ("ab-1", "ab-2", "a%-1"):
+async def test_part_of_an_id_finds_its_calls_and_is_no_pattern(call_log: CallLog) -> None:
+    for call_id in ("ab-17", "ab-23", "a%-18"):
         call_log.write(call_id, arrived())
     await call_log.flush()
-    assert {record.call_id for record in await call_log.with_prefix("ab", 10)} == {"ab-1", "ab-2"}
-    assert [record.call_id for record in await call_log.with_prefix("a%", 10)] == ["a%-1"]
+
+    async def found(part: str) -> set[str]:
+        return {record.call_id for record in await call_log.matching(part, 10)}
+
+    assert await found("ab") == {"ab-17", "ab-23"}
+    assert await found("a%") == {"a%-18"}
+    assert await found("1") == {"ab-17", "a%-18"}
+    assert await found("23") == {"ab-23"}
+    assert await found("b") == set()
 
 
 async def test_an_unknown_call_has_no_record(call_log: CallLog) -> None:

@@ -1,0 +1,114 @@
+"""`agi-router check-config`: every problem at once, or what the configuration amounts to."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import typer
+from rich.table import Table
+
+from agi_router.document import ConfigError, Problem
+from agi_router.routing.route import Route
+from ari_app.cli.outcome import Status, tell_problems
+from ari_app.cli.output import console, print_json
+from ari_app.domain.story import printable
+from ari_app.settings import Settings, load_settings
+
+_LOOPBACK = ("127.", "localhost", "::1")
+
+
+def check(config: Path, *, as_json: bool) -> None:
+    """Print the verdict; ends with status 1 when there are problems."""
+    try:
+        settings = load_settings(config)
+    except ConfigError as error:
+        if as_json:
+            print_json({"ok": False, "problems": list(map(_problem_json, error.problems)), "warnings": []})
+        else:
+            tell_problems(error)
+        raise typer.Exit(Status.FAILED) from None
+    if as_json:
+        print_json({"ok": True, "problems": [], "warnings": warnings(settings), "summary": _summary_json(settings)})
+    else:
+        _print_summary(config, settings)
+
+
+def warnings(settings: Settings) -> list[str]:
+    """What is allowed and probably not meant."""
+    found = list(settings.routing.warnings)
+    ari = urlsplit(settings.asterisk.ari.url)
+    if ari.scheme == "http" and not (ari.hostname or "").startswith(_LOOPBACK):
+        found.append(
+            f"asterisk.ari.url: {ari.hostname} is asked without TLS; use https, or Asterisk's loopback address"
+        )
+    if not settings.routing.fallback:
+        found += [
+            f"routes.{route.name}: no fallback; when the API fails, the caller goes straight back to the dialplan"
+            for route in settings.routing.routes
+            if route.fallback is None
+        ]
+    return found
+
+
+def _print_summary(config: Path, settings: Settings) -> None:
+    terminal = console()
+    routing = settings.routing
+    if routing.routes:
+        terminal.print(_routes(settings))
+        terminal.print()
+    terminal.print(_parts(settings))
+    terminal.print()
+    for warning in warnings(settings):
+        terminal.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+    terminal.print(f"OK: {config}", style="bold green", markup=False, soft_wrap=True)
+
+
+def _routes(settings: Settings) -> Table:
+    table = Table("route", "asks", "answer names", "then", box=None, pad_edge=False, header_style="bold")
+    for route in settings.routing.routes:
+        table.add_row(route.name, _asked(route), route.response.type.value, _chain(route, settings))
+    return table
+
+
+def _parts(settings: Settings) -> Table:
+    routing = settings.routing
+    devices = sum(len(user.devices) for user in routing.users)
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("users", f"{len(routing.users)} with {devices} devices")
+    table.add_row("trunks", ", ".join(f"{trunk.name} ({trunk.endpoint})" for trunk in routing.trunks) or "none")
+    table.add_row("regions allowed", ", ".join(sorted(routing.policy.regions)) or "none")
+    table.add_row("asterisk", f"{settings.asterisk.ari.url}, application {settings.asterisk.ari.app}")
+    table.add_row("database", str(settings.storage.path))
+    table.add_row("control socket", str(settings.control.socket))
+    return table
+
+
+def _asked(route: Route) -> str:
+    return printable(f"{route.request.method} {route.request.url.origin}, at most {route.request.deadline_s:g} s")
+
+
+def _chain(route: Route, settings: Settings) -> str:
+    chain = settings.routing.fallback if route.fallback is None else route.fallback
+    steps = [f"{step.destination.type} {step.destination.value}" for step in chain]
+    return ", ".join([*steps, "dialplan"])
+
+
+def _summary_json(settings: Settings) -> dict[str, object]:
+    routing = settings.routing
+    return {
+        "routes": [route.name for route in routing.routes],
+        "users": [user.id for user in routing.users],
+        "trunks": [trunk.name for trunk in routing.trunks],
+        "regions": sorted(routing.policy.regions),
+        "asterisk": {"url": settings.asterisk.ari.url, "app": settings.asterisk.ari.app},
+        "database": str(settings.storage.path),
+        "control_socket": str(settings.control.socket),
+    }
+
+
+def _problem_json(problem: Problem) -> dict[str, object]:
+    return {
+        "file": problem.position.file,
+        "line": problem.position.line,
+        "key": problem.key,
+        "message": problem.message,
+    }

@@ -1,0 +1,175 @@
+"""The command's words: options, arguments and help. What each subcommand does stands in its own module."""
+
+import io
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ari_app.cli.completion import call_ids, dialplan_files, route_names
+from ari_app.cli.outcome import told
+
+EXIT_STATUSES = "Exit status: 0 done, 1 it could not be done, 2 wrong usage or configuration."
+
+app = typer.Typer(
+    help="Routes Asterisk calls by the answer of your own HTTP API.",
+    epilog=EXIT_STATUSES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # they would show local variables, and with them secrets
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+database = typer.Typer(help="Looks after the database.", no_args_is_help=True)
+app.add_typer(database, name="db")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"agi-router {version('agi-router')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        Path,
+        typer.Option(
+            "--config",
+            "-c",
+            envvar="AGI_ROUTER_CONFIG",
+            metavar="FILE_OR_FOLDER",
+            help="The configuration: a YAML file, or a folder of them.",
+        ),
+    ] = Path("/etc/agi-router/agi-router.yaml"),
+    _show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Keep what all subcommands need."""
+    context.obj = config
+
+
+@app.command(epilog=EXIT_STATUSES)
+@told
+def serve(context: typer.Context) -> None:
+    """Run the router until it is told to stop (SIGTERM, Ctrl-C)."""
+    from ari_app.cli.serving import serve_until_stopped
+
+    serve_until_stopped(context.obj)
+
+
+@app.command("check-config", epilog=EXIT_STATUSES)
+@told
+def check_config(context: typer.Context, as_json: Json = False) -> None:
+    """Check the configuration: all its problems by file and line, or a summary."""
+    from ari_app.cli.checking import check
+
+    check(context.obj, as_json=as_json)
+
+
+@app.command("test-route", epilog=EXIT_STATUSES)
+@told
+def test_route(
+    context: typer.Context,
+    route: Annotated[str, typer.Argument(help="The route's name.", autocompletion=route_names)],
+    number: Annotated[str, typer.Argument(help="The caller's number in E.164, such as +14155550177.")],
+    called: Annotated[str, typer.Option(metavar="NUMBER", help="The number that was called.")] = "",
+    name: Annotated[str, typer.Option(help="The caller's name.")] = "",
+    withheld: Annotated[bool, typer.Option("--withheld", help="The caller withholds the number.")] = False,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="X-Foo=VALUE", help="A SIP header of the call; may be repeated.")
+    ] = None,
+    var: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A channel variable; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the API as a call would, and show who would ring. Rings nobody; needs no Asterisk."""
+    from ari_app.cli.dry_run import Question
+    from ari_app.cli.dry_run_view import dry_run
+
+    question = Question(
+        route=route,
+        number=number,
+        called=called,
+        name=name,
+        withheld=withheld,
+        headers=tuple(header or ()),
+        variables=tuple(var or ()),
+    )
+    dry_run(context.obj, question, as_json=as_json)
+
+
+@app.command(epilog=EXIT_STATUSES)
+@told
+def calls(
+    context: typer.Context,
+    call_id: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]", help="A call's id, or as much of it as is unambiguous.", autocompletion=call_ids
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="How many calls.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show the newest calls; with an ID, that call step by step. Works beside a running router and without one."""
+    from ari_app.cli.call_views import show_call, show_calls
+
+    if call_id is None:
+        show_calls(context.obj, limit, as_json=as_json)
+    else:
+        show_call(context.obj, call_id, as_json=as_json)
+
+
+@app.command(epilog=EXIT_STATUSES)
+@told
+def status(context: typer.Context, as_json: Json = False) -> None:
+    """Ask the running router how it is."""
+    from ari_app.cli.router_status import show_status
+
+    show_status(context.obj, as_json=as_json)
+
+
+@app.command(epilog=EXIT_STATUSES)
+@told
+def dialplan(
+    name: Annotated[
+        str, typer.Argument(help="Which file: also ari.conf, http.conf, pjsip.conf.", autocompletion=dialplan_files)
+    ] = "agi-router.conf",
+) -> None:
+    """Print what Asterisk includes: the dialplan, or one of the samples beside it."""
+    from ari_app.cli.dialplan_files import print_file
+
+    print_file(name)
+
+
+@database.command("upgrade", epilog=EXIT_STATUSES)
+@told
+def upgrade(context: typer.Context) -> None:
+    """Bring the database to this version's revision, as a starting router does by itself."""
+    from ari_app.cli.database import upgrade_database
+
+    upgrade_database(context.obj)
+
+
+@database.command("current", epilog=EXIT_STATUSES)
+@told
+def current(context: typer.Context, as_json: Json = False) -> None:
+    """Show the database's revision, and the one this version needs."""
+    from ari_app.cli.database import show_revision
+
+    show_revision(context.obj, as_json=as_json)
+
+
+def main() -> None:
+    """The entry point."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A caller's name in letters that the terminal does not know must not end the command.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    app(prog_name="agi-router")

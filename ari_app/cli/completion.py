@@ -1,0 +1,50 @@
+"""What the shell offers while a command is typed. Nothing here may fail: a shell would print it into the line."""
+
+import asyncio
+from pathlib import Path
+
+import typer
+
+_MOST_CALLS = 50
+
+
+def route_names(context: typer.Context, incomplete: str) -> list[str]:
+    """The routes of the configuration."""
+    try:
+        from agi_router.document import load_document
+
+        # The document, not the settings: one mistake elsewhere in it must not hide the names.
+        routes = load_document(_config(context)).tree.get("routes")
+        return sorted(name for name in routes or () if name.startswith(incomplete))
+    except Exception:
+        return []
+
+
+def call_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """The newest calls: their ids, and who called."""
+    try:
+        from ari_app.domain.record import CallRecord
+        from ari_app.settings import load_settings
+        from ari_app.storage.call_reader import read_calls
+
+        async def newest() -> list[CallRecord]:
+            async with read_calls(load_settings(_config(context)).storage) as log:
+                return list(await log.matching(incomplete, _MOST_CALLS))
+
+        return [(record.call_id, f"{record.caller_number} {record.disposition}") for record in asyncio.run(newest())]
+    except Exception:
+        return []
+
+
+def dialplan_files(incomplete: str) -> list[str]:
+    """The files that `agi-router dialplan` prints."""
+    try:
+        from ari_app.cli.dialplan_files import names
+
+        return [name for name in names() if name.startswith(incomplete)]
+    except Exception:
+        return []
+
+
+def _config(context: typer.Context) -> Path:
+    return Path(context.find_root().params["config"])

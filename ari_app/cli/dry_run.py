@@ -1,0 +1,130 @@
+"""The dry run of a route: one decision, made by the code that decides for calls. Rings nobody."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from agi_router.decide import Router
+from agi_router.routing.call_info import CallInfo
+from agi_router.routing.decision import Decision, EndpointTarget, SentRequest, Target, TrunkTarget
+from agi_router.routing.errors import Failure
+from agi_router.routing.numbers import EXAMPLE, is_e164
+from ari_app.app import look_up_devices
+from ari_app.calls.ids import new_call_id
+from ari_app.cli.outcome import Status
+from ari_app.settings import Settings
+
+_PAIR = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)=(?P<value>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """The call to imagine, as it was typed. `headers` and `variables` are texts of the form NAME=VALUE."""
+
+    route: str
+    number: str
+    called: str = ""
+    name: str = ""
+    withheld: bool = False
+    headers: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What would ring; `contacts` and `state` are None when Asterisk was not reached."""
+
+    endpoint: str
+    contacts: tuple[str, ...] | None = None
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of the question. `decision` is None when it could not be asked."""
+
+    route: str
+    decision: Decision | None = None
+    devices: tuple[Device, ...] = ()
+    error: Failure | None = None
+    status: Status = Status.OK
+
+
+def refused(question: Question, error: Failure) -> Outcome:
+    """The outcome of a question that cannot be asked."""
+    return Outcome(route=question.route, error=error, status=Status.USAGE)
+
+
+def wrong_with(question: Question) -> Failure | None:
+    """Why the question cannot be asked; None when it can."""
+    if not is_e164(question.number):
+        return Failure(
+            "number_not_e164",
+            f"{question.number!r} is not a telephone number in E.164",
+            f"write it with a plus, the country code and no spaces, for example {EXAMPLE}",
+        )
+    for pair in (*question.headers, *question.variables):
+        if not _PAIR.fullmatch(pair):
+            return Failure("option_malformed", f"{pair!r} is not of the form NAME=VALUE", "write --var NAME=VALUE")
+    return None
+
+
+async def decide(settings: Settings, question: Question, on_request: Callable[[SentRequest], None]) -> Outcome:
+    """Ask the API for this call, and Asterisk, if it is there, for the devices that would ring."""
+    async with Router(settings.routing) as router:
+        decision = await router.route(_call(router, question), on_request)
+    error = decision.error
+    targets: tuple[Target, ...] = ()
+    if error is None:
+        answered = decision.steps[0]
+        error, targets = answered.refused, answered.targets
+    return Outcome(
+        route=question.route,
+        decision=decision,
+        devices=await _devices(settings, targets),
+        error=error,
+        status=Status.OK if error is None else Status.FAILED,
+    )
+
+
+def _call(router: Router, question: Question) -> CallInfo:
+    """The call as the decision would see it; a withheld number is not known to a live call either."""
+    needs = router.needs(question.route)
+    return CallInfo(
+        call_id=new_call_id(),
+        route_name=question.route,
+        caller_number="" if question.withheld else question.number,
+        caller_name="" if question.withheld else question.name,
+        caller_withheld=question.withheld,
+        called_number=question.called,
+        headers=_named(needs.headers, question.headers, fold_case=True),
+        variables=_named(needs.variables, question.variables, fold_case=False),
+    )
+
+
+def _named(needed: Iterable[str], pairs: Iterable[str], *, fold_case: bool) -> Mapping[str, str]:
+    """Those that the route needs, "" where nothing was given, as a channel without them would say."""
+    given = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        given[name.lower() if fold_case else name] = value
+    return {name: given.get(name.lower() if fold_case else name, "") for name in needed}
+
+
+async def _devices(settings: Settings, targets: tuple[Target, ...]) -> tuple[Device, ...]:
+    endpoints = list(dict.fromkeys(target.endpoint for target in targets))
+    known = await look_up_devices(settings, endpoints) if endpoints else None
+    devices = []
+    for target in targets:
+        found = known.get(target.endpoint) if known else None
+        state = found.state if found else None
+        match target:
+            case EndpointTarget():
+                contacts = found.contacts if found else None
+                devices.append(Device(endpoint=f"PJSIP/{target.endpoint}", contacts=contacts, state=state))
+            case TrunkTarget():  # what rings is the number; the contact of its trunk says nothing about it
+                devices.append(Device(endpoint=f"PJSIP/{target.dial}@{target.endpoint}", state=state))
+            case _:
+                assert_never(target)
+    return tuple(devices)

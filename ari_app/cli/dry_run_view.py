@@ -1,0 +1,115 @@
+"""`agi-router test-route`: the dry run's outcome, for people and for programs."""
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from agi_router.document import ConfigError
+from agi_router.routing.decision import Decision, SentRequest, Step
+from agi_router.routing.errors import Failure
+from ari_app.cli.dry_run import Device, Outcome, Question, decide, refused, wrong_with
+from ari_app.cli.outcome import tell
+from ari_app.cli.output import console, print_json
+from ari_app.domain.story import printable
+from ari_app.settings import load_settings
+
+_LONGEST_BODY = 2000
+
+
+def dry_run(config: Path, question: Question, *, as_json: bool) -> None:
+    """Ask and show. Ends with status 1 when there is no destination, 2 when the question itself is wrong."""
+    outcome = _outcome(config, question, as_json=as_json)
+    if as_json:
+        print_json(as_object(outcome))
+    else:
+        _show(outcome)
+    raise typer.Exit(outcome.status)
+
+
+def as_object(outcome: Outcome) -> dict[str, Any]:
+    """The outcome as programs get it; the keys are always the same ones."""
+    decision = outcome.decision or Decision(route=outcome.route)
+    destination = decision.destination
+    return {
+        "route": outcome.route,
+        "request": asdict(decision.request) if decision.request else None,
+        "answer": asdict(decision.answer) if decision.answer else None,
+        "value": decision.value,
+        "destination": {"type": destination.type, "value": destination.value} if destination else None,
+        "devices": [asdict(device) for device in outcome.devices],
+        "error": asdict(outcome.error) if outcome.error else None,
+    }
+
+
+def _outcome(config: Path, question: Question, *, as_json: bool) -> Outcome:
+    wrong = wrong_with(question)
+    if wrong is not None:
+        return refused(question, wrong)
+    try:
+        settings = load_settings(config)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        what = "; ".join(map(str, error.problems))
+        return refused(question, Failure("configuration_invalid", what, "mend the configuration: check-config"))
+    return asyncio.run(decide(settings, question, _ignore))
+
+
+def _ignore(_request: SentRequest) -> None:
+    """The request is shown with its answer; nobody waits for it here."""
+
+
+def _show(outcome: Outcome) -> None:
+    terminal = console()
+    decision = outcome.decision
+    if decision is not None:
+        _show_lookup(terminal, decision)
+        if decision.destination is not None:
+            _row(terminal, "destination", f"{decision.destination.type} {decision.destination.value}")
+        for device in outcome.devices:
+            _row(terminal, "would ring", _device(device))
+        chain = decision.steps if decision.error else decision.steps[1:]
+        for step in chain:
+            _row(terminal, "then", _step(step))
+        _row(terminal, "then", "back to the dialplan")
+    if outcome.error is not None:
+        tell(f"{outcome.error.message} [{outcome.error.code}]", outcome.error.remedy)
+
+
+def _show_lookup(terminal: Console, decision: Decision) -> None:
+    request, answer = decision.request, decision.answer
+    if request is not None:
+        _row(terminal, "request", f"{request.method} {request.url}")
+        for name, value in request.headers.items():
+            _row(terminal, "", f"{name}: {value}")
+        if request.body:
+            _row(terminal, "", request.body)
+    if answer is not None:
+        _row(terminal, "answer", f"{answer.status} in {answer.elapsed_ms:.0f} ms")
+        _row(terminal, "", answer.body[:_LONGEST_BODY] + ("…" if len(answer.body) > _LONGEST_BODY else ""))
+    if decision.value is not None:
+        _row(terminal, "value", decision.value)
+
+
+def _row(terminal: Console, name: str, text: str) -> None:
+    terminal.print(Text.assemble((f"{name:<12} ", "bold"), printable(text)), soft_wrap=True)
+
+
+def _device(device: Device) -> str:
+    if device.state is None:
+        return f"{device.endpoint} (Asterisk was not asked: it cannot be reached)"
+    contacts = device.contacts
+    where = "" if contacts is None else f" at {', '.join(contacts)}" if contacts else ", not registered: it cannot ring"
+    return f"{device.endpoint} ({device.state}){where}"
+
+
+def _step(step: Step) -> str:
+    what = f"{step.destination.type} {step.destination.value}"
+    if step.refused is not None:
+        return f"{what}: refused, {step.refused.message}"
+    return f"{what}, at most {step.timeout_s:g} s" if step.targets else what

@@ -1,0 +1,68 @@
+"""How a command ends: its exit status, and what people are told when it could not do what they asked."""
+
+import functools
+from collections.abc import Callable
+from enum import IntEnum
+from typing import ParamSpec
+
+import typer
+
+from agi_router.document import ConfigError
+from ari_app.cli.output import errors
+from ari_app.control.settings import ControlError
+from ari_app.storage.errors import StorageError
+
+P = ParamSpec("P")
+
+
+class Status(IntEnum):
+    """The exit statuses, the same for all subcommands."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+
+
+class CommandError(Exception):
+    """What was asked for cannot be done; the text says why, `remedy` what to do next."""
+
+    def __init__(self, message: str, remedy: str, status: Status = Status.FAILED) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.status = status
+
+
+def told(command: Callable[P, None]) -> Callable[P, None]:
+    """Expected errors of this command are told in two lines and an exit status, not in a traceback."""
+
+    @functools.wraps(command)
+    def telling(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except ConfigError as error:
+            tell_problems(error)
+            raise typer.Exit(Status.USAGE) from None
+        except CommandError as error:
+            tell(error, error.remedy)
+            raise typer.Exit(error.status) from None
+        except (StorageError, ControlError) as error:
+            tell(error, error.remedy)
+            raise typer.Exit(Status.FAILED) from None
+
+    return telling
+
+
+def tell(message: object, remedy: str) -> None:
+    """What went wrong, and what to do, on standard error."""
+    errors.print(f"error: {message}", style="bold red", markup=False, soft_wrap=True)
+    errors.print(f"  {remedy}", markup=False, soft_wrap=True)
+
+
+def tell_problems(error: ConfigError) -> None:
+    """Every problem of the configuration, one per line: file:line: key: what to do."""
+    for problem in error.problems:
+        errors.print(str(problem), markup=False, soft_wrap=True)
+    count = len(error.problems)
+    errors.print(
+        f"error: the configuration has {count} problem{'s' if count > 1 else ''}", style="bold red", soft_wrap=True
+    )
