@@ -11,7 +11,7 @@ POLICY = DialPolicy(frozenset({"US", "GB"}), "US")
 
 def code(number: str, policy: DialPolicy = POLICY) -> str | None:
     refusal = policy.refusal(number)
-    return refusal and refusal.code
+    return None if refusal is None else refusal.code
 
 
 @pytest.mark.parametrize("number", ["+12025550123", "+14155550100", "+442079460958", "+447400123456", "+18002345678"])
