@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -29,18 +30,21 @@ _STYLES = {
     Disposition.INTERRUPTED: "red",
 }
 # A narrow terminal shows fewer columns, and of the id its random part, which `calls` takes as well.
-_WIDE = 140
+_WIDE = 150
+_NARROW = 92
 _SHORT_ID = 12
+# Each column with the width in characters from which it is shown.
 _COLUMNS = (
     ("from", 0),
-    ("to", 110),
-    ("route", 90),
+    ("to", 106),
+    ("route", _NARROW),
     ("disposition", 0),
     ("answered by", 0),
-    ("ring s", 100),
+    ("ring s", 116),
     ("talk s", 0),
-    ("error", 120),
+    ("error", 132),
 )
+_FOLDED = {"route", "answered by", "error"}
 _MOST_CANDIDATES = 5
 
 
@@ -65,9 +69,24 @@ def show_call(config: Path, wanted: str, *, as_json: bool) -> None:
         return
     terminal = console()
     terminal.print(_head(record), soft_wrap=True)
-    for _, line in _told(call_id, history):
-        clock = f"{line.at.astimezone():%H:%M:%S.%f}"[:-3]
-        terminal.print(Text.assemble((f"{clock} {line.offset_s * 1000:+10.0f} ms", "dim"), "  ", line.text))
+    lines = [line for _, line in _told(call_id, history)]
+    if terminal.is_terminal:
+        terminal.print(_trace(lines))
+    else:  # one line each, for grep
+        for line in lines:
+            terminal.print(Text("  ".join((*_times(line), line.text))), soft_wrap=True)
+
+
+def _trace(lines: Sequence[Line]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for line in lines:
+        clock, offset = _times(line)
+        table.add_row(Text(clock, "dim"), Text(offset, "dim"), Text(line.text, overflow="fold"))
+    return table
+
+
+def _times(line: Line) -> tuple[str, str]:
+    return f"{line.at.astimezone():%H:%M:%S.%f}"[:-3], f"{line.offset_s * 1000:+9.0f} ms"
 
 
 async def _recent(settings: StorageSettings, limit: int) -> Sequence[CallRecord]:
@@ -140,11 +159,14 @@ def _table(records: Sequence[CallRecord], width: int) -> Table:
     table.add_column(f"time {zone}".strip(), no_wrap=True)
     for heading, least_width in _COLUMNS:
         if width >= least_width:
-            table.add_column(heading, justify="right" if heading.endswith(" s") else "left", overflow="fold")
+            justify: JustifyMethod = "right" if heading.endswith(" s") else "left"
+            table.add_column(heading, justify=justify, overflow="fold", no_wrap=heading not in _FOLDED)
+    form = "%H:%M:%S" if width < _NARROW else "%Y-%m-%d %H:%M:%S"
+    form += "" if zone else " %Z"
     for record in records:
         cells = [_cell(record, heading) for heading, least_width in _COLUMNS if width >= least_width]
         call_id = Text(printable(record.call_id if width >= _WIDE else record.call_id[-_SHORT_ID:]))
-        table.add_row(call_id, _time(record.started_at, with_zone=not zone), *cells)
+        table.add_row(call_id, _time(record.started_at, form), *cells)
     return table
 
 
@@ -169,10 +191,8 @@ def _cell(record: CallRecord, heading: str) -> Text:
     return Text(printable(text) or "-")
 
 
-def _time(at: datetime | None, *, with_zone: bool) -> str:
-    if at is None:
-        return "-"
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S %Z}" if with_zone else f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+def _time(at: datetime | None, form: str) -> str:
+    return "-" if at is None else format(at.astimezone(), form)
 
 
 def _seconds(value: float | None) -> str:

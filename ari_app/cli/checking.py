@@ -24,7 +24,7 @@ def check(config: Path, *, as_json: bool) -> None:
         if as_json:
             print_json({"ok": False, "problems": list(map(_problem_json, error.problems)), "warnings": []})
         else:
-            tell_problems(error)
+            tell_problems(error, console())
         raise typer.Exit(Status.FAILED) from None
     if as_json:
         print_json({"ok": True, "problems": [], "warnings": warnings(settings), "summary": _summary_json(settings)})

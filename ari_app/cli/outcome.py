@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import ParamSpec
 
 import typer
+from rich.console import Console
 
 from agi_router.document import ConfigError
 from ari_app.cli.output import errors
@@ -58,10 +59,10 @@ def tell(message: object, remedy: str) -> None:
     errors.print(f"  {remedy}", markup=False, soft_wrap=True)
 
 
-def tell_problems(error: ConfigError) -> None:
+def tell_problems(error: ConfigError, console: Console = errors) -> None:
     """Every problem of the configuration, one per line: file:line: key: what to do."""
     for problem in error.problems:
-        errors.print(str(problem), markup=False, soft_wrap=True)
+        console.print(str(problem), markup=False, soft_wrap=True)
     count = len(error.problems)
     errors.print(
         f"error: the configuration has {count} problem{'s' if count > 1 else ''}", style="bold red", soft_wrap=True
