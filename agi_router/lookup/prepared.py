@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, assert_never
 from urllib.parse import urlencode
 
-from aiohttp import BasicAuth as BasicCredentials
+from aiohttp import encode_basic_auth
 
 from agi_router import __version__
 from agi_router.routing.auth import ApiKeyAuth, BasicAuth, BearerAuth, KeyPlace, NoAuth
@@ -47,7 +47,8 @@ def prepare(request: Request, values: Values) -> PreparedRequest:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             body, recorded_body = urlencode(fields).encode(), urlencode(_masked_pairs(fields), safe="*")
         case Send.JSON:
-            document = _rendered(request.body if request.body is not None else request.fields, values)
+            fields_document = {name: _rendered(field, values) for name, field in request.fields.items()}
+            document = fields_document if request.body is None else _rendered(request.body, values)
             headers["Content-Type"] = "application/json"
             body, recorded_body = json.dumps(document).encode(), json.dumps(_masked_json(document), ensure_ascii=False)
         case _:
@@ -76,7 +77,7 @@ def _credentials(request: Request) -> tuple[dict[str, str], Pairs]:
         case NoAuth():
             return {}, []
         case BasicAuth() as auth:
-            return {"Authorization": BasicCredentials(auth.username, auth.password, "utf-8").encode()}, []
+            return {"Authorization": encode_basic_auth(auth.username, auth.password, "utf-8")}, []
         case BearerAuth() as auth:
             return {"Authorization": f"Bearer {auth.token}"}, []
         case ApiKeyAuth() as auth if auth.place is KeyPlace.HEADER:
@@ -113,9 +114,9 @@ def _rendered(node: JsonTemplate, values: Values) -> Any:
     match node:
         case Template():
             return node.render(values, as_is)
-        case Mapping():
+        case dict():
             return {key: _rendered(item, values) for key, item in node.items()}
-        case Sequence():
+        case list():
             return [_rendered(item, values) for item in node]
         case _:
             return node

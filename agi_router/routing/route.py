@@ -1,6 +1,6 @@
 """A route: what is asked, how the answer is read, how long it rings, and what comes after. As configured, checked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +16,7 @@ DEFAULT_DEADLINE_S = 3.0
 DEFAULT_RING_S = 25.0
 
 Scalar = int | float | bool | None
-JsonTemplate = Template | Scalar | Sequence["JsonTemplate"] | Mapping[str, "JsonTemplate"]
+JsonTemplate = Template | Scalar | list["JsonTemplate"] | dict[str, "JsonTemplate"]
 
 
 class Send(StrEnum):
@@ -43,7 +43,7 @@ class Request:
 
     def needs(self) -> Needs:
         """The headers and channel variables that its templates name."""
-        templates = [*_templates(self.fields), *_templates(self.body), *_templates(self.headers)]
+        templates = [*self.headers.values(), *_templates(self.body), *_templates(list(self.fields.values()))]
         return needs(self.url.variables.union(*(template.variables for template in templates)))
 
 
@@ -103,9 +103,9 @@ def _templates(node: JsonTemplate) -> Iterator[Template]:
     match node:
         case Template():
             yield node
-        case Mapping():
+        case dict():
             for item in node.values():
                 yield from _templates(item)
-        case Sequence() if not isinstance(node, str):
+        case list():
             for item in node:
                 yield from _templates(item)

@@ -1,0 +1,103 @@
+"""The directory: destinations become targets, and the dial policy stands in front of every number outside."""
+
+from agi_router.directory.directory import Directory
+from agi_router.directory.trunks import Trunk
+from agi_router.directory.users import EndpointDevice, ExternalDevice, User
+from agi_router.routing.decision import EndpointTarget, TrunkTarget
+from agi_router.routing.destination import (
+    EndpointDestination,
+    ExternalDestination,
+    HangupCause,
+    HangupDestination,
+    UserDestination,
+)
+from agi_router.routing.numbers import NumberFormat
+from agi_router.routing.policy import DialPolicy
+
+ADA = User(
+    id="456",
+    email="Ada@Example.com",
+    devices=(
+        EndpointDevice("ada"),
+        ExternalDevice("+5353001234"),
+        ExternalDevice("+12025550123", "b"),
+        EndpointDevice("desk"),
+    ),
+)
+ABROAD = User(id="1", devices=(ExternalDevice("+5353001234"),))
+NOBODY = User(id="2")
+TWICE = User(id="3", devices=(EndpointDevice("ada"), EndpointDevice("ada")))
+A = Trunk(name="a", endpoint="trunk-a", caller_id="+14155550100")
+B = Trunk(name="b", endpoint="trunk-b", number_format=NumberFormat.NATIONAL, caller_id="+14155550100")
+DIRECTORY = Directory([ADA, ABROAD, NOBODY, TWICE], [A, B], DialPolicy(frozenset({"US"}), "US"))
+DESTINATION = ExternalDestination("+12025550123")
+
+
+def test_users_are_found_by_id_and_by_e_mail_in_any_case() -> None:
+    assert [DIRECTORY.user_id(name) for name in ("456", "ada@example.COM", "457", "")] == ["456", "456", None, None]
+
+
+def test_the_endpoints_of_users_are_known() -> None:
+    assert DIRECTORY.has_endpoint("desk")
+    assert not DIRECTORY.has_endpoint("trunk-a")
+
+
+def test_a_refused_device_leaves_the_others_ringing() -> None:
+    step = DIRECTORY.step(UserDestination("456"), 20)
+    assert step.refused is None
+    assert step.targets == (
+        EndpointTarget("ada"),
+        TrunkTarget(number="+12025550123", trunk="b", endpoint="trunk-b", dial="2025550123", caller_id="4155550100"),
+        EndpointTarget("desk"),
+    )
+
+
+def test_a_user_all_of_whose_devices_are_refused_is_refused_with_the_reason() -> None:
+    step = DIRECTORY.step(UserDestination("1"), 20)
+    assert step.targets == ()
+    assert step.refused is not None
+    assert step.refused.code == "policy_region"
+    assert "CU" in step.refused.message
+
+
+def test_a_user_without_devices_and_an_unknown_one_are_refused() -> None:
+    refusals = [DIRECTORY.step(UserDestination(user), 20).refused for user in ("2", "99")]
+    assert [refusal and refusal.code for refusal in refusals] == ["user_no_devices", "user_unknown"]
+
+
+def test_a_device_given_twice_rings_once() -> None:
+    assert DIRECTORY.step(UserDestination("3"), 20).targets == (EndpointTarget("ada"),)
+
+
+def test_a_number_outside_takes_the_first_trunk_unless_one_is_named() -> None:
+    targets = [DIRECTORY.step(d, 20).targets[0] for d in (DESTINATION, ExternalDestination("+12025550123", "b"))]
+    assert targets == [
+        TrunkTarget(
+            number="+12025550123", trunk="a", endpoint="trunk-a", dial="+12025550123", caller_id="+14155550100"
+        ),
+        TrunkTarget(number="+12025550123", trunk="b", endpoint="trunk-b", dial="2025550123", caller_id="4155550100"),
+    ]
+
+
+def test_a_number_of_a_forbidden_region_is_refused() -> None:
+    refused = DIRECTORY.step(ExternalDestination("+442079460958"), 20).refused
+    assert refused is not None
+    assert refused.code == "policy_region"
+
+
+def test_without_a_trunk_or_with_an_unknown_one_a_number_is_refused() -> None:
+    without = Directory([], [], DialPolicy(frozenset({"US"}), "US"))
+    steps = [without.step(DESTINATION, 20), DIRECTORY.step(ExternalDestination("+12025550123", "c"), 20)]
+    assert [step.refused and step.refused.code for step in steps] == ["trunk_unknown", "trunk_unknown"]
+
+
+def test_the_policy_speaks_before_the_missing_trunk() -> None:
+    refused = Directory([], [], DialPolicy(frozenset(), "US")).step(ExternalDestination("+12025550123"), 20).refused
+    assert refused is not None
+    assert refused.code == "policy_region"
+
+
+def test_an_endpoint_is_itself_and_a_hangup_rings_nobody() -> None:
+    assert DIRECTORY.step(EndpointDestination("x"), 20).targets == (EndpointTarget("x"),)
+    hangup = DIRECTORY.step(HangupDestination(HangupCause.BUSY), 20)
+    assert (hangup.targets, hangup.refused) == ((), None)
