@@ -1,0 +1,119 @@
+"""The application's sections: what is taken, what is refused, and with which words."""
+
+from pathlib import Path
+
+import pytest
+
+from agi_router.document import ConfigError
+from ari_app.asterisk.settings import AriSettings
+from ari_app.logs import LogSettings
+from ari_app.settings import Settings, load_settings
+
+ARI = "asterisk: {ari: {username: router, password: 8f14e45f}}"
+REGION = "defaults: {region: US}"
+
+
+def load(folder: Path, *sections: str, ari: str = ARI, environment: dict[str, str] | None = None) -> Settings:
+    file = folder / "agi-router.yaml"
+    file.write_text("\n".join([ari, REGION, *sections]))
+    return load_settings(file, environment or {})
+
+
+def problem(folder: Path, *sections: str, ari: str = ARI) -> str:
+    with pytest.raises(ConfigError) as refused:
+        load(folder, *sections, ari=ari)
+    [only] = refused.value.problems
+    return f"{only.position.line}: {only.key}: {only.message}"
+
+
+def test_what_is_not_given_has_a_default(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert settings.asterisk.ari == AriSettings(url="http://127.0.0.1:8088", username="router", password="8f14e45f")
+    assert settings.storage.path == Path("/var/lib/agi-router/agi-router.db")
+    assert settings.control.socket == Path("/var/lib/agi-router/agi-router.db.sock")
+    assert settings.log == LogSettings(level="info", format="console", mask_numbers=True)
+    assert settings.calls.max_in_setup == 200
+
+
+def test_everything_can_be_given(tmp_path: Path) -> None:
+    ari = "asterisk: {ari: {url: https://pbx:8089/ari/, username: r, password: 8f14e45f, app: desk, heartbeat_s: 3}}"
+    settings = load(
+        tmp_path,
+        "storage: {url: sqlite:////srv/calls.db}",
+        "control: {socket: /run/agi/control.sock}",
+        "log: {level: debug, format: json, mask_numbers: false}",
+        "calls: {max_in_setup: 5}",
+        ari=ari,
+    )
+    assert (settings.asterisk.ari.url, settings.asterisk.ari.app) == ("https://pbx:8089", "desk")
+    assert settings.storage.path == Path("/srv/calls.db")
+    assert settings.control.socket == Path("/run/agi/control.sock")
+    assert settings.log == LogSettings(level="debug", format="json", mask_numbers=False)
+    assert settings.calls.max_in_setup == 5
+
+
+@pytest.mark.parametrize("url", ["sqlite:///state/calls.db", "state/calls.db"])
+def test_relative_files_are_relative_to_the_configuration(tmp_path: Path, url: str) -> None:
+    settings = load(tmp_path, f"storage: {{url: {url}}}", "control: {socket: state/c.sock}")
+    assert settings.storage.path == tmp_path / "state/calls.db"
+    assert settings.control.socket == tmp_path / "state/c.sock"
+
+
+def test_the_password_can_come_from_a_file_or_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("9bf31c7f\n")
+    from_file = load(tmp_path, ari="asterisk: {ari: {username: r, password_file: password}}")
+    from_environment = load(
+        tmp_path, ari='asterisk: {ari: {username: r, password: "${P}"}}', environment={"P": "45c48cce"}
+    )
+    assert from_file.asterisk.ari.password == "9bf31c7f"
+    assert from_environment.asterisk.ari.password == "45c48cce"
+
+
+def test_the_password_is_not_in_the_settings_text(tmp_path: Path) -> None:
+    assert "8f14e45f" not in repr(load(tmp_path))
+
+
+@pytest.mark.parametrize("password", ["change-me", "CHANGEME", "password", "Secret", "asterisk", "your_password", '""'])
+def test_a_placeholder_is_no_password(tmp_path: Path, password: str) -> None:
+    said = problem(tmp_path, ari=f"asterisk: {{ari: {{username: router, password: {password}}}}}")
+    assert said.startswith("1: asterisk.ari.password: is ")
+    assert "openssl rand" in said
+
+
+def test_an_empty_password_file_is_no_password(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    assert "is empty" in problem(tmp_path, ari="asterisk: {ari: {username: router, password_file: empty}}")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("ws://127.0.0.1:8088", "is no http or https address"),
+        ("127.0.0.1:8088", "is no http or https address"),
+        ("http://127.0.0.1:99999", "is no http or https address"),
+        ("http://", "is no http or https address"),
+        ("http://router:pa55@127.0.0.1:8088", "holds a user or a password"),
+        ("http://127.0.0.1:8088/?api_key=x", "ends after the path"),
+    ],
+)
+def test_an_address_that_is_none_of_asterisk_s_is_refused(tmp_path: Path, url: str, said: str) -> None:
+    assert said in problem(tmp_path, ari=f'asterisk: {{ari: {{url: "{url}", username: r, password: 8f14e45f}}}}')
+
+
+def test_an_unknown_key_names_its_line_and_the_nearest_right_one(tmp_path: Path) -> None:
+    assert problem(tmp_path, "storag: {}") == '3: storag: unknown key; did you mean "storage"?'
+
+
+def test_a_database_that_is_no_sqlite_file_is_refused(tmp_path: Path) -> None:
+    said = problem(tmp_path, "storage: {url: postgresql://db/calls}")
+    assert said.startswith("3: storage.url: names no SQLite file")
+
+
+def test_a_socket_with_too_long_a_name_is_refused_at_load(tmp_path: Path) -> None:
+    assert "longer than the 107 bytes" in problem(tmp_path, f"control: {{socket: /run/{'x' * 120}}}")
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(tmp_path, "log: {level: loud}", "calls: {max_in_setup: 0}", "routs: {}")
+    assert [problem.position.line for problem in refused.value.problems] == [3, 4, 5]

@@ -1,0 +1,126 @@
+"""The record is a fold over the events: what each row of the log says, for each way a call can go."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ari_app.domain import events as e
+from ari_app.domain.record import CallRecord, Disposition, after, fold
+
+START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+ARRIVED = e.CallArrived(
+    at=START,
+    route="sales",
+    called_number="+14155550100",
+    caller_number="+14155550177",
+    caller_name="Grace",
+    caller_withheld=False,
+    channel_id="1.1",
+)
+
+
+def dialled(leg: str, endpoint: str) -> e.LegDialled:
+    return e.LegDialled(at=at(1), leg=leg, endpoint=endpoint, contact=f"sip:{endpoint}@127.0.0.1")
+
+
+def test_a_call_that_just_arrived_is_in_progress() -> None:
+    record = fold("call-1", [ARRIVED])
+    assert (record.disposition, record.started_at, record.talk_s, record.total_s) == (
+        Disposition.IN_PROGRESS,
+        START,
+        None,
+        None,
+    )
+
+
+def test_an_answered_call_knows_who_answered_and_how_long_it_lasted() -> None:
+    record = fold(
+        "call-1",
+        [
+            ARRIVED,
+            e.StepStarted(at=at(1), step=1, destination_type="user", destination="456", timeout_s=25),
+            dialled("leg-1", "PJSIP/ada"),
+            dialled("leg-2", "PJSIP/ada-desk"),
+            e.LegAnswered(at=at(4), leg="leg-2"),
+            e.CallAnswered(at=at(5), leg="leg-2"),
+            e.CallEnded(at=at(65), by="callee", cause=16),
+        ],
+    )
+    assert record.disposition is Disposition.ANSWERED
+    assert (record.answered_by, record.talk_s, record.total_s) == ("PJSIP/ada-desk", 60.0, 65.0)
+    assert (record.destination_type, record.destination, record.step) == ("user", "456", 1)
+
+
+@pytest.mark.parametrize(
+    ("by", "reason", "disposition"),
+    [
+        ("caller", "", Disposition.ABANDONED),
+        ("unknown", "", Disposition.INTERRUPTED),
+        ("router", "hangup", Disposition.REJECTED),
+        ("router", "overflow", Disposition.FAILED),
+        ("callee", "", Disposition.FAILED),
+    ],
+)
+def test_an_unanswered_call_is_called_by_who_ended_it(by: str, reason: str, disposition: Disposition) -> None:
+    assert fold("call-1", [ARRIVED, e.CallEnded(at=at(9), by=by, cause=16, reason=reason)]).disposition is disposition
+
+
+def test_a_caller_sent_back_to_the_dialplan_has_ended_here() -> None:
+    record = fold("call-1", [ARRIVED, e.SentToDialplan(at=at(9), reason="no step was answered")])
+    assert (record.disposition, record.ended_at) == (Disposition.TO_DIALPLAN, at(9))
+
+
+def test_the_code_of_a_failed_lookup_stays_though_the_fallback_answers() -> None:
+    failed = e.LookupFailed(at=at(1), code="api_timeout", message="too slow", remedy="look at the API")
+    record = fold("call-1", [ARRIVED, failed, dialled("leg-1", "PJSIP/ada"), e.CallAnswered(at=at(5), leg="leg-1")])
+    assert (record.error_code, record.answered_by) == ("api_timeout", "PJSIP/ada")
+
+
+def test_events_change_only_the_leg_they_name() -> None:
+    record = fold(
+        "call-1",
+        [
+            dialled("leg-1", "PJSIP/ada"),
+            dialled("leg-2", "PJSIP/bob"),
+            e.LegRinging(at=at(2), leg="leg-1"),
+            e.LegEnded(at=at(3), leg="leg-2", outcome="busy", cause=17, tech_cause=486),
+            e.LegRinging(at=at(4), leg="leg-9"),
+        ],
+    )
+    ada, bob = record.legs
+    assert (ada.ringing_at, ada.ended_at, ada.outcome) == (at(2), None, "")
+    assert (bob.ringing_at, bob.ended_at, bob.outcome, bob.cause, bob.tech_cause) == (None, at(3), "busy", 17, 486)
+
+
+def test_a_leg_that_ends_after_its_call_does_not_change_how_the_call_went() -> None:
+    ended: list[e.CallEvent] = [ARRIVED, dialled("leg-1", "PJSIP/ada"), e.CallEnded(at=at(9), by="caller", cause=16)]
+    before = fold("call-1", ended)
+    later = after(before, e.LegEnded(at=at(10), leg="leg-1", outcome="cancelled", cause=16))
+    assert (later.disposition, later.ended_at, later.total_s) == (before.disposition, at(9), 9.0)
+    assert later.legs[0].outcome == "cancelled"
+
+
+def test_a_recovered_call_says_so_and_goes_on() -> None:
+    record = fold("call-1", [ARRIVED, e.CallRecovered(at=at(5), found="waiting")])
+    assert (record.recovered, record.disposition) == (True, Disposition.IN_PROGRESS)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        e.RequestSent(at=START, method="GET", url="https://api.example.com"),
+        e.AnswerReceived(at=START, status=200, body="", elapsed_ms=1),
+        e.DestinationFound(at=START, value="456", destination_type="user", destination="456"),
+        e.StepEnded(at=START, step=1, outcome="busy"),
+        e.DeviceUnavailable(at=START, endpoint="PJSIP/ada", reason="not registered"),
+    ],
+)
+def test_what_only_the_trace_tells_leaves_the_row_alone(event: e.CallEvent) -> None:
+    record = CallRecord(call_id="call-1")
+    assert after(record, event) == record

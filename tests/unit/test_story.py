@@ -1,0 +1,139 @@
+"""The call in sentences: each line is one that an operator reads on a bad morning."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ari_app.domain import events as e
+from ari_app.domain.story import LONGEST_TEXT, printable, story
+
+START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+ADA = "PJSIP/ada at sip:ada@127.0.0.1:5071"
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def arrived(**changes: object) -> e.CallArrived:
+    given: dict[str, object] = {
+        "route": "sales",
+        "called_number": "+14155550100",
+        "caller_number": "+14155550177",
+        "caller_name": "Grace",
+        "caller_withheld": False,
+        "channel_id": "1.1",
+    }
+    return e.CallArrived(at=START, **(given | changes))  # type: ignore[arg-type]
+
+
+def dialled(leg: str = "leg-1") -> e.LegDialled:
+    return e.LegDialled(at=at(0.06), leg=leg, endpoint="PJSIP/ada", contact="sip:ada@127.0.0.1:5071")
+
+
+def told(*happened: e.CallEvent) -> list[str]:
+    return [line.text for line in story("call-1", happened)]
+
+
+def test_an_answered_call_is_told_from_the_question_to_the_end() -> None:
+    assert [
+        str(line)
+        for line in story(
+            "call-1",
+            [
+                arrived(),
+                e.RequestSent(at=at(0.003), method="GET", url="https://api.example.com/v1?n=1"),
+                e.AnswerReceived(at=at(0.052), status=200, body='{"user": 456}', elapsed_ms=49.2),
+                e.DestinationFound(at=at(0.053), value="456", destination_type="user", destination="456"),
+                e.StepStarted(at=at(0.054), step=1, destination_type="user", destination="456", timeout_s=25),
+                dialled(),
+                e.LegRinging(at=at(0.08), leg="leg-1"),
+                e.LegAnswered(at=at(2.5), leg="leg-1"),
+                e.CallAnswered(at=at(2.51), leg="leg-1"),
+                e.StepEnded(at=at(2.52), step=1, outcome="answered"),
+                e.CallEnded(at=at(12.51), by="caller", cause=16),
+                e.LegEnded(at=at(12.6), leg="leg-1", outcome="answered", cause=16, tech_cause=200),
+            ],
+        )
+    ] == [
+        "  +0.000 s  +14155550177 (Grace) called for +14155550100: route sales",
+        "  +0.003 s  asked GET https://api.example.com/v1?n=1",
+        '  +0.052 s  the API answered 200 in 49 ms: {"user": 456}',
+        '  +0.053 s  found "456" in the answer: user 456',
+        "  +0.054 s  step 1: user 456, for at most 25 s",
+        f"  +0.060 s  dialled {ADA}",
+        f"  +0.080 s  {ADA} rings",
+        f"  +2.500 s  {ADA} was picked up after 2.4 s",
+        f"  +2.510 s  the caller speaks with {ADA}",
+        "  +2.520 s  step 1 was answered",
+        " +12.510 s  the caller hung up after 10.0 s of talk (cause 16 normal clearing)",
+        f" +12.600 s  {ADA} hung up (cause 16 normal clearing, SIP 200)",
+    ]
+
+
+def test_a_failed_lookup_tells_what_was_found_and_what_to_do() -> None:
+    failed = e.LookupFailed(
+        at=at(1), code="user_unknown", message="no user is called eve", remedy="add her", value="eve"
+    )
+    assert told(failed) == ['no destination (found "eve"): no user is called eve [user_unknown]. add her']
+
+
+@pytest.mark.parametrize(
+    ("changes", "who"),
+    [
+        ({"caller_withheld": True, "caller_number": ""}, "a withheld number"),
+        ({"caller_number": "", "caller_name": ""}, "a caller without a number"),
+        ({"caller_number": "101", "caller_name": ""}, "101"),
+    ],
+)
+def test_callers_without_a_telephone_number_are_told_as_they_are(changes: dict[str, object], who: str) -> None:
+    assert told(arrived(**changes)) == [f"{who} called for +14155550100: route sales"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("answered_elsewhere", "stopped ringing: answered elsewhere"),
+        ("busy", "is busy"),
+        ("cancelled", "stopped ringing: the caller gave up"),
+        ("some_future_word", "some_future_word"),
+    ],
+)
+def test_the_end_of_a_leg_is_told_with_its_cause(outcome: str, said: str) -> None:
+    ended = e.LegEnded(at=at(3), leg="leg-1", outcome=outcome, cause=17, tech_cause=486)
+    assert told(dialled(), ended)[-1] == f"{ADA} {said} (cause 17 user busy, SIP 486)"
+
+
+def test_a_phone_picked_up_in_the_same_instant_as_the_winner_is_told_so() -> None:
+    lost = e.LegEnded(at=at(3), leg="leg-1", outcome="answered_elsewhere", cause=26)
+    lines = told(dialled(), e.LegAnswered(at=at(2), leg="leg-1"), lost)
+    assert "picked up in the same moment" in lines[-1]
+
+
+def test_a_trunk_s_dial_string_names_its_endpoint_only_once() -> None:
+    leg = e.LegDialled(at=at(0), leg="leg-1", endpoint="PJSIP/trunk", contact="PJSIP/+14155550123@trunk")
+    assert told(leg) == ["dialled PJSIP/+14155550123@trunk"]
+
+
+def test_unseen_legs_and_causes_are_told_by_their_names() -> None:
+    assert told(e.LegRinging(at=at(0), leg="leg-9")) == ["leg-9 rings"]
+    assert told(e.CallEnded(at=at(0), by="unknown", cause=99, reason="lost")) == [
+        "the call ended unseen: lost (cause 99)"
+    ]
+
+
+def test_an_answer_cannot_steer_the_terminal() -> None:
+    answer = e.AnswerReceived(at=at(0), status=200, body="a\r\n\x1b[2J\x07\u202e\udcff", elapsed_ms=1)
+    [line] = told(answer)
+    assert line.endswith(r"a \x1b[2J\x07\u202e\udcff")
+    assert line.isprintable()
+
+
+def test_a_long_answer_is_cut_with_its_length() -> None:
+    [line] = told(e.AnswerReceived(at=at(0), status=200, body="x" * 5_000_000, elapsed_ms=1))
+    assert line.endswith("x… (5000000 characters)")
+    assert len(line) < LONGEST_TEXT + 100
+
+
+def test_text_in_any_script_stays_as_it_is() -> None:
+    assert printable("Zoë 王") == "Zoë 王"
