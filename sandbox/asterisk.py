@@ -1,0 +1,225 @@
+"""A real Asterisk of one's own: on its own addresses, with its own files, gone when its owner is."""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from sandbox import configuration
+from sandbox.errors import SandboxError
+from sandbox.layout import Layout, Network, claim_network, try_claim
+from sandbox.root import DEFAULT_ROOT, asterisk_root
+
+START_DEADLINE_S = 30.0
+STOP_DEADLINE_S = 10.0
+POLL_S = 0.02
+
+LAUNCH = Path(__file__).with_name("launch.sh")
+RUNS = (
+    Path(tempfile.gettempdir()) / f"agi-router-sandbox-{os.getuid()}"
+)  # short: a socket's path ends at 107 characters
+
+
+class Asterisk:
+    """One run of Asterisk, up between `async with` and its end.
+
+    `numbered_phones` adds phone001, phone002, ... to the named phones; `route` is the route of calls to any DID;
+    `extra_dialplan` is appended to extensions.conf. The configuration may be changed in `config_dir` while it runs
+    (`cli("dialplan reload")`). The owner must live on in the thread that entered: Asterisk dies with that thread.
+    """
+
+    layout: Layout
+
+    def __init__(
+        self,
+        *,
+        numbered_phones: int = 0,
+        route: str = "sales",
+        extra_dialplan: str = "",
+        root: Path = DEFAULT_ROOT,
+    ) -> None:
+        self.ari_username = configuration.ARI_USERNAME
+        self.ari_password = configuration.ARI_PASSWORD
+        self._numbered_phones = numbered_phones
+        self._route = route
+        self._extra_dialplan = extra_dialplan
+        self._root = root
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(asterisk_root, self._root)
+        self._network = _claim()
+        self._run = RUNS / self._network.prefix
+        try:
+            self.layout = self._network.layout(self._numbered_phones)
+            configuration.write(self._run, self.layout, route=self._route, extra_dialplan=self._extra_dialplan)
+            await self.start()
+        except BaseException:
+            await self._leave()
+            raise
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._leave()
+
+    async def _leave(self) -> None:
+        await self.kill()
+        shutil.rmtree(self._run, ignore_errors=True)
+        self._network.release()
+
+    @property
+    def address(self) -> str:
+        """The address of SIP, RTP and ARI."""
+        return self.layout.asterisk
+
+    @property
+    def sip_port(self) -> int:
+        """The UDP port of SIP."""
+        return self.layout.sip_port
+
+    @property
+    def ari_url(self) -> str:
+        """The base URL, as asterisk.ari.url of the router's configuration wants it."""
+        return f"http://{self.address}:{self.layout.ari_port}"
+
+    @property
+    def config_dir(self) -> Path:
+        """Its /etc/asterisk."""
+        return self._run / "etc"
+
+    @property
+    def spool_dir(self) -> Path:
+        """Its /var/spool/asterisk."""
+        return self._run / "spool"
+
+    @property
+    def log_path(self) -> Path:
+        """Its log: notices, warnings, errors and what the dialplan did."""
+        return self._run / "log" / "messages"
+
+    @property
+    def pid(self) -> int:
+        """The process id of Asterisk itself. Raises SandboxError when it is not running."""
+        if self._process is None:
+            raise SandboxError("Asterisk is not running. Call start() first.")
+        launcher = self._process.pid
+        return int(Path(f"/proc/{launcher}/task/{launcher}/children").read_text())
+
+    async def start(self) -> None:
+        """Start and wait until ARI answers. Raises SandboxError with the end of its log when it does not."""
+        if self._process is not None:
+            raise SandboxError("Asterisk is running already. Call stop() or kill() first.")
+        console = self._run / "log" / "console"
+        with console.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *_command(self._root, self._run), stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        await self._wait_until_ready()
+
+    async def stop(self) -> None:
+        """Hang up all calls and end, as an operator would do it; the addresses stay ours for another `start`."""
+        if self._process is None:
+            return
+        await self.cli("core stop now")
+        try:
+            async with asyncio.timeout(STOP_DEADLINE_S):
+                await self._process.wait()
+        except TimeoutError:
+            raise SandboxError(f"Asterisk did not stop within {STOP_DEADLINE_S:.0f} s. {self._log_tail()}") from None
+        self._process = None
+
+    async def kill(self) -> None:
+        """End it as a power cut would: nobody is told."""
+        process, self._process = self._process, None
+        if process is not None:
+            if process.returncode is None:
+                process.send_signal(signal.SIGKILL)
+            await process.wait()
+
+    async def restart(self) -> None:
+        """Restart in place: calls end, connections break, and the same ports answer again."""
+        await self.cli("core restart now")
+        await self._wait_until_ready()
+
+    async def cli(self, command: str) -> str:
+        """What `asterisk -rx` prints for this command. Raises OSError when Asterisk is not there.
+
+        Speaks to the control socket itself: a process per command would be a hundred times slower.
+        """
+        reader, writer = await asyncio.open_unix_connection(self._run / "run" / "asterisk" / "asterisk.ctl")
+        try:
+            await reader.readline()  # host name, pid and version
+            writer.write(f"cli quit after {command}".encode() + b"\0")
+            await writer.drain()
+            return (await reader.read()).decode(errors="replace")
+        finally:
+            writer.close()
+
+    async def _wait_until_ready(self) -> None:
+        try:
+            async with asyncio.timeout(START_DEADLINE_S):
+                await self._poll(self._is_booted)
+                await self._poll(self._ari_answers)
+        except TimeoutError:
+            await self.kill()
+            raise SandboxError(f"Asterisk was not ready within {START_DEADLINE_S:.0f} s. {self._log_tail()}") from None
+
+    async def _poll(self, condition: Callable[[], Awaitable[bool]]) -> None:
+        while not await condition():
+            if self._process is None or self._process.returncode is not None:
+                self._process = None
+                raise SandboxError(f"Asterisk ended while it was starting. {self._log_tail()}")
+            await asyncio.sleep(POLL_S)
+
+    async def _is_booted(self) -> bool:
+        try:
+            return "fully booted" in await self.cli("core waitfullybooted")
+        except OSError:
+            return False
+
+    async def _ari_answers(self) -> bool:
+        auth = aiohttp.BasicAuth(self.ari_username, self.ari_password)
+        try:
+            async with (
+                aiohttp.ClientSession(auth=auth) as session,
+                session.get(f"{self.ari_url}/ari/asterisk/ping") as response,
+            ):
+                return response.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    def _log_tail(self, lines: int = 25) -> str:
+        tail: list[str] = []
+        for path in (self._run / "log" / "console", self.log_path):
+            if path.exists():
+                tail += path.read_text(errors="replace").splitlines()[-lines:]
+        return "The end of its log:\n" + "\n".join(tail)
+
+
+def _command(root: Path, run: Path) -> list[str]:
+    """Asterisk as the first process of its own pid namespace, so that it and all it started end together.
+
+    setpriv has the kernel kill unshare when the owner's thread ends, however it ends; --kill-child passes it on.
+    """
+    as_user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    namespaces = ["unshare", *as_user, "--mount", "--propagation=private", "--pid", "--fork", "--kill-child=KILL"]
+    return ["setpriv", "--pdeathsig=KILL", *namespaces, "sh", str(LAUNCH), str(root), str(run)]
+
+
+def _claim() -> Network:
+    """A network of our own; what owners that were killed have left behind is swept away."""
+    RUNS.mkdir(mode=0o700, exist_ok=True)
+    for leftover in RUNS.iterdir():
+        if network := try_claim(leftover.name):
+            shutil.rmtree(leftover, ignore_errors=True)
+            network.release()
+    return claim_network()
