@@ -20,7 +20,7 @@ from agi_router.routing.route import Request
 from agi_router.routing.template import Values
 
 CONNECT_S = 1.0
-KEEPALIVE_S = 15.0
+KEEPALIVE_S = 4.0  # many servers hang up after five idle seconds; a request must not meet that moment
 CHUNK = 65_536
 
 
@@ -53,7 +53,9 @@ class LookupClient:
             resolver=GuardedResolver(self._guard),
             socket_factory=self._guard.socket,
         )
-        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+        self._session = aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, middlewares=(_ask_once,)
+        )
         return self
 
     async def __aexit__(
@@ -109,6 +111,16 @@ class LookupClient:
             )
             too_large = None if is_whole else failures.too_large(prepared.url)
             return Answer(received=received, body=body, charset=charset, failure=failure or too_large)
+
+
+async def _ask_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keeps aiohttp from repeating a GET whose connection broke: a slow or crashing API is not asked twice."""
+    try:
+        return await send(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise failures.DisconnectedError(str(error)) from error
 
 
 async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:

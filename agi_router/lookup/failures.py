@@ -12,6 +12,10 @@ from agi_router.routing.errors import Failure
 LONGEST_ANSWER = 1_048_576
 
 
+class DisconnectedError(aiohttp.ClientError):
+    """The connection broke after the request had left."""
+
+
 def of_exception(error: aiohttp.ClientError | OSError | ValueError, url: str, deadline_s: float) -> Failure:
     """The failure that this exception of aiohttp means. The URL's host is named, its query never."""
     host = _host(url)
@@ -41,7 +45,7 @@ def of_exception(error: aiohttp.ClientError | OSError | ValueError, url: str, de
             )
         case aiohttp.ClientConnectorError():
             return Failure("api_refused", f"{host} takes no connection: {_reason(error)}", _reach(host))
-        case aiohttp.InvalidURL():
+        case ValueError():  # aiohttp.InvalidURL is one, and so is a host name that IDNA cannot encode
             return Failure("api_url", f"{host} cannot be asked: {error}", "correct the host in request.url")
         case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
             return Failure(
@@ -144,7 +148,8 @@ def _reach(host: str) -> str:
 
 def _host(url: str) -> str:
     parts = URL(url, encoded=True)
-    return f"{parts.host}:{parts.port}" if parts.explicit_port else str(parts.host)
+    host = parts.host_subcomponent or "no host"
+    return f"{host}:{parts.explicit_port}" if parts.explicit_port else host
 
 
 def _is_url(text: str) -> bool:

@@ -56,6 +56,8 @@ def _check_host(authority: str) -> None:
         raise ValueError(f'has a host or port that cannot be: "{authority}"') from None
     if not host:
         raise ValueError("has no host")
+    if any(not 0 < len(label) <= 63 for label in host.removesuffix(".").split(".")):
+        raise ValueError(f'has a host that cannot be: "{host}"')
     if not authority.isascii() or any(character <= " " or character in '\\%"<>^`{|}' for character in authority):
         raise ValueError(f'has a host with characters that no host has: "{authority}" (write xn-- names in ASCII)')
 

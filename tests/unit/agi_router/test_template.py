@@ -114,6 +114,8 @@ def test_fields_join_the_query_that_is_there() -> None:
         ("https://exa mple.com/", "characters"),
         ("https://bücher.example/", "xn--"),
         ("https://[::1/", "cannot be"),
+        ("https://a..b/", "cannot be"),
+        (f"https://{'a' * 64}.example/", "cannot be"),
         ("https://example.com/#top", "fragment"),
         ("https://example.com/?a={{callerNo}}", "callerNo"),
         ("", "http"),
