@@ -39,9 +39,9 @@ def call_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 def dialplan_files(incomplete: str) -> list[str]:
     """The files that `agi-router dialplan` prints."""
     try:
-        from ari_app.cli.dialplan_files import names
+        from dialplan import FILES
 
-        return [name for name in names() if name.startswith(incomplete)]
+        return [name for name in FILES if name.startswith(incomplete)]
     except Exception:
         return []
 

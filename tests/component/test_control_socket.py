@@ -1,0 +1,146 @@
+"""Both ends of the control socket, on a real one."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from ari_app.control import server
+from ari_app.control.client import NoRouterError, ask
+from ari_app.control.server import serve_control
+from ari_app.control.settings import LONGEST_LINE, ControlError, ControlSettings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> ControlSettings:
+    return ControlSettings(tmp_path / "control.sock")
+
+
+def status() -> Mapping[str, Any]:
+    return {"pid": 1, "ari_connected": True}
+
+
+def broken() -> Mapping[str, Any]:
+    raise RuntimeError("a bug")
+
+
+async def sent(settings: ControlSettings, line: bytes) -> dict[str, Any]:
+    reader, writer = await asyncio.open_unix_connection(str(settings.socket), limit=LONGEST_LINE * 2)
+    writer.write(line)
+    answer = json.loads(await reader.readline())
+    writer.close()
+    await writer.wait_closed()
+    assert isinstance(answer, dict)
+    return answer
+
+
+async def test_a_command_is_answered(settings: ControlSettings) -> None:
+    async with serve_control(settings, {"status": status}):
+        assert await asyncio.to_thread(ask, settings, "status") == status()
+
+
+async def test_only_the_router_s_user_may_ask(settings: ControlSettings) -> None:
+    async with serve_control(settings, {"status": status}):
+        assert settings.socket.stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_socket_goes_with_the_router(settings: ControlSettings) -> None:
+    async with serve_control(settings, {"status": status}):
+        pass
+    assert not settings.socket.exists()
+    with pytest.raises(NoRouterError, match="no router runs with this configuration") as refused:
+        ask(settings, "status")
+    assert "serve" in refused.value.remedy
+
+
+async def test_the_socket_of_a_dead_router_is_replaced(settings: ControlSettings) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(settings.socket))
+    with pytest.raises(NoRouterError):
+        ask(settings, "status")
+    async with serve_control(settings, {"status": status}):
+        assert await asyncio.to_thread(ask, settings, "status") == status()
+
+
+async def test_the_socket_of_a_living_router_is_left_to_it(settings: ControlSettings) -> None:
+    async with serve_control(settings, {"status": status}):
+        with pytest.raises(ControlError, match="another router serves"):
+            async with serve_control(settings, {}):
+                pass
+        assert await asyncio.to_thread(ask, settings, "status") == status()
+
+
+async def test_a_file_that_is_no_socket_is_not_removed(settings: ControlSettings) -> None:
+    settings.socket.write_text("precious")
+    with pytest.raises(ControlError, match="is no socket"):
+        async with serve_control(settings, {}):
+            pass
+    assert settings.socket.read_text() == "precious"
+
+
+async def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match="cannot be made") as refused:
+        async with serve_control(ControlSettings(tmp_path / "a" / "b" / "c.sock"), {}):
+            pass
+    assert "control.socket" in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    "line", [b"\n", b"status\n", b"[]\n", b'{"command": []}\n', b'{"command": "reboot"}\n', b"\xff\n"]
+)
+async def test_what_is_no_command_is_answered_with_those_there_are(settings: ControlSettings, line: bytes) -> None:
+    async with serve_control(settings, {"status": status}):
+        answer = await sent(settings, line)
+    assert answer["error"]["remedy"] == "Commands are: status."
+
+
+async def test_an_endless_line_is_refused_and_the_next_peer_is_answered(settings: ControlSettings) -> None:
+    async with serve_control(settings, {"status": status}):
+        answer = await sent(settings, b"x" * (LONGEST_LINE + 1) + b"\n")
+        assert "longer than" in answer["error"]["message"]
+        assert await asyncio.to_thread(ask, settings, "status") == status()
+
+
+async def test_a_silent_peer_is_dropped_after_its_deadline(
+    settings: ControlSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "DEADLINE_S", 0.05)
+    with structlog.testing.capture_logs() as logs:
+        async with serve_control(settings, {"status": status}):
+            reader, writer = await asyncio.open_unix_connection(str(settings.socket))
+            assert await reader.read() == b""
+            writer.close()
+    assert "too slow" in logs[0]["reason"]
+
+
+async def test_the_router_ends_though_a_peer_stays_silent(settings: ControlSettings) -> None:
+    async with asyncio.timeout(2):
+        async with serve_control(settings, {"status": status}):
+            reader, writer = await asyncio.open_unix_connection(str(settings.socket))
+            assert await sent(settings, b"{}\n")  # so that the silent one is being served
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_bug_in_a_command_is_told_and_logged(settings: ControlSettings) -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with serve_control(settings, {"broken": broken}):
+            with pytest.raises(ControlError, match="failed to answer broken"):
+                await asyncio.to_thread(ask, settings, "broken")
+    assert logs[0]["log_level"] == "error"
+
+
+async def test_a_router_that_stops_in_the_middle_is_told(settings: ControlSettings) -> None:
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    stopping = await asyncio.start_unix_server(hang_up, settings.socket)
+    with pytest.raises(ControlError, match=r"without an answer|failed: "):
+        await asyncio.to_thread(ask, settings, "status")
+    stopping.close()
+    await stopping.wait_closed()
