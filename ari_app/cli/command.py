@@ -1,6 +1,7 @@
 """The command's words: options, arguments and help. What each subcommand does stands in its own module."""
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -172,4 +173,15 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A caller's name in letters that the terminal does not know must not end the command.
         sys.stdout.reconfigure(errors="backslashreplace")
-    app(prog_name="agi-router")
+    try:
+        app(prog_name="agi-router")
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """A reader such as `head` that went away is no error, also not at the interpreter's own last flush."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

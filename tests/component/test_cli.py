@@ -1,0 +1,442 @@
+"""The `agi-router` command, as people and scripts run it: a process, its output, its exit status."""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from ari_app.domain import events as e
+from ari_app.storage.call_log import open_call_log
+from ari_app.storage.database import StorageSettings
+from tests.component.storage_events import answered_call, arrived, at
+
+AGI_ROUTER = Path(sys.executable).with_name("agi-router")
+ANSWERED, LOST = "20260301T093000-9f3a2c1b77aa", "20260301T093100-aa00bb11cc22"
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`agi-router --config` this file."""
+
+    config: Path
+
+    async def __call__(self, *words: str, environment: dict[str, str] | None = None) -> Ran:
+        process = await asyncio.create_subprocess_exec(
+            AGI_ROUTER,
+            *("--config", str(self.config), *words),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=_environment() | (environment or {}),
+        )
+        out, err = await process.communicate()
+        assert "Traceback" not in err.decode()
+        assert process.returncode is not None
+        return Ran(process.returncode, out.decode(), err.decode())
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return inherited | {"TZ": "Europe/Berlin", "LANG": "C.UTF-8", "COLUMNS": "200"}
+
+
+async def _user(request: web.Request) -> web.Response:
+    """An API that knows whom four callers belong to."""
+    found = {
+        "+12025550101": {"user": "456"},
+        "+12025550102": {"user": "+5352123456"},
+        "+12025550103": {"user": "eve"},
+        "+12025550104": {"user": request.headers.get("X-Account", "") + request.query["var"]},
+    }
+    return web.json_response({"calls": [found[request.query["n"]]], "said": "a\x1b[2J"})
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[str]:
+    application = web.Application()
+    application.router.add_get("/user", _user)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.fixture
+def command(tmp_path: Path, api: str) -> Command:
+    """Asterisk's address is one where nothing listens."""
+    config = tmp_path / "agi-router.yaml"
+    config.write_text(
+        f"""
+asterisk: {{ari: {{url: "http://127.0.0.1:1", username: router, password: 8f14e45f}}}}
+storage: {{url: calls.db}}
+directory:
+  users: [{{id: "456", name: Ada, devices: [PJSIP/ada, {{external: "+12025550199"}}]}}]
+trunks: [{{name: main, endpoint: trunk}}]
+policy: {{regions: [US]}}
+network: {{allowed_networks: [127.0.0.0/8]}}
+defaults: {{region: US}}
+routes:
+  sales:
+    request:
+      url: {api}/user?n={{{{callerNumber}}}}&var={{{{var.ACCOUNT}}}}
+      headers: {{X-Account: "{{{{header.X-Account}}}}"}}
+      auth: {{type: bearer, token: geheim-geheim}}
+    response: {{type: user, path: "calls[0].user"}}
+    fallback: [{{user: "456", timeout_s: 20}}, {{hangup: busy}}]
+  outside:
+    request: {{url: "{api}/user?n={{{{callerNumber}}}}&var=x"}}
+    response: {{type: external, path: "calls[0].user"}}
+"""
+    )
+    return Command(config)
+
+
+@pytest.fixture
+async def calls_on_record(command: Command) -> None:
+    lost: Sequence[e.CallEvent] = [
+        arrived(60, caller="+4915112345678"),
+        e.LookupFailed(at=at(63), code="api_timeout", message="the API was too slow", remedy="look at it"),
+        e.SentToDialplan(at=at(64), reason="no step was answered"),
+    ]
+    async with open_call_log(StorageSettings.at(command.config.with_name("calls.db"))) as log:
+        for call_id, happened in ((ANSWERED, answered_call()), (LOST, lost)):
+            for event in happened:
+                log.write(call_id, event)
+
+
+# --- calls
+
+
+@pytest.mark.usefixtures("calls_on_record")
+async def test_the_log_shows_the_newest_call_first_in_local_time(command: Command) -> None:
+    ran = await command("calls")
+    heading, newest, oldest = ran.out.splitlines()
+    assert "time CET" in heading
+    assert newest.split() == [
+        *(LOST, "2026-03-01", "10:31:00", "+4915112345678", "+14155550100", "sales"),
+        *("to_dialplan", "-", "4.0", "-", "api_timeout"),
+    ]
+    assert oldest.split()[6:] == ["answered", "ada", "2.5", "10.0", "-"]
+    assert ran.status == 0
+
+
+@pytest.mark.usefixtures("calls_on_record")
+@pytest.mark.parametrize("columns", ["72", "106", "150"])
+async def test_the_log_fits_the_terminal(command: Command, columns: str) -> None:
+    ran = await command("calls", environment={"COLUMNS": columns})
+    lines = ran.out.splitlines()
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= int(columns)
+    assert all("9f3a2c1b77aa" in line or "aa00bb11cc22" in line for line in lines[1:])
+
+
+@pytest.mark.usefixtures("calls_on_record")
+async def test_the_log_as_json_is_a_list_of_records(command: Command) -> None:
+    [newest] = (await command("calls", "--limit", "1", "--json")).json
+    assert (newest["call_id"], newest["disposition"], newest["error_code"]) == (LOST, "to_dialplan", "api_timeout")
+    assert newest["started_at"] == "2026-03-01T09:31:00.123456+00:00"
+    assert (newest["ring_s"], newest["talk_s"], newest["total_s"]) == (4.0, None, 4.0)
+
+
+@pytest.mark.usefixtures("calls_on_record")
+@pytest.mark.parametrize("part", ["20260301T0930", "9f3"])
+async def test_part_of_an_id_shows_that_call_step_by_step(command: Command, part: str) -> None:
+    head, *steps = (await command("calls", part)).out.splitlines()
+    assert head == (f"call {ANSWERED}  2026-03-01 10:30:00 CET  +14155550177 -> +14155550100  route sales  answered")
+    assert len(steps) == len(answered_call())
+    assert steps[2] == '10:30:00.175        +52 ms  the API answered 200 in 49 ms: {"user": 456}'
+
+
+@pytest.mark.usefixtures("calls_on_record")
+async def test_a_trace_as_json_holds_every_event(command: Command) -> None:
+    trace = (await command("calls", "9f3", "--json")).json
+    assert trace["call"]["answered_by"] == "ada"
+    assert [leg["outcome"] for leg in trace["call"]["legs"]] == ["", "answered_elsewhere"]
+    answer = trace["events"][2]
+    assert (answer["type"], answer["offset_ms"], answer["status"]) == ("AnswerReceived", 52.0, 200)
+    assert answer["body"] == '{"user": 456}'
+    assert len(trace["events"]) == len(answered_call())
+
+
+@pytest.mark.usefixtures("calls_on_record")
+async def test_an_ambiguous_id_names_the_candidates_and_an_unknown_one_the_way_on(command: Command) -> None:
+    ambiguous, unknown = await command("calls", "2026"), await command("calls", "%")
+    assert (ambiguous.status, unknown.status) == (1, 1)
+    assert LOST in ambiguous.err
+    assert ANSWERED in ambiguous.err
+    assert "no call on record" in unknown.err
+
+
+@pytest.mark.usefixtures("calls_on_record")
+async def test_an_event_of_a_newer_version_is_shown_as_it_is(command: Command) -> None:
+    database = sqlite3.connect(command.config.with_name("calls.db"))
+    with database:
+        database.execute("UPDATE call_events SET type = 'SlotTaken' WHERE call_id = ? AND seq = 2", (LOST,))
+    database.close()
+    ran = await command("calls", "aa00")
+    assert "SlotTaken (of a newer version): {'code': 'api_timeout'" in ran.out
+    assert ran.status == 0
+
+
+async def test_without_a_database_calls_says_how_one_comes_to_be(command: Command) -> None:
+    ran = await command("calls")
+    assert ran.status == 1
+    assert "there is no database at" in ran.err
+    assert "agi-router serve" in ran.err
+
+
+@pytest.mark.usefixtures("calls_on_record")
+@pytest.mark.parametrize("words", [["calls", "--json"], ["calls"], ["dialplan"]])
+async def test_a_reader_that_goes_away_is_no_error(command: Command, words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = await asyncio.create_subprocess_exec(
+        AGI_ROUTER,
+        *("--config", str(command.config), *words),
+        stdout=writing,
+        stderr=asyncio.subprocess.PIPE,
+        env=_environment(),
+    )
+    os.close(writing)
+    _, err = await process.communicate()
+    assert err == b""
+
+
+# --- check-config
+
+
+async def test_a_good_configuration_is_summed_up_with_its_warnings(command: Command) -> None:
+    ran = await command("check-config")
+    assert ran.status == 0
+    assert "user 456, hangup busy, dialplan" in ran.out
+    assert "1 with 2 devices" in ran.out
+    assert "warning: routes.outside: no fallback" in ran.out
+    assert ran.out.splitlines()[-1] == f"OK: {command.config}"
+    assert "8f14e45f" not in ran.out
+
+
+async def test_a_good_configuration_as_json(command: Command) -> None:
+    ran = await command("check-config", "--json")
+    assert (ran.status, ran.json["ok"], ran.json["summary"]["routes"]) == (0, True, ["sales", "outside"])
+
+
+async def test_every_problem_is_told_by_file_and_line(command: Command) -> None:
+    command.config.write_text(
+        command.config.read_text().replace("storage:", "storag:").replace("regions: [US]", "regions: [XX]")
+    )
+    text, program = await command("check-config"), await command("check-config", "--json")
+    assert (text.status, program.status) == (1, 1)
+    assert f'{command.config}:3: storag: unknown key; did you mean "storage"?' in text.out
+    assert [problem["line"] for problem in program.json["problems"]] == [3, 7]
+
+
+async def test_other_commands_refuse_a_bad_configuration_with_status_2(command: Command) -> None:
+    command.config.write_text("routs: {}\n")
+    ran = await command("calls")
+    assert ran.status == 2
+    assert f"{command.config}:1: routs: unknown key" in ran.err
+
+
+# --- test-route
+
+KEYS = ["route", "request", "answer", "value", "destination", "devices", "error"]
+
+
+async def test_the_dry_run_shows_question_answer_and_who_would_ring(command: Command, api: str) -> None:
+    ran = await command("test-route", "sales", "+12025550101", "--json")
+    told = ran.json
+    assert (ran.status, list(told)) == (0, KEYS)
+    assert told["request"]["method"] == "GET"
+    assert told["request"]["url"].startswith(f"{api}/user?n=%2B12025550101")
+    assert "geheim" not in ran.out
+    assert (told["answer"]["status"], sorted(told["answer"])) == (200, ["body", "elapsed_ms", "status"])
+    assert told["value"] == "456"
+    assert told["destination"] == {"type": "user", "value": "456"}
+    assert told["devices"] == [
+        {"endpoint": "PJSIP/ada", "contacts": None, "state": None},
+        {"endpoint": "PJSIP/+12025550199@trunk", "contacts": None, "state": None},
+    ]
+    assert told["error"] is None
+
+
+async def test_the_dry_run_for_people_shows_the_chain_and_cannot_steer_the_terminal(command: Command) -> None:
+    ran = await command("test-route", "sales", "+12025550101")
+    assert ran.status == 0
+    rows = [" ".join(line.split()) for line in ran.out.splitlines()]
+    assert "destination user 456" in rows
+    assert "then user 456, at most 20 s" in rows
+    assert rows[-1] == "then back to the dialplan"
+    assert "Authorization: ***" in rows
+    assert "\x1b" not in ran.out
+
+
+async def test_without_a_destination_the_dry_run_fails_with_the_reason(command: Command) -> None:
+    ran = await command("test-route", "sales", "+12025550103", "--json")
+    assert (ran.status, ran.json["value"], ran.json["destination"], ran.json["devices"]) == (1, "eve", None, [])
+    assert sorted(ran.json["error"]) == ["code", "message", "remedy"]
+    assert all(ran.json["error"].values())
+    text = await command("test-route", "sales", "+12025550103")
+    assert text.status == 1
+    assert ran.json["error"]["message"] in text.err
+
+
+async def test_a_destination_that_the_policy_refuses_rings_nobody_in_the_dry_run(command: Command) -> None:
+    ran = await command("test-route", "outside", "+12025550102", "--json")
+    assert (ran.status, ran.json["devices"], ran.json["value"]) == (1, [], "+5352123456")
+    assert ran.json["error"] is not None
+
+
+async def test_headers_and_variables_reach_the_api_as_those_of_a_call(command: Command) -> None:
+    words = ("sales", "+12025550104", "--header", "x-account=4", "--var", "ACCOUNT=56", "--json")
+    assert (await command("test-route", *words)).json["value"] == "456"
+
+
+async def test_a_withheld_number_is_not_told_to_the_api(command: Command) -> None:
+    ran = await command("test-route", "sales", "+12025550101", "--withheld", "--json")
+    assert "2025550101" not in ran.json["request"]["url"]
+
+
+@pytest.mark.parametrize("number", ["2025550101", "+1 202 555 0101", ""])
+async def test_a_number_that_is_not_e164_is_refused_with_an_example(command: Command, number: str) -> None:
+    text, program = (
+        await command("test-route", "sales", "--", number),
+        await command("test-route", "--json", "sales", "--", number),
+    )
+    assert (text.status, program.status) == (2, 2)
+    assert "for example +1" in text.err
+    assert list(program.json) == KEYS
+    assert program.json["error"]["code"] == "number_not_e164"
+    assert program.json["request"] is None
+
+
+async def test_an_option_without_a_value_is_refused(command: Command) -> None:
+    ran = await command("test-route", "sales", "+12025550101", "--var", "ACCOUNT", "--json")
+    assert (ran.status, ran.json["error"]["code"]) == (2, "option_malformed")
+
+
+async def test_a_bad_configuration_is_one_json_object_too(command: Command) -> None:
+    command.config.write_text("routs: {}\n")
+    ran = await command("test-route", "sales", "+12025550101", "--json")
+    assert (ran.status, ran.json["error"]["code"]) == (2, "configuration_invalid")
+
+
+# --- serve, status, db, dialplan
+
+
+async def test_a_router_serves_without_asterisk_tells_its_status_and_ends_on_sigterm(command: Command) -> None:
+    before = await command("status")
+    assert before.status == 1
+    assert "no router runs with this configuration" in before.err
+    router = await asyncio.create_subprocess_exec(
+        AGI_ROUTER,
+        *("--config", str(command.config), "serve"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=_environment(),
+    )
+    assert router.stderr is not None
+    while b"the router serves" not in await router.stderr.readline():
+        assert router.returncode is None
+    status = (await command("status", "--json")).json
+    assert (status["pid"], status["live_calls"]) == (router.pid, 0)
+    assert str(router.pid) in (await command("status")).out
+    second = await command("serve")
+    assert second.status == 1
+    assert f"another agi-router (process {router.pid}) already serves" in second.err
+    assert (await command("db", "upgrade")).status == 1
+    assert (await command("calls")).out == "no calls on record yet\n"
+    router.send_signal(signal.SIGTERM)
+    out, err = await router.communicate()
+    assert (router.returncode, out) == (0, b"")
+    assert b"Traceback" not in err
+    assert not command.config.with_name("calls.db.sock").exists()
+
+
+async def test_the_database_is_upgraded_and_told(command: Command) -> None:
+    missing, upgraded = await command("db", "current"), await command("db", "upgrade")
+    assert (missing.status, upgraded.status) == (1, 0)
+    assert "from an empty database to revision" in upgraded.out
+    assert "is up to date" in (await command("db", "upgrade")).out
+    stands = (await command("db", "current", "--json")).json
+    assert stands["current"] == stands["head"]
+
+
+async def test_the_dialplan_is_printed_ready_for_a_file(command: Command) -> None:
+    assert "Stasis(" in (await command("dialplan")).out
+    assert "[general]" in (await command("dialplan", "http.conf")).out
+    unknown = await command("dialplan", "htp.conf")
+    assert unknown.status == 2
+    assert 'did you mean "http.conf"?' in unknown.err
+
+
+async def test_the_configuration_can_be_named_by_the_environment(command: Command) -> None:
+    elsewhere = Command(command.config.with_name("other.yaml"))
+    assert (await elsewhere("check-config")).status == 1
+    process = await asyncio.create_subprocess_exec(
+        AGI_ROUTER,
+        "check-config",
+        stdout=asyncio.subprocess.PIPE,
+        env=_environment() | {"AGI_ROUTER_CONFIG": str(command.config)},
+    )
+    await process.communicate()
+    assert process.returncode == 0
+
+
+# --- completion
+
+
+async def completed(command: Command, *words: str) -> list[str]:
+    line = f"agi-router --config {command.config} {' '.join(words)}"
+    asked = {
+        "_AGI_ROUTER_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) + 2),
+    }
+    ran = await command(environment=asked)
+    assert ran.err == ""
+    return ran.out.split()
+
+
+@pytest.mark.usefixtures("calls_on_record")
+async def test_the_shell_completes_routes_calls_and_files(command: Command) -> None:
+    assert await completed(command, "test-route", "s") == ["sales"]
+    assert await completed(command, "calls", "20260301T0931") == [LOST]
+    assert await completed(command, "dialplan", "pj") == ["pjsip.conf"]
+    assert await completed(command, "che") == ["check-config"]
+
+
+async def test_completion_stays_silent_when_nothing_can_be_read(command: Command) -> None:
+    command.config.write_text("routes: [")
+    assert await completed(command, "test-route", "s") == []
+    assert await completed(command, "calls", "2") == []
+
+
+async def test_the_completion_script_is_shown_for_the_shell_that_asks() -> None:
+    shell = await asyncio.create_subprocess_exec(
+        *("bash", "-c", f"{AGI_ROUTER} --show-completion; exit $?"),
+        stdout=asyncio.subprocess.PIPE,
+        env=_environment(),
+    )
+    out, _ = await shell.communicate()
+    assert b"complete_bash" in out
+    assert shell.returncode == 0
