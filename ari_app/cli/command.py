@@ -112,9 +112,7 @@ def calls(
     context: typer.Context,
     call_id: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[ID]", help="A call's id, or as much of it as is unambiguous.", autocompletion=call_ids
-        ),
+        typer.Argument(metavar="ID", help="A call's id, or as much of it as is unambiguous.", autocompletion=call_ids),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="How many calls.")] = 20,
     as_json: Json = False,
