@@ -112,7 +112,10 @@ class _Reading:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = mark.line + 1 if mark else 1
-            hint = "; between { and } put a value with ${…} or {{…}} into quotes" if "'{'" in str(error.problem) else ""
+            is_bracket = any(bracket in str(error.problem) for bracket in ("got '{'", "got '['"))
+            hint = (
+                "; inside {…} or […] put a value with braces or brackets of its own into quotes" if is_bracket else ""
+            )
             self.broken.append(Problem(Position(str(file), line), "", f"not valid YAML: {error.problem}{hint}"))
         except yaml.YAMLError as error:
             self.broken.append(Problem(empty.position, "", f"not valid YAML: {error}"))
@@ -165,6 +168,8 @@ class _Composer:
             self.broken(node, path, "an alias that contains itself; write the value out")
             return _Node(None, position)
         inside = (*above, node)
+        if isinstance(node, yaml.CollectionNode) and node.tag not in {f"{TAG}map", f"{TAG}seq"}:
+            self.broken(node, path, f"the tag {node.tag} has no meaning here; take it away")
         match node:
             case yaml.MappingNode():
                 entries = self.entries(node, path)

@@ -1,0 +1,322 @@
+"""The routing sections: a full configuration becomes settings, and what does not fit is told where it stands."""
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+import trustme
+
+from agi_router.decide import RoutingSettings
+from agi_router.directory.users import EndpointDevice, ExternalDevice
+from agi_router.document import ConfigError, load_document, validate
+from agi_router.routing.auth import ApiKeyAuth, BasicAuth, BearerAuth, KeyPlace, NoAuth
+from agi_router.routing.destination import (
+    EndpointDestination,
+    ExternalDestination,
+    HangupCause,
+    HangupDestination,
+    UserDestination,
+)
+from agi_router.routing.numbers import NumberFormat
+from agi_router.routing.policy import DialPolicy
+from agi_router.routing.route import AnswerFormat, DestinationType, FallbackStep, Send
+from agi_router.routing.template import Template
+from agi_router.settings import RoutingSections, routing_settings
+
+FULL = """\
+directory:
+  users:
+    - {id: 456, name: Ada, email: Ada@example.com, extension: "101",
+       devices: [PJSIP/ada, {external: +14155550177}, {endpoint: desk}]}
+trunks:
+  - {name: main, endpoint: PJSIP/trunk, number_format: digits, caller_id: (415) 555-0100}
+  - {name: spare, endpoint: spare}
+policy: {regions: [US, GB]}
+network: {allowed_networks: [127.0.0.0/8, 10.1.2.3]}
+defaults:
+  region: US
+  timeout_s: 15
+  fallback: [{endpoint: PJSIP/desk}]
+routes:
+  sales:
+    request:
+      url: https://api.example.com/search?order=desc&n={{callerNumber}}
+      fields: {uuid: "{{callId}}"}
+      headers: {X-Source: pbx}
+      auth: {type: basic, username: u, password: "${PW}"}
+      deadline_s: 2.5
+    response: {type: user, path: ["calls[0].user.id", /owner]}
+    ringing: {timeout_s: 25}
+    fallback:
+      - {user: ADA@example.com, timeout_s: 20}
+      - {external: 2025550123, trunk: spare}
+      - {hangup: busy}
+  support:
+    request:
+      url: https://api.example.com/
+      body: {filters: [{value: "{{callerNumberNational}}", limit: 1}]}
+    response: {format: text, type: auto}
+"""
+MINIMAL = "defaults: {region: US}\n"
+ROUTE = """\
+defaults: {region: US}
+routes:
+  sales:
+    request:
+      url: https://api.example.com/
+      REQUEST
+    response:
+      RESPONSE
+"""
+
+
+def load(folder: Path, text: str) -> RoutingSettings:
+    file = folder / "config.yaml"
+    file.write_text(text, encoding="utf-8")
+    document = load_document(file, {"PW": "s3same"})
+    return routing_settings(document, validate(document, RoutingSections))
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        load(folder, text)
+    return [str(problem).removeprefix(f"{folder}/config.yaml:") for problem in raised.value.problems]
+
+
+def with_route(request: str = "method: GET", response: str = "{type: user, path: id}") -> str:
+    return ROUTE.replace("REQUEST", request).replace("RESPONSE", response)
+
+
+def test_a_full_configuration_becomes_settings(tmp_path: Path) -> None:
+    settings = load(tmp_path, FULL)
+    ada = settings.users[0]
+    assert (ada.id, ada.email, ada.extension) == ("456", "Ada@example.com", "101")
+    assert ada.devices == (EndpointDevice("ada"), ExternalDevice("+14155550177"), EndpointDevice("desk"))
+    main = settings.trunks[0]
+    assert (main.endpoint, main.number_format, main.caller_id) == ("trunk", NumberFormat.DIGITS, "+14155550100")
+    assert settings.policy == DialPolicy(frozenset({"US", "GB"}), "US")
+    assert settings.guard.allowed == (ip_network("127.0.0.0/8"), ip_network("10.1.2.3/32"))
+    assert settings.fallback == (FallbackStep(EndpointDestination("desk"), 15),)
+    assert settings.warnings == ()
+
+
+def test_a_route_is_asked_read_and_rung_as_it_says(tmp_path: Path) -> None:
+    sales, support = load(tmp_path, FULL).routes
+    assert (sales.request.method, sales.request.send, sales.request.deadline_s) == ("GET", Send.QUERY, 2.5)
+    assert sales.request.auth == BasicAuth("u", "s3same")
+    assert [path.pointer.path for path in sales.response.paths] == ["/calls/0/user/id", "/owner"]
+    assert (sales.response.format, sales.response.type) == (AnswerFormat.JSON, DestinationType.USER)
+    assert sales.ringing.timeout_s == 25
+    assert sales.fallback is not None
+    assert [(step.destination, step.timeout_s) for step in sales.fallback[:2]] == [
+        (UserDestination("456"), 20),
+        (ExternalDestination("+12025550123", "spare"), 25),
+    ]
+    assert sales.fallback[2].destination == HangupDestination(HangupCause.BUSY)
+    assert (support.request.method, support.request.send, support.request.auth) == ("POST", Send.JSON, NoAuth())
+    assert support.request.body == {"filters": [{"value": Template.parse("{{callerNumberNational}}"), "limit": 1}]}
+    assert (support.response.format, support.response.paths) == (AnswerFormat.TEXT, ())
+    assert (support.ringing.timeout_s, support.fallback) == (15, None)
+
+
+@pytest.mark.parametrize(
+    ("auth", "meant"),
+    [
+        ("{type: none}", NoAuth()),
+        ("{type: bearer, token: t}", BearerAuth("t")),
+        ("{type: api_key, name: X-Key, value: v}", ApiKeyAuth(KeyPlace.HEADER, "X-Key", "v")),
+        ("{type: api_key, in: query, name: key, value: v}", ApiKeyAuth(KeyPlace.QUERY, "key", "v")),
+        ("{type: bearer, token_file: token}", BearerAuth("from-file")),
+    ],
+)
+def test_credentials(tmp_path: Path, auth: str, meant: object) -> None:
+    (tmp_path / "token").write_text("from-file\n")
+    assert load(tmp_path, with_route(f"auth: {auth}")).routes[0].request.auth == meant
+
+
+@pytest.mark.parametrize(
+    ("keys", "method", "send"),
+    [
+        ("method: get", "GET", Send.QUERY),
+        ("fields: {a: 1}", "GET", Send.QUERY),
+        ("body: {a: 1}", "POST", Send.JSON),
+        ("send: json", "POST", Send.JSON),
+        ("send: form", "POST", Send.FORM),
+        ("method: POST\n      fields: {a: 1}", "POST", Send.JSON),
+        ("method: POST\n      fields: {a: 1}\n      send: query", "POST", Send.QUERY),
+        ("method: POST", "POST", Send.QUERY),
+    ],
+)
+def test_method_and_send_follow_from_each_other(tmp_path: Path, keys: str, method: str, send: Send) -> None:
+    request = load(tmp_path, with_route(keys)).routes[0].request
+    assert (request.method, request.send) == (method, send)
+
+
+def test_a_configuration_needs_only_a_region_and_says_what_it_lacks(tmp_path: Path) -> None:
+    settings = load(tmp_path, MINIMAL)
+    assert settings.routes == ()
+    assert len(settings.warnings) == 1
+    assert "there are no routes" in settings.warnings[0]
+
+
+def test_trunks_without_allowed_regions_are_a_warning(tmp_path: Path) -> None:
+    settings = load(tmp_path, with_route() + "trunks: [{name: main, endpoint: trunk}]\n")
+    assert [warning.removeprefix(f"{tmp_path}/config.yaml:") for warning in settings.warnings] == [
+        "9: trunks: policy.regions allows no region, so no number outside is ever dialled; add yours"
+    ]
+
+
+def test_a_number_that_the_policy_refuses_is_a_warning(tmp_path: Path) -> None:
+    text = FULL.replace("+14155550177", "+5353001234")
+    (warning,) = load(tmp_path, text).warnings
+    assert ":4: directory.users[0].devices[1].external: is never dialled: +5353001234 is in CU" in warning
+
+
+@pytest.mark.parametrize(
+    ("found", "replaced", "said"),
+    [
+        ("{user: ADA@", "{user: adda@", "25: routes.sales.fallback[0].user: no user has the id or e-mail address"),
+        ("{user: ADA@", "{user: adda@", 'did you mean "Ada@example.com"?'),
+        ("spare}", "spar}", '26: routes.sales.fallback[1].trunk: there is no trunk "spar"; did you mean "spare"?'),
+        ("2025550123", "12345", '26: routes.sales.fallback[1].external: "12345" is not a telephone number'),
+        ("(415) 555-0100", "nobody", '6: trunks[0].caller_id: "nobody" is not a telephone number'),
+        ("name: spare", "name: main", '7: trunks[1].name: "main" is already given at'),
+        ("desk}]}\n", "desk}]}\n    - {id: '456'}\n", '5: directory.users[1].id: "456" is already given at'),
+        ("desk}]}\n", "desk}]}\n    - {id: b, email: aDA@example.com}\n", "5: directory.users[1].email: "),
+        ("[{endpoint: PJSIP/desk}]", "[{hangup: busy}, {endpoint: x}]", "13: defaults.fallback[0]: a hangup ends the"),
+        ("      headers:", "      ca_file: none.pem\n      headers:", "19: routes.sales.request.ca_file: "),
+    ],
+)
+def test_what_does_not_fit_together_is_told_where_it_stands(
+    tmp_path: Path, found: str, replaced: str, said: str
+) -> None:
+    assert found in FULL
+    told = problems(tmp_path, FULL.replace(found, replaced))
+    assert any(said in line for line in told), told
+
+
+def test_numbers_outside_without_any_trunk_are_errors_everywhere_at_once(tmp_path: Path) -> None:
+    text = FULL.replace("type: auto", "type: external").replace(", trunk: spare", "")
+    start, end = text.index("trunks:"), text.index("policy:")
+    told = problems(tmp_path, text[:start] + text[end:])
+    assert [line.split(": ")[1] for line in told] == [
+        "directory.users[0].devices[1].external",
+        "routes.sales.fallback[1].external",
+        "routes.support.response.type",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("method: PATCH", '6: routes.sales.request.method: "PATCH" does not exist'),
+        ("deadline_s: 11", "6: routes.sales.request.deadline_s: input should be less than or equal to 10"),
+        ("deadlines_s: 1", 'unknown key; did you mean "deadline_s"?'),
+        ("fields: {n: '{{callerNo}}'}", "6: routes.sales.request.fields.n: unknown variable {{callerNo}}; did you"),
+        ("fields: {n: [1]}", "6: routes.sales.request.fields.n: is a single value; for a nested one use body"),
+        ("body: {a: [{b: '{{x}}'}]}", "6: routes.sales.request.body: .a[0].b: unknown variable {{x}}"),
+        ("headers: {'X Y': a}", "headers.X Y: is not the name of a header"),
+        ("headers: {Content-Length: 1}", "is set by the router itself"),
+        ("headers: {X-A: 'ä'}", "printable ASCII"),
+        ("send: xml", '"xml" does not exist; known here: query, form, json'),
+        ("auth: {type: digest}", 'auth.type: "digest" does not exist; known here: none, basic, bearer, api_key'),
+        ("auth: {type: bearer, token: ''}", "auth.token: is empty"),
+        ('auth: {type: bearer, token: "a\\nb"}', "auth.token: is empty or holds characters"),
+        ("auth: {type: basic, username: 'a:b', password: x}", "auth.username"),
+    ],
+)
+def test_a_request_that_cannot_be_is_told_where_it_stands(tmp_path: Path, keys: str, said: str) -> None:
+    told = problems(tmp_path, with_route(keys))
+    assert len(told) == 1
+    assert said in told[0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("body: {a: 1}\n      fields: {a: 1}", "has both fields and body"),
+        ("body: {a: 1}\n      send: form", "take send away"),
+        ("method: GET\n      send: json", "method GET carries no json"),
+        ("method: GET\n      body: {a: 1}", "method GET carries no json"),
+    ],
+)
+def test_a_request_that_contradicts_itself_is_told(tmp_path: Path, keys: str, said: str) -> None:
+    (told,) = problems(tmp_path, with_route(keys))
+    assert told.startswith("4: routes.sales.request: ")
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("ftp://x/", "not an http"), ("https://{{callerName}}/", "scheme, host or port"), ("5", "not an http")],
+)
+def test_a_url_that_cannot_be_is_told(tmp_path: Path, url: str, said: str) -> None:
+    (told,) = problems(tmp_path, with_route().replace("https://api.example.com/", f"'{url}'"))
+    assert told.startswith("5: routes.sales.request.url: ")
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("{type: usr, path: id}", 'response.type: "usr" does not exist; did you mean "user"?'),
+        ("{type: user}", "needs a path"),
+        ("{type: user, format: text, path: id}", "take path away"),
+        ("{type: user, path: 'a[}'}", "position 2"),
+        ("{type: user, path: []}", "at least one path"),
+        ("{type: user, path: }", "path"),
+        ("{path: id}", "response.type: is missing"),
+    ],
+)
+def test_a_response_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str) -> None:
+    (told,) = problems(tmp_path, with_route(response=keys))
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("defaults: {}", "defaults.region: is missing"),
+        ("routes: {}", "defaults: is missing"),
+        ("defaults: {region: uk}", '"uk" is not a region; did you mean "GB"?'),
+        ("defaults: {region: no}", 'did you mean "NO"?'),
+        ("defaults: {region: US, timeout_s: 4}", "greater than or equal to 5"),
+        (MINIMAL + "policy: {regions: [US, Europe]}", 'policy.regions[1]: "Europe" is not a region; write an ISO 3166'),
+        (MINIMAL + "network: {allowed_networks: [10.0.0.1/8]}", "host bits"),
+        (MINIMAL + "network: {allowed_networks: [10]}", "is not a network"),
+        (MINIMAL + "directory: {users: [{id: '', devices: [x]}]}", "users[0].id"),
+        (MINIMAL + "directory: {users: [{id: a, email: x}]}", '"x" is not an e-mail address'),
+        (MINIMAL + "directory: {users: [{id: a, devices: [SIP/x]}]}", "devices[0]"),
+        (MINIMAL + "directory: {users: [{id: a, devices: [+12025550123]}]}", 'write {external: "+12025550123"}'),
+        (MINIMAL + "directory: {users: [{id: a, devices: [{}]}]}", "give one of endpoint, external"),
+        (MINIMAL + "directory: {users: [{id: a, devices: [{endpoint: x, external: '1'}]}]}", "endpoint and external"),
+        (MINIMAL + "directory: {users: [{id: a, devices: [{endpoint: x, trunk: t}]}]}", "only an external number"),
+        (MINIMAL + "routes: {'a,b': {}}", "is a name of letters"),
+        ("defaults: {region: US, fallback: [{hangup: buzy}]}", 'hangup: "buzy" does not exist; did you mean "busy"?'),
+        ("defaults: {region: US, fallback: [{hangup: busy, timeout_s: 5}]}", "takes no time"),
+        ("defaults: {region: US, fallback: [{voicemail: '101'}]}", "fallback[0].voicemail: unknown key"),
+        (MINIMAL + "routs: {}", 'routs: unknown key; did you mean "routes"?'),
+    ],
+)
+def test_a_section_that_cannot_be_is_told(tmp_path: Path, text: str, said: str) -> None:
+    told = problems(tmp_path, text)
+    assert any(said in line for line in told), told
+
+
+def test_a_private_authority_is_found_beside_the_configuration(tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
+    assert load(tmp_path, with_route("ca_file: ca.pem")).routes[0].request.ca_file == tmp_path / "ca.pem"
+
+
+def test_a_file_that_holds_no_certificate_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing")
+    (told,) = problems(tmp_path, with_route("ca_file: ca.pem"))
+    assert "routes.sales.request.ca_file" in told
+    assert "PEM" in told
+
+
+def test_no_problem_tells_a_secret(tmp_path: Path) -> None:
+    text = with_route("url: 'https://u:${PW}@api.example.com/'\n      auth: {type: bearer, token: [\"${PW}\"]}")
+    told = problems(tmp_path, text.replace("      url: https://api.example.com/\n", ""))
+    assert len(told) == 2
+    assert not any("s3same" in line for line in told)
