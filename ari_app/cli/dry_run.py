@@ -33,7 +33,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """What would ring; `contacts` and `state` are None when Asterisk was not reached."""
+    """What would ring; `contacts`, SIP URIs, and `state` are None when Asterisk was not reached."""
 
     endpoint: str
     contacts: tuple[str, ...] | None = None
@@ -121,8 +121,9 @@ async def _devices(settings: Settings, targets: tuple[Target, ...]) -> tuple[Dev
         state = found.state if found else None
         match target:
             case EndpointTarget():
-                contacts = found.contacts if found else None
-                devices.append(Device(endpoint=f"PJSIP/{target.endpoint}", contacts=contacts, state=state))
+                endpoint = f"PJSIP/{target.endpoint}"
+                contacts = tuple(c.removeprefix(f"{endpoint}/") for c in found.contacts) if found else None
+                devices.append(Device(endpoint=endpoint, contacts=contacts, state=state))
             case TrunkTarget():  # what rings is the number; the contact of its trunk says nothing about it
                 devices.append(Device(endpoint=f"PJSIP/{target.dial}@{target.endpoint}", state=state))
             case _:

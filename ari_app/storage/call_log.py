@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ari_app.domain.events import CallEvent
@@ -30,6 +30,8 @@ MAX_PENDING = 100_000
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
 CLOSE_DEADLINE_S = 10.0
+# What no waiting mends. All other errors of the database are its own: locked, full, read-only, damaged.
+EVENTS_FAULT = (IntegrityError, DataError, ProgrammingError)
 
 log = structlog.get_logger("agi_router.call_log")
 
@@ -102,14 +104,26 @@ class CallLog(StoredCalls):
 
     async def run(self) -> None:
         """Commit what arrives, until cancelled. A database that fails is tried again for ever."""
-        retry_s = FIRST_RETRY_S
         while True:
             self._arrived.clear()
             if not self._pending:
                 await self._arrived.wait()
             batch = list(islice(self._pending, EVENTS_PER_COMMIT))
             try:
-                await self._commit(batch)
+                await self._commit_in_the_end(batch)
+            except Exception:
+                log.exception("a batch of the call log failed; its calls are tried one by one")
+                await self._commit_each_call(batch)
+            await self._settle(len(batch))
+
+    async def _commit_in_the_end(self, batch: Sequence[tuple[str, StoredEvent]]) -> None:
+        """Commit, however long the database cannot be written. Raises only for what is wrong with the events."""
+        retry_s = FIRST_RETRY_S
+        while True:
+            try:
+                return await self._commit(batch)
+            except EVENTS_FAULT:
+                raise
             except (DBAPIError, OSError) as error:
                 log.error(  # noqa: TRY400 - the reason is named; a stack per retry would bury it
                     "the call log cannot be written; its events wait in memory and are tried again",
@@ -119,14 +133,8 @@ class CallLog(StoredCalls):
                     retry_in_s=retry_s,
                     remedy="is the disk full, the file read-only, or the database locked by another program?",
                 )
-                await asyncio.sleep(retry_s)
-                retry_s = min(retry_s * 2, LONGEST_RETRY_S)
-                continue
-            except Exception:
-                log.exception("a batch of the call log failed; its calls are tried one by one")
-                await self._commit_each_call(batch)
-            retry_s = FIRST_RETRY_S
-            await self._settle(len(batch))
+            await asyncio.sleep(retry_s)
+            retry_s = min(retry_s * 2, LONGEST_RETRY_S)
 
     async def _settle(self, count: int) -> None:
         for _ in range(count):
@@ -140,7 +148,7 @@ class CallLog(StoredCalls):
         for call_id in dict.fromkeys(call_id for call_id, _ in batch):
             of_call = [(call_id, stored) for owner, stored in batch if owner == call_id]
             try:
-                await self._commit(of_call)
+                await self._commit_in_the_end(of_call)
             except Exception:
                 self._lost_count += len(of_call)
                 log.exception(

@@ -155,10 +155,19 @@ async def test_an_event_that_cannot_be_stored_is_told_and_the_call_goes_on(call_
     assert await call_log.trace("call-1") == [arrived()]
 
 
-async def test_one_call_that_sqlite_refuses_does_not_stop_the_others(call_log: CallLog) -> None:
+@pytest.mark.parametrize(
+    "bad",
+    [
+        e.CallEnded(at=at(1), by="caller", cause=2**70),
+        e.CallEnded(at=at(1), by=None, cause=16),  # type: ignore[arg-type]
+        e.CallEnded(at=at(1).replace(tzinfo=None), by="caller", cause=16),
+        e.CallEnded(at=at(1), by=["caller"], cause=16),  # type: ignore[arg-type]
+    ],
+)
+async def test_one_call_that_the_database_refuses_does_not_stop_the_others(call_log: CallLog, bad: e.CallEvent) -> None:
     with structlog.testing.capture_logs():
         call_log.write("good", arrived())
-        call_log.write("bad", e.CallEnded(at=at(1), by="caller", cause=2**70))
+        call_log.write("bad", bad)
         call_log.write("good", late_leg_end())
         await call_log.flush()
     assert [record.call_id for record in await call_log.recent(5)] == ["good"]
