@@ -187,10 +187,10 @@ class Asterisk:
             return False
 
     async def _ari_answers(self) -> bool:
-        auth = aiohttp.BasicAuth(self.ari_username, self.ari_password)
+        headers = {"Authorization": aiohttp.encode_basic_auth(self.ari_username, self.ari_password)}
         try:
             async with (
-                aiohttp.ClientSession(auth=auth) as session,
+                aiohttp.ClientSession(headers=headers) as session,
                 session.get(f"{self.ari_url}/ari/asterisk/ping") as response,
             ):
                 return response.status == 200

@@ -10,6 +10,8 @@ from sandbox.errors import SandboxError
 # Bound, never listened on: the kernel keeps a second owner off this network, and lets go when the first one dies.
 CLAIM_PORT = 40404
 
+Peer = tuple[str, int]  # an IPv4 address and a port
+
 PHONES = ("ada", "ada-desk", "ada-mobile", "bob", "carol")
 
 

@@ -1,0 +1,144 @@
+"""Audio of one call: a tone goes out, and what comes in is listened to. RTP (RFC 3550) with G.711 mu-law."""
+
+import asyncio
+import secrets
+import struct
+from dataclasses import dataclass, field
+from typing import Self, cast
+
+from sandbox.layout import Peer
+from sandbox.tone import SAMPLE_RATE, one_second, share
+
+FRAME_S = 0.02
+FRAME_SAMPLES = int(SAMPLE_RATE * FRAME_S)
+PCMU = 0
+DOMINANT = 0.5  # a tone with more than half of the power: there can be only one
+
+_HEADER = struct.Struct("!BBHII")
+_MIRRORED = {"sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
+
+
+class MediaError(Exception):
+    """The other side's session description is none that this phone can use."""
+
+
+@dataclass(eq=False)
+class _Listener:
+    """Somebody waits until one tone has been the dominant one in so many frames, one after the other."""
+
+    frequency_hz: int
+    frames: int
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    in_a_row: int = 0
+
+    def hear(self, audio: bytes) -> None:
+        self.in_a_row = self.in_a_row + 1 if share(audio, self.frequency_hz) > DOMINANT else 0
+        if self.in_a_row >= self.frames:
+            self.heard.set()
+
+
+class Media(asyncio.DatagramProtocol):
+    """One RTP port. With `tone_hz` None it sends nothing."""
+
+    local: Peer
+
+    def __init__(self, tone_hz: int | None) -> None:
+        self._tone = None if tone_hz is None else one_second(tone_hz)
+        self._remote: Peer | None = None
+        self._direction = "sendrecv"
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._next_frame_at = 0.0
+        self._frame = 0
+        self._source = secrets.randbits(32)
+        self._session = secrets.randbits(31)
+        self._listeners: set[_Listener] = set()
+        self.frames_received = 0
+
+    @classmethod
+    async def open(cls, address: str, tone_hz: int | None) -> Self:
+        """Listen on a free port of `address`."""
+        loop = asyncio.get_running_loop()
+        _, media = await loop.create_datagram_endpoint(lambda: cls(tone_hz), local_addr=(address, 0))
+        return media
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        """Asyncio has bound the port."""
+        self._transport = transport
+        self.local = transport.get_extra_info("sockname")
+
+    def close(self) -> None:
+        """Send and listen no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._transport.close()
+
+    def description(self) -> bytes:
+        """Our side of the session, as SDP (RFC 4566): an offer, or the answer to what `connect` was given."""
+        address, port = self.local
+        lines = (
+            "v=0",
+            f"o=- {self._session} {self._session} IN IP4 {address}",
+            "s=-",
+            f"c=IN IP4 {address}",
+            "t=0 0",
+            f"m=audio {port} RTP/AVP {PCMU}",
+            f"a=rtpmap:{PCMU} PCMU/{SAMPLE_RATE}",
+            f"a={_MIRRORED.get(self._direction, 'sendrecv')}",
+        )
+        return "".join(f"{line}\r\n" for line in lines).encode()
+
+    def connect(self, description: bytes) -> None:
+        """Send to where the other side's SDP says. Raises MediaError when it offers no mu-law audio."""
+        address, port = "", 0
+        self._direction = "sendrecv"
+        for line in description.decode().splitlines():
+            match line.split():
+                case [first, "IP4", host] if first == "c=IN":
+                    address = host
+                case ["m=audio", audio_port, "RTP/AVP", *codecs] if str(PCMU) in codecs:
+                    port = int(audio_port)
+                case ["a=sendonly" | "a=recvonly" | "a=inactive" as direction]:
+                    self._direction = direction.removeprefix("a=")
+        if not address or not port:
+            raise MediaError(f"No mu-law audio in this session description: {description.decode()!r}")
+        self._remote = (address, port)
+        if self._timer is None and self._tone is not None:
+            self._next_frame_at = self._loop.time()
+            self._send_frame()
+
+    async def hears(self, frequency_hz: int, seconds: float, timeout_s: float) -> bool:
+        """Whether, from now on, this tone is the dominant one for `seconds` without a break, within `timeout_s`."""
+        listener = _Listener(frequency_hz, max(1, round(seconds / FRAME_S)))
+        self._listeners.add(listener)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await listener.heard.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._listeners.discard(listener)
+        return True
+
+    def datagram_received(self, data: bytes, peer: Peer) -> None:  # noqa: ARG002 - asyncio's signature
+        """Hand a frame to who listens. RTCP and what is no mu-law falls through the payload type."""
+        if len(data) <= _HEADER.size or data[1] & 0x7F != PCMU:
+            return
+        self.frames_received += 1
+        for listener in self._listeners:
+            listener.hear(data[_HEADER.size :])
+
+    def error_received(self, exc: Exception) -> None:
+        """The other side's port is gone: it ends the call by SIP, not here."""
+
+    def _send_frame(self) -> None:
+        tone, remote = cast(bytes, self._tone), cast(Peer, self._remote)
+        if self._direction in {"sendrecv", "recvonly"}:
+            offset = self._frame * FRAME_SAMPLES % len(tone)
+            sequence, timestamp = self._frame & 0xFFFF, self._frame * FRAME_SAMPLES & 0xFFFFFFFF
+            header = _HEADER.pack(0x80, PCMU, sequence, timestamp, self._source)
+            self._transport.sendto(header + tone[offset : offset + FRAME_SAMPLES], remote)
+        self._frame += 1
+        # By the clock, not by the last frame: what was late is caught up, so that no frame is missing at the far end.
+        self._next_frame_at += FRAME_S
+        self._timer = self._loop.call_at(self._next_frame_at, self._send_frame)
