@@ -31,6 +31,7 @@ class Directory:
             for device in user.devices
             if isinstance(device, EndpointDevice)
         )
+        self._trunk_endpoints = frozenset(trunk.endpoint for trunk in self._trunks.values())
         self._policy = policy
 
     def user_id(self, id_or_email: str) -> str | None:
@@ -54,7 +55,7 @@ class Directory:
             case UserDestination():
                 return self._user_targets(destination.user)
             case EndpointDestination():
-                return (EndpointTarget(destination.endpoint),)
+                return (self._endpoint_target(destination.endpoint),)
             case ExternalDestination():
                 return (self._trunk_target(destination.number, destination.trunk),)
             case HangupDestination():
@@ -72,7 +73,7 @@ class Directory:
             try:
                 match device:
                     case EndpointDevice():
-                        targets[EndpointTarget(device.endpoint)] = None
+                        targets[self._endpoint_target(device.endpoint)] = None
                     case ExternalDevice():
                         targets[self._trunk_target(device.number, device.trunk)] = None
                     case _:
@@ -84,6 +85,16 @@ class Directory:
         if refusals:
             raise RoutingError(refusals[0].code, f"user {user_id}: {refusals[0].message}", refusals[0].remedy)
         raise RoutingError("user_no_devices", f"user {user_id} has no device", "give the user devices to ring")
+
+    def _endpoint_target(self, endpoint: str) -> EndpointTarget:
+        # Asterisk reads PJSIP/123@trunk as a number on a trunk: that way around the dial policy is closed here.
+        if endpoint.rpartition("@")[2] in self._trunk_endpoints:
+            raise RoutingError(
+                "endpoint_is_trunk",
+                f"{endpoint} leads to a trunk, and a trunk is no phone",
+                "answer with the number itself, as type external, so that the dial policy can judge it",
+            )
+        return EndpointTarget(endpoint)
 
     def _trunk_target(self, number: str, trunk_name: str | None) -> TrunkTarget:
         refusal = self._policy.refusal(number)

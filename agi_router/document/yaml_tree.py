@@ -117,6 +117,8 @@ class _Reading:
                 "; inside {…} or […] put a value with braces or brackets of its own into quotes" if is_bracket else ""
             )
             self.broken.append(Problem(Position(str(file), line), "", f"not valid YAML: {error.problem}{hint}"))
+        except RecursionError:
+            self.broken.append(Problem(empty.position, "", "is nested too deeply; count its brackets"))
         except yaml.YAMLError as error:
             self.broken.append(Problem(empty.position, "", f"not valid YAML: {error}"))
         return empty

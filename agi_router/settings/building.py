@@ -105,7 +105,7 @@ class _Building:
 
     def device(self, section: DeviceSection, at: At) -> Device:
         if section.endpoint is not None:
-            return EndpointDevice(section.endpoint)
+            return EndpointDevice(self.phone(section.endpoint, at))
         number = self.external(section.external or "", section.trunk, at)
         return ExternalDevice(number, section.trunk)
 
@@ -170,7 +170,7 @@ class _Building:
         if step.user is not None:
             return UserDestination(self.user_id(step.user, (*at, "user")))
         if step.endpoint is not None:
-            return EndpointDestination(step.endpoint)
+            return EndpointDestination(self.phone(step.endpoint, (*at, "endpoint")))
         if step.hangup is not None:
             return HangupDestination(step.hangup)
         return ExternalDestination(self.external(step.external or "", step.trunk, at), step.trunk)
@@ -182,6 +182,11 @@ class _Building:
         known = [name for user in self.sections.directory.users for name in (user.id, user.email) if name]
         self.problem(at, f'no user has the id or e-mail address "{given}"' + suggestion(given, known))
         return given
+
+    def phone(self, endpoint: str, at: At) -> str:
+        if endpoint.rpartition("@")[2] in {trunk.endpoint for trunk in self.sections.trunks}:
+            self.problem(at, f"{endpoint} leads to a trunk, and a trunk is no phone; write external: with the number")
+        return endpoint
 
     def external(self, given: str, trunk: str | None, at: At) -> str:
         """The number in E.164; a refusal of the dial policy is only a warning, as the policy may be meant so."""

@@ -150,6 +150,7 @@ def test_keys_inside_a_chosen_branch_are_told_without_the_branch(tmp_path: Path)
         ("a: &a [*a]", "contains itself"),
         ("? [a]\n: 1", "a key must be a word"),
         ("a: \x00", "not valid YAML"),
+        ("[" * 5000, "nested too deeply"),
     ],
 )
 def test_every_mistake_is_said_in_plain_words(tmp_path: Path, text: str, said: str) -> None:

@@ -184,6 +184,8 @@ def test_a_number_that_the_policy_refuses_is_a_warning(tmp_path: Path) -> None:
         ("desk}]}\n", "desk}]}\n    - {id: '456'}\n", '5: directory.users[1].id: "456" is already given at'),
         ("desk}]}\n", "desk}]}\n    - {id: b, email: aDA@example.com}\n", "5: directory.users[1].email: "),
         ("[{endpoint: PJSIP/desk}]", "[{hangup: busy}, {endpoint: x}]", "13: defaults.fallback[0]: a hangup ends the"),
+        ("PJSIP/desk}", "PJSIP/900@trunk}", "13: defaults.fallback[0].endpoint: 900@trunk leads to a trunk"),
+        ("[PJSIP/ada,", "[spare,", "4: directory.users[0].devices[0]: spare leads to a trunk"),
         ("      headers:", "      ca_file: none.pem\n      headers:", "19: routes.sales.request.ca_file: "),
     ],
 )

@@ -97,6 +97,13 @@ def test_the_policy_speaks_before_the_missing_trunk() -> None:
     assert refused.code == "policy_region"
 
 
+def test_a_trunk_is_no_phone_and_no_way_around_the_policy() -> None:
+    for endpoint in ("trunk-a", "5353001234@trunk-a", "x@y@trunk-b"):
+        refused = DIRECTORY.step(EndpointDestination(endpoint), 20).refused
+        assert refused is not None
+        assert refused.code == "endpoint_is_trunk"
+
+
 def test_an_endpoint_is_itself_and_a_hangup_rings_nobody() -> None:
     assert DIRECTORY.step(EndpointDestination("x"), 20).targets == (EndpointTarget("x"),)
     hangup = DIRECTORY.step(HangupDestination(HangupCause.BUSY), 20)
