@@ -29,3 +29,12 @@ A phone that leaves its `async with` ends its calls and unregisters.
 
 Run `python -m sandbox.root` to build the tree beforehand.
 """
+
+from sandbox.api import Answer, Api, ReceivedRequest
+from sandbox.asterisk import Asterisk
+from sandbox.errors import SandboxError
+from sandbox.layout import Layout
+from sandbox.phone import Phone
+from sandbox.sipp import Sipp, SippResult
+
+__all__ = ["Answer", "Api", "Asterisk", "Layout", "Phone", "ReceivedRequest", "SandboxError", "Sipp", "SippResult"]

@@ -85,10 +85,10 @@ class Network:
         """Addresses, with ports that are free now."""
         return Layout(
             network=self.prefix,
-            sip_port=_free_port(f"{self.prefix}.1", socket.SOCK_DGRAM),
-            ari_port=_free_port(f"{self.prefix}.1", socket.SOCK_STREAM),
-            trunk_port=_free_port(f"{self.prefix}.4", socket.SOCK_DGRAM),
-            dead_trunk_port=_free_port(f"{self.prefix}.5", socket.SOCK_DGRAM),
+            sip_port=free_port(f"{self.prefix}.1"),
+            ari_port=free_port(f"{self.prefix}.1", socket.SOCK_STREAM),
+            trunk_port=free_port(f"{self.prefix}.4"),
+            dead_trunk_port=free_port(f"{self.prefix}.5"),
             numbered_phones=numbered_phones,
         )
 
@@ -115,7 +115,8 @@ def try_claim(prefix: str) -> Network | None:
     return Network(prefix, claim)
 
 
-def _free_port(address: str, kind: socket.SocketKind) -> int:
+def free_port(address: str, kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
+    """A port of this address that is free now; by default of UDP."""
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind((address, 0))
         port: int = probe.getsockname()[1]
