@@ -175,13 +175,15 @@ class IncomingCall(Call):
 
     async def send_early_media(self) -> None:
         """183 with a session: the tone goes out before the answer."""
+        progress = self._response(183, "Session Progress")
         self.media.connect(self.invite.body)
-        self._respond(self._with_session(self._response(183, "Session Progress")))
+        self._respond(self._with_session(progress))
 
     async def answer(self, timeout_s: float = PATIENCE_S) -> None:
         """200, and wait for the ACK."""
+        answer = self._response(200, "OK")
         self.media.connect(self.invite.body)
-        self._respond(self._with_session(self._response(200, "OK")))
+        self._respond(self._with_session(answer))
         self._dialog = Dialog.of_incoming(self._transaction, self._contact)
         async with patience(timeout_s, f"{self.phone}'s answer was not acknowledged"):
             await self._transaction.acknowledged.wait()

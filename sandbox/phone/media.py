@@ -90,6 +90,8 @@ class Media(asyncio.DatagramProtocol):
 
     def connect(self, description: bytes) -> None:
         """Send to where the other side's SDP says. Raises MediaError when it offers no mu-law audio."""
+        if self._transport.is_closing():  # a response that crossed the end of the call
+            return
         address, port = "", 0
         self._direction = "sendrecv"
         for line in description.decode().splitlines():

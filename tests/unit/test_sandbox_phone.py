@@ -26,9 +26,10 @@ def test_a_response_without_a_challenge_is_refused_with_a_hint() -> None:
 
 
 async def test_a_session_without_mu_law_is_refused() -> None:
-    media = Media(tone_hz=None)
+    media = await Media.open("127.0.0.1", tone_hz=None)
     with pytest.raises(MediaError, match="No mu-law audio"):
         media.connect(b"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 8\r\n")
+    media.close()
 
 
 def test_a_network_has_one_owner_at_a_time() -> None:

@@ -1,0 +1,180 @@
+"""Two phones, wire to wire: what SIP over UDP asks of them, without an Asterisk between."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from sandbox.layout import claim_network
+from sandbox.phone import Ending, Phone
+from sandbox.phone.calls import CallError
+
+Pair = tuple[Phone, Phone]
+
+
+@pytest.fixture
+async def phones() -> AsyncIterator[Pair]:
+    """Ann, who can call Ben directly."""
+    network = claim_network()
+    address = f"{network.prefix}.2"
+    async with (
+        Phone("ben", server=(address, 9), address=address, tone_hz=1000) as ben,
+        Phone("ann", server=ben.sip.local, address=address, tone_hz=500) as ann,
+    ):
+        yield ann, ben
+    network.release()
+
+
+class Wire(asyncio.DatagramProtocol):
+    """A bare UDP socket: what comes in is queued as text."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[str] = asyncio.Queue()
+
+    def datagram_received(self, data: bytes, peer: tuple[str, int]) -> None:
+        self.heard.put_nowait(data.decode())
+
+
+@pytest.fixture
+async def wire(phones: Pair) -> AsyncIterator[tuple[asyncio.DatagramTransport, Wire]]:
+    """Connected to Ben."""
+    transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
+        Wire, remote_addr=phones[1].sip.local, local_addr=(phones[1].sip.local[0], 0)
+    )
+    yield transport, protocol
+    transport.close()
+
+
+def request(method: str, branch: str = "z9hG4bK1", to_tag: str = "", sequence: int = 1) -> bytes:
+    body = "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 9 RTP/AVP 0\r\n" if method == "INVITE" else ""
+    return (
+        f"{method} sip:ben@x SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;rport;branch={branch}\r\n"
+        f"From: <sip:wire@x>;tag=w\r\nTo: <sip:ben@x>{to_tag and f';tag={to_tag}'}\r\nCall-ID: wired\r\n"
+        f"CSeq: {sequence} {method}\r\nContact: <sip:wire@127.0.0.1:9>\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+async def test_callee_hangs_up_with_a_reason_that_the_caller_sees(phones: Pair) -> None:
+    ann, ben = phones
+    call = await ann.call("ben")
+    ringing = await ben.next_call()
+    await ringing.answer()
+    await call.answered()
+    await ringing.hang_up("Q.850;cause=16")
+    assert await call.ended() == Ending("bye", "Q.850;cause=16")
+    assert await ringing.ended() == Ending("hung_up", "Q.850;cause=16")
+
+
+async def test_early_media_is_heard_before_the_answer(phones: Pair) -> None:
+    ann, ben = phones
+    call = await ann.call("ben")
+    ringing = await ben.next_call()
+    await ringing.send_early_media()
+    await call.progressed(183)
+    assert await call.hears(1000, 0.2)
+    assert await ringing.hears(500, 0.2)
+    with pytest.raises(CallError, match="not answered"):
+        await call.hang_up()
+    await ringing.reject(480)
+    assert await call.final_status() == 480
+    assert [progress.status for progress in call.progress] == [100, 183, 480]
+
+
+async def test_caller_cancels_and_both_see_it(phones: Pair) -> None:
+    ann, ben = phones
+    call = await ann.call("ben")
+    ringing = await ben.next_call()
+    await ringing.ring()
+    await call.cancel('SIP;cause=200;text="Call completed elsewhere"')
+    assert await ringing.cancelled() == 'SIP;cause=200;text="Call completed elsewhere"'
+    assert await call.final_status() == 487
+    with pytest.raises(CallError, match="answered or over already"):
+        await ringing.answer()
+
+
+async def test_an_answer_that_crosses_the_cancel_is_hung_up(phones: Pair) -> None:
+    ann, ben = phones
+    call = await ann.call("ben")
+    ringing = await ben.next_call()
+    await asyncio.gather(ringing.answer(), call.cancel())
+    assert await call.final_status() == 200
+    assert await ringing.ended() == Ending("bye")
+
+
+async def test_a_redirect_names_its_target(phones: Pair) -> None:
+    ann, ben = phones
+    call = await ann.call("ben")
+    await (await ben.next_call()).redirect("sip:+19005550100@elsewhere.example")
+    response = await call.final_response()
+    assert (response.code, response.headers["Contact"]) == (302, "<sip:+19005550100@elsewhere.example>")
+
+
+async def test_a_withheld_caller_is_anonymous_in_from_and_known_to_the_network(phones: Pair) -> None:
+    ann, ben = phones
+    await ann.call("ben", caller="+14155550177", withheld=True, headers={"X-Campaign": "12"})
+    ringing = await ben.next_call()
+    assert (ringing.caller_name, ringing.caller_number) == ("Anonymous", "anonymous")
+    assert "+14155550177" in ringing.headers["P-Asserted-Identity"]
+    assert (ringing.headers["Privacy"], ringing.headers["X-Campaign"]) == ("id", "12")
+
+
+async def test_a_phone_that_leaves_ends_its_calls(phones: Pair) -> None:
+    _, ben = phones
+    async with Phone("cat", server=ben.sip.local, address=ben.sip.local[0]) as cat:
+        await cat.call("ben")
+        ringing = await ben.next_call()
+        await cat.call("ben")
+        talking = await ben.next_call()
+        await talking.answer()
+    assert (await ringing.ended()).how == "cancel"
+    assert (await talking.ended()).how == "bye"
+
+
+async def test_an_invite_that_comes_twice_is_one_call_and_gets_the_same_answer_twice(
+    phones: Pair, wire: tuple[asyncio.DatagramTransport, Wire]
+) -> None:
+    _, ben = phones
+    transport, heard = wire[0], wire[1].heard
+    transport.sendto(request("INVITE"))
+    ringing = await ben.next_call()
+    assert "100 Trying" in await heard.get()
+    await ringing.ring()
+    first = await heard.get()
+    transport.sendto(request("INVITE"))
+    assert await heard.get() == first
+    assert ben.received == [ringing]
+
+
+async def test_an_answer_is_repeated_until_it_is_acknowledged(
+    phones: Pair, wire: tuple[asyncio.DatagramTransport, Wire]
+) -> None:
+    _, ben = phones
+    transport, heard = wire[0], wire[1].heard
+    transport.sendto(request("INVITE"))
+    ringing = await ben.next_call()
+    await heard.get()
+    answering = asyncio.create_task(ringing.answer())
+    first = await heard.get()
+    assert "200 OK" in first
+    assert await heard.get() == first
+    transport.sendto(request("ACK", branch="z9hG4bK2"))
+    await answering
+    tag = ringing.invite.to_address.parameters.get("tag") or first.split("To: ")[1].split("tag=")[1].split("\r\n")[0]
+    transport.sendto(request("INVITE", branch="z9hG4bK3", to_tag=tag, sequence=2))
+    reinvited = await heard.get()
+    assert "200 OK" in reinvited
+    assert "m=audio" in reinvited
+    transport.sendto(request("ACK", branch="z9hG4bK4", to_tag=tag, sequence=2))
+    transport.sendto(request("BYE", branch="z9hG4bK5", to_tag=tag, sequence=3))
+    assert "200 OK" in await heard.get()
+    assert await ringing.ended() == Ending("bye")
+
+
+async def test_a_cancel_of_nothing_and_a_bye_of_nothing_get_481(
+    phones: Pair, wire: tuple[asyncio.DatagramTransport, Wire]
+) -> None:
+    transport, heard = wire[0], wire[1].heard
+    transport.sendto(request("CANCEL"))
+    assert "481" in await heard.get()
+    transport.sendto(request("BYE", to_tag="nobody"))
+    assert "481" in await heard.get()
