@@ -9,10 +9,12 @@ from typing import Self
 from sipmessage import URI, Address, CSeq, Parameters, Request, Response
 
 from sandbox.layout import Layout, Peer, phone_password
-from sandbox.phone.calls import PATIENCE_S, Call, IncomingCall, OutgoingCall, patience
+from sandbox.phone.calls import PATIENCE_S, Call, patience
 from sandbox.phone.dialog import new_request
 from sandbox.phone.digest import authorize
+from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.media import Media
+from sandbox.phone.outgoing import OutgoingCall
 from sandbox.phone.transactions import ServerTransaction, SipSocket
 
 REGISTRATION_S = 3600
