@@ -1,6 +1,7 @@
 """A real Asterisk of one's own: on its own addresses, with its own files, gone when its owner is."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -109,10 +110,10 @@ class Asterisk:
     @property
     def pid(self) -> int:
         """The process id of Asterisk itself. Raises SandboxError when it is not running."""
-        if self._process is None:
+        pid = None if self._process is None else _child(self._process)
+        if pid is None:
             raise SandboxError("Asterisk is not running. Call start() first.")
-        launcher = self._process.pid
-        return int(Path(f"/proc/{launcher}/task/{launcher}/children").read_text())
+        return pid
 
     async def start(self) -> None:
         """Start and wait until ARI answers. Raises SandboxError with the end of its log when it does not."""
@@ -140,10 +141,13 @@ class Asterisk:
     async def kill(self) -> None:
         """End it as a power cut would: nobody is told."""
         process, self._process = self._process, None
-        if process is not None:
-            if process.returncode is None:
-                process.send_signal(signal.SIGKILL)
-            await process.wait()
+        if process is None:
+            return
+        if process.returncode is None:
+            # Asterisk itself, so that the launcher's end means that it is gone: the next start finds no old socket.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(_child(process) or process.pid, signal.SIGKILL)
+        await process.wait()
 
     async def restart(self) -> None:
         """Restart in place: calls end, connections break, and the same ports answer again."""
@@ -213,6 +217,15 @@ def _command(root: Path, run: Path) -> list[str]:
     as_user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     namespaces = ["unshare", *as_user, "--mount", "--propagation=private", "--pid", "--fork", "--kill-child=KILL"]
     return ["setpriv", "--pdeathsig=KILL", *namespaces, "sh", str(LAUNCH), str(root), str(run)]
+
+
+def _child(launcher: asyncio.subprocess.Process) -> int | None:
+    """The process that the launcher waits for; None before it is there and after its end."""
+    try:
+        children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+    except FileNotFoundError:
+        return None
+    return int(children[0]) if children else None
 
 
 def _claim() -> Network:
