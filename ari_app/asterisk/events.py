@@ -7,6 +7,7 @@ from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelEntered,
     ChannelEvent,
+    ChannelHangingUp,
     ChannelLeft,
     ChannelRinging,
     ChannelUp,
@@ -35,6 +36,10 @@ def _entered(event: Mapping[str, Any]) -> ChannelEvent:
     )
 
 
+def _hanging_up(event: Mapping[str, Any]) -> ChannelEvent:
+    return ChannelHangingUp(event["channel"]["id"], event.get("cause", 0))
+
+
 def _left(event: Mapping[str, Any]) -> ChannelEvent:
     return ChannelLeft(event["channel"]["id"])
 
@@ -57,6 +62,7 @@ def _destroyed(event: Mapping[str, Any]) -> ChannelEvent:
 
 _TRANSLATIONS: dict[str, Callable[[Mapping[str, Any]], ChannelEvent | None]] = {
     "StasisStart": _entered,
+    "ChannelHangupRequest": _hanging_up,
     "StasisEnd": _left,
     "ChannelStateChange": _state,
     "ChannelDestroyed": _destroyed,

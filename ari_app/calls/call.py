@@ -15,6 +15,7 @@ from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelEntered,
     ChannelEvent,
+    ChannelHangingUp,
     ChannelLeft,
     ChannelRinging,
     ChannelUp,
@@ -24,7 +25,7 @@ from ari_app.calls.ports import (
 )
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
-from ari_app.domain.causes import LegOutcome, leg_outcome
+from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome, leg_outcome
 
 T = TypeVar("T")
 
@@ -98,6 +99,8 @@ class Call:
         self.log = structlog.get_logger(__name__).bind(call=call_id)
         self.legs: dict[str, Leg] = {}
         self.talking = False
+        self.first_to_hang_up: str | None = None  # a channel's id
+        self.caller_cause = NORMAL_CLEARING
         self.step = 0
         self.legs_before = 0  # of a life before a restart: their ids are taken
         self._bridge_made = asyncio.Event()
@@ -188,10 +191,14 @@ class Call:
         """The next event, already noted on its leg. Raises CallerGoneError when it is the caller's end."""
         event = await self.inbox.get()
         leg = self.legs.get(event.channel_id)
+        if isinstance(event, ChannelHangingUp) and (leg is None or leg.ending is None):
+            self.first_to_hang_up = self.first_to_hang_up or event.channel_id
         if leg is not None:
             self._note(leg, event)
         elif isinstance(event, ChannelLeft | ChannelDestroyed):
             raise CallerGoneError
+        elif isinstance(event, ChannelHangingUp):
+            self.caller_cause = event.cause or self.caller_cause
         return event
 
     def _note(self, leg: Leg, event: ChannelEvent) -> None:
@@ -213,6 +220,8 @@ class Call:
             case ChannelDestroyed():
                 if leg.alive:
                     self._end(leg, event.cause, event.tech_cause)
+            case ChannelHangingUp():
+                leg.cause = leg.cause or event.cause
             case ChannelLeft():
                 pass  # its cause follows with ChannelDestroyed
 
@@ -222,11 +231,11 @@ class Call:
 
     def _end(self, leg: Leg, cause: int, tech_cause: int | None) -> None:
         answered = leg.state is LegState.UP
-        leg.cause = cause
+        leg.cause = cause or leg.cause
         leg.outcome = leg.ending or (LegOutcome.ANSWERED if answered else leg_outcome(cause, tech_cause))
         self._move(leg, LegState.ENDED)
         leg.exists.set()
-        self.tell(e.LegEnded(at=now(), leg=leg.role, outcome=leg.outcome.value, cause=cause, tech_cause=tech_cause))
+        self.tell(e.LegEnded(at=now(), leg=leg.role, outcome=leg.outcome.value, cause=leg.cause, tech_cause=tech_cause))
 
     async def last_events(self) -> None:
         """After the end: read on until every leg is known to be gone, so that the record has its cause."""

@@ -17,7 +17,7 @@ from ari_app.calls.legs import ring, take_back
 from ari_app.calls.ports import ChannelEntered, PresentChannel
 from ari_app.calls.talk import converse, talk
 from ari_app.domain import events as e
-from ari_app.domain.causes import NORMAL_CLEARING, Q850, LegOutcome
+from ari_app.domain.causes import Q850, LegOutcome
 
 RESULT_VARIABLE: Final = "AGI_ROUTER_RESULT"
 """Tells the dialplan lines after `Stasis()` why the caller comes back."""
@@ -70,7 +70,7 @@ async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
         _tell_decision(call, decision)
         await follow(call, decision.steps)
     except CallerGoneError:
-        call.tell(e.CallEnded(at=now(), by="caller", cause=NORMAL_CLEARING))
+        call.tell(e.CallEnded(at=now(), by="caller", cause=call.caller_cause))
     await finish(call)
 
 
@@ -82,7 +82,7 @@ async def resume_fallback(call: Call, route: str, decider: Decider) -> None:
     try:
         await follow(call, decider.fallback(route))
     except CallerGoneError:
-        call.tell(e.CallEnded(at=now(), by="caller", cause=NORMAL_CLEARING))
+        call.tell(e.CallEnded(at=now(), by="caller", cause=call.caller_cause))
     await finish(call)
 
 
@@ -92,7 +92,7 @@ async def resume_talk(call: Call, leg: Leg) -> None:
     try:
         await talk(call, leg)
     except CallerGoneError:
-        call.tell(e.CallEnded(at=now(), by="caller", cause=NORMAL_CLEARING))
+        call.tell(e.CallEnded(at=now(), by="caller", cause=call.caller_cause))
     await finish(call)
 
 

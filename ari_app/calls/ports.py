@@ -48,6 +48,14 @@ class ChannelUp:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelHangingUp:
+    """Somebody wants a channel to end: its phone, we, or the dialplan's guard. `cause` is Q.850 (0: unknown)."""
+
+    channel_id: str
+    cause: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelLeft:
     """A channel left the application (StasisEnd): it hung up, or was sent elsewhere. Its cause may follow."""
 
@@ -63,7 +71,7 @@ class ChannelDestroyed:
     tech_cause: int | None = None
 
 
-ChannelEvent = ChannelEntered | ChannelRinging | ChannelUp | ChannelLeft | ChannelDestroyed
+ChannelEvent = ChannelEntered | ChannelRinging | ChannelUp | ChannelHangingUp | ChannelLeft | ChannelDestroyed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,173 @@
+"""The router as an operator runs it: `agi-router serve` in a process of its own, with a configuration of its own."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+
+from ari_app.control.client import ask
+from ari_app.control.settings import ControlError, ControlSettings
+from ari_app.domain.events import CallEvent
+from ari_app.domain.record import CallRecord
+from ari_app.storage.call_reader import read_calls
+from ari_app.storage.database import StorageSettings
+from sandbox.asterisk import Asterisk
+from sandbox.errors import SandboxError
+
+POLL_S = 0.02
+PATIENCE_S = 10.0
+
+Config = dict[str, Any]
+
+
+def router_config(asterisk: Asterisk, search_url: str) -> Config:
+    """The configuration of tests and demo, ready to be changed: route `sales` asks `search_url` and rings the user."""
+    return {
+        "asterisk": {
+            "ari": {"url": asterisk.ari_url, "username": asterisk.ari_username, "password": asterisk.ari_password}
+        },
+        "storage": {"url": "sqlite:///calls.db"},
+        "directory": {
+            "users": [
+                {
+                    "id": "456",
+                    "name": "Ada",
+                    "email": "ada@example.com",
+                    "devices": ["PJSIP/ada", "PJSIP/ada-desk", "PJSIP/ada-mobile"],
+                },
+                {"id": "77", "name": "Bob", "email": "bob@example.com", "devices": ["PJSIP/bob"]},
+            ]
+        },
+        "trunks": [{"name": "main", "endpoint": "PJSIP/trunk", "caller_id": "+14155550100"}],
+        "policy": {"regions": ["US"]},
+        "network": {"allowed_networks": [f"{asterisk.layout.api}/32"]},
+        "defaults": {"region": "US"},
+        "routes": {
+            "sales": {
+                "request": {"url": search_url},
+                "response": {"type": "user", "path": "calls[0].user.id"},
+                "ringing": {"timeout_s": 25},
+                "fallback": [{"endpoint": "PJSIP/carol", "timeout_s": 20}, {"hangup": "busy"}],
+            }
+        },
+    }
+
+
+class Router:
+    """`agi-router serve`, up between `async with` and its end; `config` is written anew at each `start`.
+
+    Its log is in `log_path`; it dies with its owner.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._process: asyncio.subprocess.Process | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="agi-router-")
+        self.config_path = Path(self._folder.name) / "agi-router.yaml"
+        self.log_path = Path(self._folder.name) / "router.log"
+        database = Path(self._folder.name) / "calls.db"
+        self._storage = StorageSettings.at(database)
+        self._control = ControlSettings(database.with_name(f"{database.name}.sock"))
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.kill()
+            self._folder.cleanup()
+            raise
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.kill()
+        self._folder.cleanup()
+
+    async def start(self, *, connected: bool = True) -> None:
+        """Start; wait until it answers on its control socket and, unless told otherwise, is connected to Asterisk."""
+        self.config_path.write_text(yaml.safe_dump(self.config))
+        with self.log_path.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *("setpriv", "--pdeathsig", "KILL", str(Path(sys.executable).with_name("agi-router"))),
+                *("--config", str(self.config_path), "serve"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        await self.until(lambda status: bool(status["asterisk_connected"]) or not connected)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        if self._process is None:
+            raise SandboxError("the router is not running. Call start() first.")
+        return self._process.pid
+
+    async def stop(self) -> int:
+        """SIGTERM, as systemd sends it; returns the exit status when it has ended."""
+        process, self._process = self._process, None
+        if process is None:
+            raise SandboxError("the router is not running. Call start() first.")
+        process.terminate()
+        return await process.wait()
+
+    async def kill(self) -> None:
+        """SIGKILL: it has no chance to clean up."""
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGKILL)
+            await process.wait()
+
+    def freeze(self) -> None:
+        """SIGSTOP: it is there and does nothing, until `thaw`."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    async def status(self) -> Mapping[str, Any] | None:
+        """What `agi-router status` tells; None while nothing answers."""
+        try:
+            return await asyncio.to_thread(ask, self._control, "status")
+        except ControlError:
+            return None
+
+    async def until(self, condition: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any]:
+        """Wait for a status; raises SandboxError with the end of the log when it does not come, or the router ended."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE_S
+        status: Mapping[str, Any] | None = None
+        while asyncio.get_running_loop().time() < deadline:
+            status = await self.status()
+            if status is not None and condition(status):
+                return status
+            if self._process is not None and self._process.returncode is not None:
+                break
+            await asyncio.sleep(POLL_S)
+        raise SandboxError(f"the router did not come so far; it told {status}. Its log:\n{self.log_tail()}")
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The end of its log."""
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+
+    async def records(self) -> Sequence[CallRecord]:
+        """All calls on record, the oldest first, once nothing waits to be written."""
+        if self._process is not None:
+            await self.until(lambda status: status["events_pending"] == 0)
+        async with read_calls(self._storage) as calls:
+            return list(reversed(await calls.recent(10_000)))
+
+    async def trace(self, call_id: str) -> Sequence[CallEvent]:
+        """The events of one call."""
+        async with read_calls(self._storage) as calls:
+            return await calls.trace(call_id)

@@ -1,0 +1,92 @@
+"""What a system test stands on: Asterisk, a customer's API, the router and a carrier; and nothing left after it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from ari_app.domain import events as e
+from ari_app.domain.record import CallRecord
+from sandbox import Api, Asterisk, Phone
+from sandbox.phone.outgoing import OutgoingCall
+from sandbox.router import Config, Router, router_config
+
+DID = "+14155550100"
+CALLER = "+14155550177"
+ADA = "456"
+
+Change = Callable[[Config], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """The parts, all running. The API knows CALLER as a customer of Ada."""
+
+    asterisk: Asterisk
+    api: Api
+    router: Router
+    carrier: Phone
+
+    async def call(self, caller: str = CALLER, *, withheld: bool = False, caller_name: str = "") -> OutgoingCall:
+        """A customer calls our number."""
+        return await self.carrier.call(DID, caller=caller, withheld=withheld, caller_name=caller_name)
+
+    def user(self, name: str, tone_hz: int = 1000) -> Phone:
+        """A phone that registers under this name."""
+        return Phone.user(self.asterisk.layout, name, tone_hz=tone_hz)
+
+    async def idle(self) -> None:
+        """Wait until the router has no call; then check that nothing is left anywhere."""
+        await self.router.until(lambda status: status["live_calls"] == 0)
+        await self.nothing_is_left()
+
+    async def nothing_is_left(self) -> None:
+        """No channel, bridge, task or subscription, and no record without an end."""
+        status = await self.router.until(lambda status: status["watched_channels"] == 0)
+        assert status["events_lost"] == 0
+        await self._until_empty(self.channels)
+        await self._until_empty(self.bridges)
+        assert "Subscriptions: 0" in await self.asterisk.cli("ari show app agi-router")
+        assert [record for record in await self.router.records() if record.ended_at is None] == []
+
+    async def _until_empty(self, listing: Callable[[], Awaitable[list[str]]]) -> None:
+        """Asterisk takes a channel apart after it has told of its end; give it that moment."""
+        left: list[str] = []
+        try:
+            async with asyncio.timeout(5):
+                while left := await listing():
+                    await asyncio.sleep(0.02)  # Asterisk has no event for "taken apart"
+        except TimeoutError:
+            pytest.fail(f"left behind: {left}")
+
+    async def channels(self) -> list[str]:
+        """Asterisk's channels."""
+        return (await self.asterisk.cli("core show channels concise")).split()
+
+    async def bridges(self) -> list[str]:
+        """The ids of Asterisk's bridges."""
+        lines = (await self.asterisk.cli("bridge show all")).splitlines()[1:]
+        return [line.split()[0] for line in lines if line.strip()]
+
+    async def record(self) -> CallRecord:
+        """The record of the only call."""
+        (record,) = await self.router.records()
+        return record
+
+    async def story(self) -> list[e.CallEvent]:
+        """The events of the only call."""
+        return list(await self.router.trace((await self.record()).call_id))
+
+
+@contextlib.asynccontextmanager
+async def running(change: Change | None = None, *, numbered_phones: int = 0) -> AsyncIterator[Rig]:
+    """Everything up; `change` may alter the router's configuration first."""
+    async with Asterisk(numbered_phones=numbered_phones) as asterisk:
+        async with Api(asterisk.layout.api, users={CALLER: ADA}) as api:
+            config = router_config(asterisk, api.search_url)
+            if change is not None:
+                change(config)
+            async with Router(config) as router, Phone.carrier(asterisk.layout, tone_hz=500) as carrier:
+                yield Rig(asterisk, api, router, carrier)
