@@ -157,9 +157,9 @@ async def follow(call: Call, steps: Sequence[Step]) -> None:
                 timeout_s=step.timeout_s,
             )
         )
-        if step.refused is not None:
-            detail = f"{step.refused.code}: {step.refused.message}"
-            call.tell(e.StepEnded(at=now(), step=call.step, outcome="refused", detail=detail))
+        if (refused := step.refused) is not None:
+            why = {"code": refused.code, "detail": refused.message, "remedy": refused.remedy}
+            call.tell(e.StepEnded(at=now(), step=call.step, outcome="refused", **why))
         elif isinstance(step.destination, HangupDestination):
             cause = step.destination.cause
             await call.telephony.hang_up(call.caller.channel_id, cause.value)

@@ -79,11 +79,14 @@ class StepEnded(Happened):
     """A step ended.
 
     `outcome` is answered, or why not: busy, no_answer, declined, unavailable, refused, failed, cancelled.
+    `code`, `detail` and `remedy` are the reason of a refusal.
     """
 
     step: int
     outcome: str
+    code: str = ""
     detail: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,6 +106,8 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             )
         case e.LookupFailed():
             return replace(record, error_code=event.code)
+        case e.StepEnded():  # a step that was refused; what went wrong first is the reason for all that followed
+            return replace(record, error_code=record.error_code or event.code)
         case e.StepStarted():
             return replace(
                 record,
@@ -145,7 +147,7 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
                 reason=event.reason,
                 disposition=_disposition(record, event),
             )
-        case e.RequestSent() | e.AnswerReceived() | e.DestinationFound() | e.StepEnded() | e.DeviceUnavailable():
+        case e.RequestSent() | e.AnswerReceived() | e.DestinationFound() | e.DeviceUnavailable():
             return record
         case _:
             assert_never(event)

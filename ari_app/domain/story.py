@@ -120,8 +120,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
         case e.StepStarted():
             return f"step {event.step}: {_destination(event)}, for at most {event.timeout_s:g} s"
         case e.StepEnded():
-            detail = f": {event.detail}" if event.detail else ""
-            return f"step {event.step} {_STEP_ENDED.get(event.outcome, event.outcome)}{detail}"
+            why = f": {event.detail} [{event.code}]. {event.remedy}" if event.code else ""
+            return f"step {event.step} {_STEP_ENDED.get(event.outcome, event.outcome)}{why}"
         case e.DeviceUnavailable():
             return f"{event.endpoint} cannot ring: {event.reason}"
         case e.LegDialled():

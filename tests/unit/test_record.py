@@ -111,6 +111,25 @@ def test_a_recovered_call_says_so_and_goes_on() -> None:
     assert (record.recovered, record.disposition) == (True, Disposition.IN_PROGRESS)
 
 
+def refused(code: str) -> e.StepEnded:
+    return e.StepEnded(at=at(1), step=1, outcome="refused", code=code, detail="not allowed", remedy="allow it")
+
+
+@pytest.mark.parametrize(
+    ("happened", "reason"),
+    [
+        ([refused("policy_region")], "policy_region"),
+        (
+            [e.LookupFailed(at=START, code="api_timeout", message="", remedy=""), refused("policy_region")],
+            "api_timeout",
+        ),
+        ([e.StepEnded(at=START, step=1, outcome="busy"), refused("policy_region")], "policy_region"),
+    ],
+)
+def test_what_went_wrong_first_is_the_reason_on_record(happened: list[e.CallEvent], reason: str) -> None:
+    assert fold("call-1", [ARRIVED, *happened]).error_code == reason
+
+
 @pytest.mark.parametrize(
     "event",
     [

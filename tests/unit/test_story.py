@@ -78,6 +78,13 @@ def test_a_failed_lookup_tells_what_was_found_and_what_to_do() -> None:
     assert told(failed) == ['no destination (found "eve"): no user is called eve [user_unknown]. add her']
 
 
+def test_a_refused_step_tells_why_and_what_to_do() -> None:
+    refused = e.StepEnded(
+        at=at(1), step=1, outcome="refused", code="policy_region", detail="+53 is in CU", remedy="allow CU"
+    )
+    assert told(refused) == ["step 1 was refused: +53 is in CU [policy_region]. allow CU"]
+
+
 @pytest.mark.parametrize(
     ("changes", "who"),
     [
