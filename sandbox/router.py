@@ -69,6 +69,7 @@ class Router:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.tasks_at_rest = 0
         self._process: asyncio.subprocess.Process | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="agi-router-")
         self.config_path = Path(self._folder.name) / "agi-router.yaml"
@@ -103,7 +104,8 @@ class Router:
                 stdout=log,
                 stderr=log,
             )
-        await self.until(lambda status: bool(status["asterisk_connected"]) or not connected)
+        status = await self.until(lambda status: bool(status["asterisk_connected"]) or not connected)
+        self.tasks_at_rest = int(status["tasks"])
 
     @property
     def pid(self) -> int:
@@ -119,6 +121,14 @@ class Router:
             raise SandboxError("the router is not running. Call start() first.")
         process.terminate()
         return await process.wait()
+
+    async def ended(self) -> int:
+        """Wait until it ends by itself; its exit status."""
+        process, self._process = self._process, None
+        if process is None:
+            raise SandboxError("the router is not running. Call start() first.")
+        async with asyncio.timeout(PATIENCE_S):
+            return await process.wait()
 
     async def kill(self) -> None:
         """SIGKILL: it has no chance to clean up."""

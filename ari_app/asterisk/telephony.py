@@ -67,7 +67,7 @@ class AriTelephony(Telephony):
 
     async def create_bridge(self, bridge_id: str) -> None:
         """See Telephony."""
-        await self._ari.bridges.createWithId(bridgeId=bridge_id, type="mixing")
+        await self._ari.bridges.createWithId(bridgeId=bridge_id, type="mixing", name=self._app)
 
     async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
         """See Telephony."""
@@ -95,12 +95,15 @@ class AriTelephony(Telephony):
         return str(value)
 
     async def snapshot(self) -> Snapshot:
-        """See Telephony."""
+        """See Telephony.
+
+        The application lists its channels, but forgets a bridge that has become empty: ours bear its name.
+        """
         app = await (await self._ari.applications.get(applicationName=self._app)).json()
-        ours, our_bridges = set(app["channel_ids"]), set(app["bridge_ids"])
+        ours = set(app["channel_ids"])
         channels = await (await self._ari.channels.list()).json()
         bridges = await (await self._ari.bridges.list()).json()
         return Snapshot(
             channels={channel["id"]: present_channel(channel) for channel in channels if channel["id"] in ours},
-            bridges={bridge["id"]: frozenset(bridge["channels"]) for bridge in bridges if bridge["id"] in our_bridges},
+            bridges={bridge["id"]: frozenset(bridge["channels"]) for bridge in bridges if bridge["name"] == self._app},
         )

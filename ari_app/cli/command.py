@@ -11,7 +11,7 @@ import typer
 from ari_app.cli.completion import call_ids, dialplan_files, route_names
 from ari_app.cli.outcome import told
 
-EXIT_STATUSES = "Exit status: 0 done, 1 it could not be done, 2 wrong usage or configuration."
+EXIT_STATUSES = "Exit status: 0 done, 1 it could not be done, 2 wrong usage or configuration, 3 serve was replaced."
 
 app = typer.Typer(
     help="Routes Asterisk calls by the answer of your own HTTP API.",

@@ -22,6 +22,7 @@ class Status(IntEnum):
     OK = 0
     FAILED = 1
     USAGE = 2
+    REPLACED = 3  # of `serve` alone: a supervisor that restarts it would take the application away again
 
 
 class CommandError(Exception):

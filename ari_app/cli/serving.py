@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ari_app.app import serve
 from ari_app.asterisk.connection import ReplacedError
-from ari_app.cli.outcome import CommandError
+from ari_app.cli.outcome import CommandError, Status
 from ari_app.logs import set_up_logs
 from ari_app.settings import load_settings
 
@@ -20,4 +20,5 @@ def serve_until_stopped(config: Path) -> None:
         raise CommandError(
             f"another program has taken over the ARI application {settings.asterisk.ari.app}",
             "Only one router may use a name: stop the other, or give this one its own asterisk.ari.app.",
+            Status.REPLACED,
         ) from None

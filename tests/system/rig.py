@@ -46,6 +46,7 @@ class Rig:
         """No channel, bridge, task or subscription, and no record without an end."""
         status = await self.router.until(lambda status: status["watched_channels"] == 0)
         assert status["events_lost"] == 0
+        await self.router.until(lambda status: status["tasks"] <= self.router.tasks_at_rest)
         await self._until_empty(self.channels)
         await self._until_empty(self.bridges)
         assert "Subscriptions: 0" in await self.asterisk.cli("ari show app agi-router")
