@@ -14,8 +14,7 @@ class Wire:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._server: asyncio.Server | None = None
-        self._ends: set[asyncio.StreamWriter] = set()
-        self._forwarding: set[asyncio.Task[None]] = set()
+        self._connections: set[asyncio.Task[None]] = set()
         self._flows = asyncio.Event()
         self._flows.set()
         self._listening = 0
@@ -39,11 +38,9 @@ class Wire:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for end in self._ends:
-            end.transport.abort()
-        for task in self._forwarding:
-            task.cancel()
-        await asyncio.gather(*self._forwarding, return_exceptions=True)
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def mend(self) -> None:
         """Let everything flow again."""
@@ -58,13 +55,19 @@ class Wire:
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        assert task is not None
-        self._forwarding.add(task)
-        with contextlib.suppress(OSError, asyncio.CancelledError):
+        assert task is not None, "asyncio runs each connection as a task"
+        self._connections.add(task)
+        ends = [writer]
+        try:
             far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
-            self._ends |= {writer, far_writer}
+            ends.append(far_writer)
             await asyncio.gather(self._forward(reader, far_writer), self._forward(far_reader, writer))
-        self._forwarding.discard(task)
+        except (OSError, asyncio.CancelledError):
+            pass  # only `cut` cancels
+        finally:
+            for end in ends:
+                end.transport.abort()
+            self._connections.discard(task)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
