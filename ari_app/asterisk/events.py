@@ -1,5 +1,7 @@
 """ARI's JSON events into the events of the stories. What is not listed here does not concern a call."""
 
+import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +19,9 @@ from ari_app.calls.ports import (
 UNWANTED = ["ChannelVarset", "ChannelDialplan", "ChannelConnectedLine", "ChannelCallerId", "Dial"]
 """Filtered out by Asterisk itself: ChannelVarset alone was 38 of a call's 50 events."""
 
+_QUOTED_PAIR = re.compile(r'\\(["\\])')
+r"""Asterisk gives a SIP name as it stands between its quotes: `Robert \"Bob\" Smith`."""
+
 
 def channel_event(event: Mapping[str, Any]) -> ChannelEvent | None:
     """Translate one event; None for what no story listens to."""
@@ -31,8 +36,8 @@ def _entered(event: Mapping[str, Any]) -> ChannelEvent:
         name=channel["name"],
         up=channel["state"] == "Up",
         args=tuple(event["args"]),
-        caller_number=channel["caller"]["number"],
-        caller_name=channel["caller"]["name"],
+        caller_number=_printable(channel["caller"]["number"]),
+        caller_name=_printable(_QUOTED_PAIR.sub(r"\1", channel["caller"]["name"])),
     )
 
 
@@ -78,6 +83,11 @@ def present_channel(channel: Mapping[str, Any]) -> PresentChannel:
         name=channel["name"],
         up=channel["state"] == "Up",
         args=tuple(args) if app else (),
-        caller_number=channel["caller"]["number"],
-        caller_name=channel["caller"]["name"],
+        caller_number=_printable(channel["caller"]["number"]),
+        caller_name=_printable(_QUOTED_PAIR.sub(r"\1", channel["caller"]["name"])),
     )
+
+
+def _printable(text: str) -> str:
+    """Without line breaks and other control characters: Asterisk decodes a caller's %0D%0A, and nobody is called so."""
+    return "".join(character for character in text if unicodedata.category(character) not in {"Cc", "Zl", "Zp"})
