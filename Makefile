@@ -22,7 +22,7 @@ $(VENV)/.done: pyproject.toml
 	@touch $@
 
 sandbox: setup
-	@$(BIN)/python -m sandbox.root
+	@$(BIN)/python -m sandbox
 
 check: lint unit
 

@@ -27,7 +27,7 @@ nobody is. Every number dialled by a carrier or a phone goes to the dialplan tha
 
 A phone that leaves its `async with` ends its calls and unregisters.
 
-Run `python -m sandbox.root` to build the tree beforehand.
+Run `python -m sandbox` to build the tree beforehand.
 """
 
 from sandbox.api import Answer, Api, ReceivedRequest

@@ -147,7 +147,3 @@ def _run(command: list[str]) -> None:
 def _remove(path: Path) -> None:
     if path.exists():
         shutil.rmtree(path)
-
-
-if __name__ == "__main__":
-    print(asterisk_root())

@@ -1,0 +1,96 @@
+"""`python -m sandbox.demo [--once]`: exit status 0 when every call went as expected, 1 when not."""
+
+import argparse
+import asyncio
+import io
+import signal
+import sys
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar
+
+from sandbox.demo.company import CRM, Company, company
+from sandbox.demo.part import PartLostError
+from sandbox.demo.screen import Screen
+from sandbox.demo.scripts import SCRIPTS, Script, perform
+from sandbox.demo.teller import teller
+from sandbox.errors import SandboxError
+
+INTERRUPTED = 130  # as a shell tells of a command that Ctrl-C ended
+
+T = TypeVar("T")
+
+
+async def demo(screen: Screen, *, once: bool) -> int:
+    """The whole demo; gives its exit status. Ctrl-C ends it in order, and is success once all calls went well."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    performed = asyncio.Event()
+    showing = asyncio.create_task(show(screen, performed, once=once), name="demo")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({showing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not stop.is_set():
+        return await showing
+    showing.cancel()
+    await asyncio.gather(showing, return_exceptions=True)
+    screen.interrupted(performed=performed.is_set())
+    return 0 if performed.is_set() else INTERRUPTED
+
+
+async def show(screen: Screen, performed: asyncio.Event, *, once: bool) -> int:
+    """Start everything and perform the calls; then, unless `once`, stay for whoever wants to call.
+
+    `performed` is set when all calls went as expected. Raises SandboxError when a part does not start, or is lost.
+    """
+    async with AsyncExitStack() as stack:
+        with screen.starting():
+            running = await stack.enter_async_context(company())
+            telling = await stack.enter_async_context(teller(running.router, screen.tell))
+        screen.cast(running)
+        outcomes = []
+        for number, script in enumerate(SCRIPTS, 1):
+            screen.opens(number, script)
+            outcomes.append(await unless_lost(running, script, perform(script, running, telling)))
+        if not screen.summary(outcomes):
+            return 1
+        performed.set()
+        if not once:
+            screen.invite(running)
+            await running.first_loss()
+    return 0
+
+
+async def unless_lost(running: Company, script: Script, performing: Coroutine[Any, Any, T]) -> T:
+    """What this gives; raises PartLostError when a part is gone that the script does not take away itself."""
+    watching = asyncio.create_task(running.first_loss(but=() if script.crm_up else (CRM,)), name="watch")
+    performance = asyncio.create_task(performing, name=script.title)
+    try:
+        await asyncio.wait({performance, watching}, return_when=asyncio.FIRST_COMPLETED)
+        return await performance if performance.done() else await watching
+    finally:
+        performance.cancel()
+        watching.cancel()
+        await asyncio.gather(performance, watching, return_exceptions=True)
+
+
+def main() -> int:
+    """Run it."""
+    arguments = argparse.ArgumentParser(prog="python -m sandbox.demo", description="Real calls, told as they happen.")
+    arguments.add_argument("--once", action="store_true", help="end after the demo's own calls")
+    once = arguments.parse_args().once
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without the marks of the story still shows its words
+    screen = Screen()
+    try:
+        return asyncio.run(demo(screen, once=once))
+    except PartLostError as lost:
+        screen.fail(f"{lost} The demo cannot go on without it. Start it again with: make demo")
+    except SandboxError as error:
+        screen.fail(str(error))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""A small company that takes calls: its Asterisk, its CRM, its router, its phones. All real, all on 127.0.0.0/8."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import NoReturn
+
+from sandbox.asterisk import Asterisk
+from sandbox.demo.part import Part, PartLostError, loss
+from sandbox.demo.phone import CALLER_TONE_HZ
+from sandbox.layout import free_port, phone_password
+from sandbox.phone import Phone
+from sandbox.router import Config, Router, router_config
+
+OFFICE = "+14155550100"
+GRACE, STRANGER, YOU = "+14155550177", "+12125550123", "+14155550188"
+ADA = "456"
+CRM = "the CRM"
+SOFTPHONE = "softphone"
+ANSWER_PATH = "calls[0].user.id"
+
+# What each phone sends in a call, in Hz; no two alike, so that whoever listens knows whom he hears.
+TONES: Mapping[str, int] = {"ada": 1000, "ada-desk": 1100, "ada-mobile": 1200, "bob": 900}
+OWNERS: Mapping[str, str] = {"ada": "Ada", "ada-desk": "Ada", "ada-mobile": "Ada", "bob": "Bob"}
+ANSWERS_AFTER_S: Mapping[str, float] = {"ada-mobile": 1.0, "bob": 1.5}
+
+# For a softphone: a number that the CRM knows a caller at, one where it does not, one whose CRM is not there.
+SHORT_NUMBERS = """
+[from-phones](+)
+exten => 200,1,Set(AGI_ROUTER_ROUTE=support)
+ same => n,Goto(agi-router,${EXTEN},1)
+exten => 300,1,Set(AGI_ROUTER_ROUTE=outage)
+ same => n,Goto(agi-router,${EXTEN},1)
+"""
+SOFTPHONE_ENDPOINT = """
+[{name}](agi-router-phone)
+context = from-phones
+aors = {name}
+auth = {name}
+callerid = You <{number}>
+media_address = {address}
+bind_rtp_to_media_address = yes
+[{name}](agi-router-aor)
+[{name}](agi-router-auth)
+username = {name}
+password = {password}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """The parts, all running. `carrier` is where callers from outside come from."""
+
+    asterisk: Asterisk
+    router: Router
+    crm: Part
+    crm_url: str
+    phones: Mapping[str, Part]
+    carrier: Phone
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """What runs now, and as which process."""
+        parts = {CRM: self.crm.pid, **{name: phone.pid for name, phone in self.phones.items()}}
+        running = {name: pid for name, pid in parts.items() if pid is not None}
+        return {"Asterisk": self.asterisk.pid, "the router": self.router.pid, **running}
+
+    def forget(self) -> None:
+        """A new call begins: what the phones and the CRM told belongs to the last one."""
+        for part in (self.crm, *self.phones.values()):
+            part.forget()
+
+    async def first_loss(self, but: Sequence[str] = ()) -> NoReturn:
+        """Watch over all parts `but` these; raises PartLostError as soon as one is gone."""
+        watches = [asyncio.create_task(loss(name, pid)) for name, pid in self.pids.items() if name not in but]
+        try:
+            done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for watch in watches:
+                watch.cancel()
+        raise PartLostError(" ".join(sorted(watch.result() for watch in done)))
+
+
+@asynccontextmanager
+async def company() -> AsyncIterator[Company]:
+    """Everything up; and down again at the end."""
+    async with AsyncExitStack() as stack:
+        asterisk = await stack.enter_async_context(Asterisk(extra_dialplan=SHORT_NUMBERS))
+        await _add_softphone(asterisk)
+        layout = asterisk.layout
+        port = free_port(layout.api, socket.SOCK_STREAM)
+        customers = (f"{number}={ADA}" for number in (GRACE, YOU))
+        crm = await stack.enter_async_context(Part(CRM, "sandbox.demo.crm", layout.api, str(port), *customers))
+        phones = {name: await stack.enter_async_context(_phone(asterisk, name)) for name in TONES}
+        crm_url = f"http://{layout.api}:{port}"
+        router = await stack.enter_async_context(Router(demo_config(asterisk, crm_url)))
+        await asyncio.gather(crm.ready(), *(phone.ready() for phone in phones.values()))
+        carrier = await stack.enter_async_context(Phone.carrier(layout, tone_hz=CALLER_TONE_HZ))
+        yield Company(asterisk=asterisk, router=router, crm=crm, crm_url=crm_url, phones=phones, carrier=carrier)
+
+
+def demo_config(asterisk: Asterisk, crm_url: str) -> Config:
+    """The router's configuration: the sandbox's, with Bob as the fallback, and two more routes to try."""
+    search = f"{crm_url}/v1/calls/search?order=desc&phone_number="
+    config = router_config(asterisk, f"{search}{{{{callerNumber}}}}")
+    sales = config["routes"]["sales"]
+    sales["response"] = {"type": "user", "path": ANSWER_PATH}
+    sales["ringing"] = {"timeout_s": 10}
+    sales["fallback"] = [{"user": "77", "timeout_s": 10}, {"hangup": "busy"}]
+    nobody_there = f"http://{asterisk.layout.api}:{free_port(asterisk.layout.api, socket.SOCK_STREAM)}/"
+    config["routes"]["support"] = sales | {"request": {"url": f"{search}{{{{calledNumber}}}}"}}
+    config["routes"]["outage"] = sales | {"request": {"url": nobody_there}}
+    return config
+
+
+def _phone(asterisk: Asterisk, name: str) -> Part:
+    layout = asterisk.layout
+    arguments = ["--server", f"{layout.asterisk}:{layout.sip_port}", "--address", layout.phone]
+    arguments += ["--tone", str(TONES[name])]
+    if name in ANSWERS_AFTER_S:
+        arguments += ["--answer-after", str(ANSWERS_AFTER_S[name])]
+    return Part(name, "sandbox.demo.phone", name, *arguments)
+
+
+async def _add_softphone(asterisk: Asterisk) -> None:
+    """One more endpoint, for whoever watches; its number is one that the CRM knows."""
+    endpoint = SOFTPHONE_ENDPOINT.format(
+        name=SOFTPHONE, number=YOU, address=asterisk.address, password=phone_password(SOFTPHONE)
+    )
+    with (asterisk.config_dir / "pjsip.conf").open("a") as file:
+        file.write(endpoint)
+    await asterisk.cli("module reload res_pjsip.so")

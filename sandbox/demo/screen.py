@@ -1,0 +1,160 @@
+"""How the demo looks: on a terminal in colours, elsewhere as plain lines."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from ari_app.domain import events as e
+from ari_app.domain.events import CallEvent
+from ari_app.domain.story import Line
+from sandbox.demo.company import ANSWER_PATH, OFFICE, OWNERS, SOFTPHONE, Company
+from sandbox.demo.outcome import Outcome, facts
+from sandbox.demo.scripts import SCRIPTS, Script
+from sandbox.layout import phone_password
+
+_WIDTH_OF_A_PIPE = 120
+_MARKS: dict[type[Any], tuple[str, str]] = {
+    e.CallArrived: ("☎", "bold cyan"),
+    e.RequestSent: ("→", "blue"),
+    e.AnswerReceived: ("←", "blue"),
+    e.DestinationFound: ("✓", "bold green"),
+    e.LookupFailed: ("✗", "bold yellow"),
+    e.StepStarted: ("▸", "bold"),
+    e.LegRinging: ("♪", "magenta"),
+    e.LegAnswered: ("✓", "bold green"),
+    e.CallAnswered: ("✓", "bold green"),
+    e.CallEnded: ("■", "bold cyan"),
+    e.SentToDialplan: ("■", "bold yellow"),
+}
+
+
+class Screen:
+    """Everything that the demo prints."""
+
+    def __init__(self) -> None:
+        plain = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+        self._console = Console(highlight=False, width=_WIDTH_OF_A_PIPE if plain else None)
+        self._told_last = ""
+
+    def starting(self) -> Any:
+        """A sign of life while everything starts."""
+        if not self._console.is_terminal:
+            self._say("Starting Asterisk, a CRM, the router and the phones.")
+        return self._console.status("Starting Asterisk, a CRM, the router and the phones")
+
+    def cast(self, company: Company) -> None:
+        """What runs, and where."""
+        pids = company.pids
+        table = _grid()
+        sip = f"SIP at {company.asterisk.address}:{company.asterisk.sip_port}"
+        table.add_row("Asterisk 22", sip, _pid(pids["Asterisk"]))
+        table.add_row("CRM", company.crm_url, _pid(company.crm.pid))
+        table.add_row(
+            "agi-router", f"rings the user named at {ANSWER_PATH} of the CRM's answer", _pid(pids["the router"])
+        )
+        for name, phone in company.phones.items():
+            table.add_row("phone", f"{name}, of {OWNERS[name]}", _pid(phone.pid))
+        self._console.print(Rule(Text("agi-router demo", "bold"), align="left", style="dim"))
+        self._say("Everything below is real, runs on this machine, and listens on 127.0.0.0/8 only.")
+        self._console.print(Padding(table, (0, 2)))
+
+    def opens(self, number: int, script: Script) -> None:
+        """The heading of one of the demo's own calls."""
+        self._told_last = ""
+        self._console.print()
+        self._console.print(Rule(Text(f"{number}. {script.title}", "bold"), align="left", style="dim"))
+        self._say(script.about)
+        self._console.print()
+
+    def tell(self, call_id: str, event: CallEvent, line: Line) -> None:
+        """One line of a call's story."""
+        if self._told_last not in {"", call_id}:
+            self._console.print()
+        self._told_last = call_id
+        mark, style = _MARKS.get(type(event), ("·", "dim"))
+        if self._console.is_terminal:
+            row = Table.grid(padding=(0, 1))
+            row.add_column(width=8, justify="right", no_wrap=True)
+            row.add_column(width=1)
+            row.add_column(overflow="fold")
+            text_style = style if style.startswith("bold") else ""
+            row.add_row(Text(f"{line.offset_s:.3f} s", "dim"), Text(mark, style), Text(line.text, text_style))
+            self._console.print(row)
+        else:
+            self._console.print(Text(f"{line.offset_s:7.3f} s  {line.text}"), soft_wrap=True)
+
+    def summary(self, outcomes: Sequence[Outcome]) -> bool:
+        """Expected and happened, call by call; tells whether they are the same."""
+        failed = 0
+        self._console.print()
+        table = Table(title=Text("What was expected, and what happened", "bold"), title_justify="left", expand=False)
+        for heading in ("call", "", "expected", "happened"):
+            table.add_column(heading, overflow="fold")
+        for number, (script, happened) in enumerate(zip(SCRIPTS, outcomes, strict=True), 1):
+            compared = facts(script.expected, happened)
+            failed += not all(fact.as_told for fact in compared)
+            for row, fact in enumerate(compared):
+                came = Text(fact.happened, "green") if fact.as_told else Text(f"NOT SO: {fact.happened}", "bold red")
+                table.add_row(
+                    str(number) if row == 0 else "",
+                    fact.name,
+                    Text(fact.expected),
+                    came,
+                    end_section=row == len(compared) - 1,
+                )
+        self._console.print(table)
+        if failed:
+            self.fail(f"{failed} of {len(outcomes)} calls did not go as expected: see NOT SO above.")
+        else:
+            self._say(f"All {len(outcomes)} calls went as expected.", "bold green")
+        return not failed
+
+    def invite(self, company: Company) -> None:
+        """How to take part."""
+        account, numbers = _grid(), _grid()
+        account.add_row("SIP server", f"{company.asterisk.address}:{company.asterisk.sip_port}  (UDP)")
+        account.add_row("user", SOFTPHONE)
+        account.add_row("password", phone_password(SOFTPHONE))
+        account.add_row("codec", "PCMU or PCMA")
+        numbers.add_row(OFFICE, "the CRM knows you as Ada's customer: her three phones ring, her mobile answers")
+        numbers.add_row("200", "the CRM does not know the number: Bob answers")
+        numbers.add_row("300", "a CRM that is not there: Bob answers")
+        self._console.print()
+        self._console.print(Rule(Text("Now you", "bold"), align="left", style="dim"))
+        self._say("Register a softphone on this machine (Linphone, baresip, Twinkle ...):")
+        self._console.print(Padding(account, (0, 2)))
+        self._say("and dial; each phone that answers sends a tone of its own:")
+        self._console.print(Padding(numbers, (0, 2)))
+        self._say("Each call is told here while it happens. Ctrl-C ends the demo and leaves nothing behind.")
+        self._console.print()
+
+    def interrupted(self, *, performed: bool) -> None:
+        """The end by Ctrl-C."""
+        self._console.print()
+        self._say("Ended; nothing is left running." if performed else "Interrupted before all calls were made.")
+
+    def fail(self, message: str) -> None:
+        """What went wrong."""
+        self._say(message, "bold red")
+
+    def _say(self, text: str, style: str = "") -> None:
+        self._console.print(Text(text, style))
+
+
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_column(style="dim", no_wrap=True)
+    return table
+
+
+def _pid(pid: int | None) -> str:
+    return f"process {pid}"
