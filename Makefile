@@ -1,24 +1,31 @@
-# make demo    sets everything up, places a real call on a real Asterisk, and tells its story
-# make test    sets everything up and runs all checks and tests
-# make check   what every commit passes: lint, types, layers, unit and component tests (under a minute)
+#: make demo     real calls on a real Asterisk, told while they happen; ONCE=1 ends after them
+#: make test     everything: lint, types, layers, all tests, on a real Asterisk as well
+#: make check    what every commit passes: the same without Asterisk, in under a minute
+#:
+#: make lint     format, lint, types, layers
+#: make unit     unit and component tests
+#: make system   tests on the real Asterisk
+#: make setup    only installs what all of these need: Debian packages, and Python packages into .venv
+#: make clean    removes everything that was made here
+#:
+#: PYTHON=python3.13 chooses the interpreter, WORKERS=4 how many tests run at a time
 
 PYTHON ?= python3
+WORKERS ?= $(shell nproc)
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
 
 .PHONY: help setup sandbox check lint unit system test demo clean
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n 's/^#: \?//p' Makefile
 
 setup: $(VENV)/.done
 
 $(VENV)/.done: pyproject.toml
 	@PYTHON=$(PYTHON) tools/install-system-packages
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing Python packages into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@tools/quietly "Installing Python packages into $(VENV)" $(BIN)/python -m pip install --editable '.[dev]'
 	@touch $@
 
 sandbox: setup
@@ -33,7 +40,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 unit: setup
-	$(BIN)/pytest -q tests/unit tests/component
+	$(BIN)/pytest -q -n $(WORKERS) tests/unit tests/component
 
 system: sandbox
 	$(BIN)/pytest -q -n $(WORKERS) tests/system
@@ -41,7 +48,7 @@ system: sandbox
 test: lint unit system
 
 demo: sandbox
-	$(BIN)/python -m sandbox.demo $(if $(ONCE),--once)
+	@$(BIN)/python -m sandbox.demo $(if $(ONCE),--once)
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
