@@ -7,6 +7,6 @@ from sandbox.root import asterisk_root
 
 if __name__ == "__main__":
     try:
-        print(asterisk_root())
+        print(f"Asterisk is ready in {asterisk_root()}")
     except SandboxError as error:
         sys.exit(str(error))
