@@ -8,7 +8,8 @@
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import aiohttp
@@ -112,14 +113,20 @@ class AriClient(Client):
 
     async def listen(self, connected: Callable[[], None], take: Callable[[Event], None]) -> None:
         """Read events until the connection ends, giving each to `take`; call `connected` once the app is registered."""
-        websocket = await self.swagger.events.eventWebsocket(app=self.app)
-        try:
+        async with self.registered() as websocket:
             connected()
             async for message in websocket:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     event = json.loads(message.data)
                     if isinstance(event, dict):
                         take(event)
+
+    @asynccontextmanager
+    async def registered(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Asterisk knows the app within this context, which is given its event stream. Raises a TelephonyError."""
+        websocket = await self.swagger.events.eventWebsocket(app=self.app)
+        try:
+            yield websocket
         finally:
             await websocket.close()
 

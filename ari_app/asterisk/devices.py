@@ -1,19 +1,20 @@
 """What Asterisk knows of a device, without calling it: its state, and the contacts that would ring."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ari_app.asterisk.client import AriClient
+from ari_app.asterisk.probe import Probe, probing
 from ari_app.asterisk.settings import AriSettings
-from ari_app.asterisk.telephony import AriTelephony
-from ari_app.calls.ids import new_probe_id
 from ari_app.calls.ports import NotFoundError, RefusedError, TelephonyError
+
+MISSING = "missing"
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceState:
-    """`state` is Asterisk's word (online, offline, unknown); "missing" when there is no such endpoint.
+    """`state` is Asterisk's word (online, offline, unknown), or MISSING when there is no such endpoint.
 
     `contacts` are the dial strings that a call would ring.
     """
@@ -22,35 +23,33 @@ class DeviceState:
     contacts: tuple[str, ...]
 
 
-async def device_states(settings: AriSettings, endpoints: Sequence[str]) -> Mapping[str, DeviceState] | None:
-    """The state of each PJSIP endpoint, by its name; None when Asterisk can't be reached."""
+async def device_states(settings: AriSettings, endpoints: Iterable[str]) -> Mapping[str, DeviceState] | None:
+    """The state of each PJSIP endpoint, by its name; None when Asterisk can't be asked."""
     client = AriClient(settings)
     try:
         await client.open()
-        return await _ask(client, settings.app, endpoints)
+        async with probing(client, settings) as probe:
+            return await ask_device_states(client, probe, endpoints)
     except TelephonyError:
         return None
     finally:
         await client.close()
 
 
-async def _ask(client: AriClient, app: str, endpoints: Sequence[str]) -> Mapping[str, DeviceState]:
-    """Contacts are told by a dialplan function, and that needs a channel: a Local one that is never dialled."""
-    telephony = AriTelephony(app)
-    telephony.use(client)
-    probe = new_probe_id()
-    await telephony.create_leg(probe, "Local/s@agi-router-probe/n", "", {})
+async def ask_device_states(client: AriClient, probe: Probe, endpoints: Iterable[str]) -> Mapping[str, DeviceState]:
+    """The same, over an open client. Raises a TelephonyError."""
+    names = list(dict.fromkeys(endpoints))
+    states = await asyncio.gather(*(_state(client, probe, name) for name in names))
+    return dict(zip(names, states, strict=True))
+
+
+async def _state(client: AriClient, probe: Probe, endpoint: str) -> DeviceState:
     try:
-        states = await asyncio.gather(*(_state(client, telephony, probe, endpoint) for endpoint in endpoints))
-    finally:
-        await telephony.hang_up(probe, "normal")
-    return dict(zip(endpoints, states, strict=True))
-
-
-async def _state(client: AriClient, telephony: AriTelephony, probe: str, endpoint: str) -> DeviceState:
+        contacts = await probe.contacts(endpoint)
+    except RefusedError:
+        return DeviceState(MISSING, ())
     try:
         answer = await client.swagger.endpoints.get(tech="PJSIP", resource=endpoint)
-        state = str((await answer.json())["state"])
-        return DeviceState(state, await telephony.contacts(probe, endpoint))
-    except (NotFoundError, RefusedError):
-        return DeviceState("missing", ())
+    except NotFoundError:  # an endpoint from a realtime database is listed only after its first use
+        return DeviceState("unknown", contacts)
+    return DeviceState(str((await answer.json())["state"]), contacts)

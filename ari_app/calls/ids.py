@@ -38,13 +38,8 @@ def bridge_id(call_id: str) -> str:
 
 
 def new_probe_id() -> str:
-    """The channel id of a probe."""
+    """The channel id of a probe, and the name of the application that it is in: never the router's own."""
     return _PROBE + secrets.token_hex(6)
-
-
-def is_probe(channel_id: str) -> bool:
-    """Whether a channel is a dry run's probe: no story is told about it."""
-    return channel_id.startswith(_PROBE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from ari_app.calls.ids import is_probe, owner
+from ari_app.calls.ids import owner
 from ari_app.calls.ports import ChannelDestroyed, ChannelEntered, ChannelEvent, ChannelLeft
 
 log = structlog.get_logger(__name__)
@@ -88,7 +88,7 @@ class Switchboard:
         inbox = self._inboxes.get(event.channel_id)
         if inbox is not None:
             inbox.put(event)
-        elif isinstance(event, ChannelEntered) and not is_probe(event.channel_id):
+        elif isinstance(event, ChannelEntered):
             if owner(event.channel_id) is None:
                 self._on_caller(event)
             else:

@@ -14,7 +14,7 @@ import structlog
 
 from agi_router.routing.decider import Decider
 from ari_app.calls.call import Call, Caller, Leg, LegState, now
-from ari_app.calls.ids import is_probe, owner
+from ari_app.calls.ids import owner
 from ari_app.calls.inbound import resume_fallback, resume_talk
 from ari_app.calls.ports import (
     ChannelDestroyed,
@@ -79,9 +79,7 @@ def survey(snapshot: Snapshot, records: Sequence[CallRecord], live_calls: frozen
         record = by_channel.get(channel.channel_id)
         if channel.channel_id in settled:
             continue
-        if is_probe(channel.channel_id):
-            ending.append(channel.channel_id)
-        elif leg_owner is not None:
+        if leg_owner is not None:
             if leg_owner.call_id not in live_calls:
                 ending.append(channel.channel_id)
         elif record is None:

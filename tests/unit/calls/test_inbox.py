@@ -1,6 +1,6 @@
 import pytest
 
-from ari_app.calls.ids import leg_channel_id, new_call_id, new_probe_id
+from ari_app.calls.ids import leg_channel_id, new_call_id
 from ari_app.calls.inbox import Inbox, InboxOverflowError, Switchboard
 from ari_app.calls.ports import ChannelDestroyed, ChannelEntered, ChannelEvent, ChannelLeft, ChannelRinging
 
@@ -58,12 +58,6 @@ def test_a_leg_whose_call_is_over_is_an_orphan_and_no_caller() -> None:
     leg = leg_channel_id(new_call_id(), "leg-1")
     desk.switchboard.deliver(entered(leg))
     assert (desk.callers, desk.orphans) == ([], [leg])
-
-
-def test_a_dry_runs_probe_is_left_alone() -> None:
-    desk = Desk()
-    desk.switchboard.deliver(entered(new_probe_id()))
-    assert (desk.callers, desk.orphans) == ([], [])
 
 
 def test_nothing_is_kept_of_a_call_that_is_over() -> None:

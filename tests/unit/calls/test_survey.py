@@ -1,4 +1,4 @@
-from ari_app.calls.ids import bridge_id, leg_channel_id, new_call_id, new_probe_id
+from ari_app.calls.ids import bridge_id, leg_channel_id, new_call_id
 from ari_app.calls.ports import PresentChannel, Snapshot
 from ari_app.calls.recovery import Survey, survey
 from ari_app.domain.record import CallRecord
@@ -63,8 +63,3 @@ def test_nothing_of_a_running_call_is_touched() -> None:
 def test_a_bridge_of_another_program_in_our_application_is_left_alone() -> None:
     snapshot = holding("caller", bridges={"theirs": frozenset({"caller"})})
     assert survey(snapshot, [], NOBODY) == Survey()
-
-
-def test_a_dry_runs_leftover_probe_ends() -> None:
-    probe = new_probe_id()
-    assert survey(holding(probe), [], NOBODY) == Survey(end_channels=(probe,))
