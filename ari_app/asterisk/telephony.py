@@ -1,5 +1,6 @@
 """The requests of the stories as ARI operations."""
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -45,8 +46,7 @@ class AriTelephony(Telephony):
 
     async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:
         """See Telephony. Asterisk answers 500 for an endpoint that it does not know."""
-        dial_strings = await self._variable(channel_id, f"PJSIP_DIAL_CONTACTS({endpoint})")
-        return tuple(filter(None, dial_strings.split("&")))
+        return dial_strings(await self._variable(channel_id, f"PJSIP_DIAL_CONTACTS({endpoint})"), endpoint)
 
     async def create_leg(
         self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
@@ -107,3 +107,12 @@ class AriTelephony(Telephony):
             channels={channel["id"]: present_channel(channel) for channel in channels if channel["id"] in ours},
             bridges={bridge["id"]: frozenset(bridge["channels"]) for bridge in bridges if bridge["name"] == self._app},
         )
+
+
+def dial_strings(contacts: str, endpoint: str) -> tuple[str, ...]:
+    """The contacts of PJSIP_DIAL_CONTACTS, joined by &, one by one.
+
+    A phone may register a contact with an & of its own: `sip:a&PJSIP/+19005550123@trunk` must not become a second dial
+    string, past the dial policy. So each one begins with the endpoint that was asked for.
+    """
+    return tuple(filter(None, re.split(f"&(?=PJSIP/{re.escape(endpoint)}/)", contacts)))
