@@ -117,7 +117,7 @@ class Call:
             async with asyncio.TaskGroup() as self._requests:
                 await story
         finally:
-            self._switchboard.forget([self.caller.channel_id, *self.legs])
+            self._switchboard.forget([self.caller.channel_id, *self.legs], self.inbox)
 
     def tell(self, event: e.CallEvent) -> None:
         """Put a fact on record."""

@@ -45,6 +45,10 @@ class Inbox:
             self._events.append(event)
         self._arrived.set()
 
+    def is_of_gone_caller(self, channel_id: str) -> bool:
+        """Whether this is the channel of the call's caller, and he has left."""
+        return channel_id == self._caller_channel and self.caller_gone.is_set()
+
     async def get(self) -> ChannelEvent:
         """The next event, in the order of arrival. Raises InboxOverflowError once, when events were lost."""
         while not self._events and not self._overflowed:
@@ -71,10 +75,11 @@ class Switchboard:
         """From now on this channel's events go into this inbox."""
         self._inboxes[channel_id] = inbox
 
-    def forget(self, channel_ids: Iterable[str]) -> None:
-        """The call is over: nobody watches these channels."""
+    def forget(self, channel_ids: Iterable[str], inbox: Inbox) -> None:
+        """The call with this inbox is over: it watches these channels no more. Another call may: see `deliver`."""
         for channel_id in channel_ids:
-            self._inboxes.pop(channel_id, None)
+            if self._inboxes.get(channel_id) is inbox:
+                del self._inboxes[channel_id]
 
     def watches(self, channel_id: str) -> bool:
         """Whether some call owns this channel."""
@@ -84,9 +89,13 @@ class Switchboard:
         return len(self._inboxes)
 
     def deliver(self, event: ChannelEvent) -> None:
-        """Take one event from the switch."""
+        """Take one event from the switch.
+
+        The dialplan may send a caller into the application again, at once, while his call that is over still tidies up:
+        that is a new call.
+        """
         inbox = self._inboxes.get(event.channel_id)
-        if inbox is not None:
+        if inbox is not None and not (isinstance(event, ChannelEntered) and inbox.is_of_gone_caller(event.channel_id)):
             inbox.put(event)
         elif isinstance(event, ChannelEntered):
             if owner(event.channel_id) is None:

@@ -66,5 +66,17 @@ def test_nothing_is_kept_of_a_call_that_is_over() -> None:
     desk.switchboard.watch("caller", inbox)
     desk.switchboard.watch("leg", inbox)
     assert len(desk.switchboard) == 2
-    desk.switchboard.forget(["caller", "leg", "never-seen"])
+    desk.switchboard.forget(["caller", "leg", "never-seen"], inbox)
     assert len(desk.switchboard) == 0
+
+
+def test_a_caller_who_enters_again_while_his_last_call_tidies_up_is_a_new_call() -> None:
+    desk = Desk()
+    last, new = Inbox("caller"), Inbox("caller")
+    desk.switchboard.watch("caller", last)
+    desk.switchboard.deliver(ChannelLeft("caller"))
+    desk.switchboard.deliver(entered("caller"))
+    assert desk.callers == ["caller"]
+    desk.switchboard.watch("caller", new)
+    desk.switchboard.forget(["caller"], last)
+    assert desk.switchboard.watches("caller")
