@@ -40,7 +40,7 @@ def write_all(call_log: CallLog, call_id: str, happened: list[e.CallEvent]) -> N
 
 async def until(holds: Callable[[], bool]) -> None:
     """Let the loop run until this holds; the tests' own timeout is the limit."""
-    while not holds():  # noqa: ASYNC110 - what is awaited is a log line or a growing list, which nobody signals
+    while not holds():  # what is awaited is a log line or a growing list, which nobody signals
         await asyncio.sleep(0.01)
 
 
