@@ -134,7 +134,7 @@ class Router:
 
 def _unknown_route(name: str, routes: Mapping[str, Route]) -> RoutingError:
     near = get_close_matches(name, routes, n=1, cutoff=0.5)
-    hint = f'did you mean "{near[0]}"?' if near else f"known routes: {', '.join(routes) or 'none'}"
+    hint = f'did you mean "{near[0]}"?' if near else f"known routes: {', '.join(routes) or 'none'}."
     return RoutingError(
         "route_unknown",
         f"there is no route {name!r}",

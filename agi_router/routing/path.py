@@ -12,6 +12,8 @@ from agi_router.routing.errors import RoutingError
 EXAMPLE = 'calls[0].user.id, ["odd-key"]["a.b"], or /calls/0/user/id'
 SHOWN_KEYS = 8
 LARGEST_EXACT_FLOAT = 2**53
+_NOBODY = "nothing is wrong if the API knows nobody for this caller; otherwise "
+_COMPARE = "compare the path with the answer, and correct response.path (a list of paths is tried in its order)"
 
 _KEY = re.compile(r"[^.\[\]\"'\s]+")
 _INDEX = re.compile(r"\[\s*(0|[1-9][0-9]{0,8})\s*\]")
@@ -59,7 +61,7 @@ class JsonPath:
         return RoutingError(
             "path_missing",
             f"the path {self.text} ends at {_shown(key)}: at {above} there is {_described(holder)}",
-            "compare the path with the answer, and correct response.path (a list of paths is tried in its order)",
+            _NOBODY + _COMPARE if holder in (None, [], {}) else _COMPARE,
         )
 
     def _as_text(self, value: Any) -> str:
@@ -74,7 +76,7 @@ class JsonPath:
                 raise RoutingError(
                     "value_empty",
                     f"at {self.text or 'the top'} the answer has {'null' if value is None else 'an empty text'}",
-                    "nothing is wrong if the API knows nobody for this caller; add a second path or a fallback",
+                    _NOBODY + "add a second path",
                 )
         raise RoutingError(
             "value_not_scalar",
@@ -133,7 +135,7 @@ def _described(value: Any) -> str:
         case dict():
             return "an object without keys"
         case list():
-            return f"a list of {len(value)}"
+            return f"a list of {len(value)}" if value else "an empty list"
         case None:
             return "null"
         case bool():

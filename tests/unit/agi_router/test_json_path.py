@@ -89,6 +89,23 @@ def test_a_path_into_what_is_not_there_is_missing(path: str) -> None:
     assert failure(path).code == "path_missing"
 
 
+@pytest.mark.parametrize(
+    ("answer", "is_fine"),
+    [
+        ({"calls": []}, True),
+        ({"calls": None}, True),
+        ({}, True),
+        ({"calls": [{"agent": 456}]}, False),
+        ({"records": []}, False),
+    ],
+)
+def test_an_api_that_knows_nobody_is_told_apart_from_a_wrong_path(answer: object, is_fine: bool) -> None:
+    with pytest.raises(RoutingError) as missing:
+        find("calls[0].user.id", answer)
+    assert missing.value.failure.code == "path_missing"
+    assert missing.value.failure.remedy.startswith("nothing is wrong") is is_fine
+
+
 @pytest.mark.parametrize("path", ["empty", "nothing"])
 def test_no_text_is_an_empty_value(path: str) -> None:
     assert failure(path).code == "value_empty"
