@@ -1,6 +1,7 @@
 """`agi-router test-route`: the dry run's outcome, for people and for programs."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from agi_router.document import ConfigError
 from agi_router.routing.decision import Decision, SentRequest, Step
+from agi_router.routing.destination import HangupDestination
 from agi_router.routing.errors import Failure
 from ari_app.cli.dry_run import Device, Outcome, Question, decide, refused, wrong_with
 from ari_app.cli.outcome import tell
@@ -72,11 +74,9 @@ def _show(outcome: Outcome) -> None:
         if decision.destination is not None:
             _row(terminal, "destination", f"{decision.destination.type} {decision.destination.value}")
         for device in outcome.devices:
-            _row(terminal, "would ring", _device(device))
-        chain = decision.steps if decision.error else decision.steps[1:]
-        for step in chain:
-            _row(terminal, "then", _step(step))
-        _row(terminal, "then", "back to the dialplan")
+            _row(terminal, *_device(device))
+        for what in _afterwards(decision):
+            _row(terminal, "then", what)
     if outcome.error is not None:
         tell(f"{outcome.error.message} [{outcome.error.code}]", outcome.error.remedy)
 
@@ -100,12 +100,28 @@ def _row(terminal: Console, name: str, text: str) -> None:
     terminal.print(Text.assemble((f"{name:<12} ", "bold"), printable(text)), soft_wrap=True)
 
 
-def _device(device: Device) -> str:
+def _device(device: Device) -> tuple[str, str]:
+    """Whether it would ring, and where."""
     if device.state is None:
-        return f"{device.endpoint} (Asterisk was not asked: it cannot be reached)"
-    contacts = device.contacts
-    where = "" if contacts is None else f" at {', '.join(contacts)}" if contacts else ", not registered: it cannot ring"
-    return f"{device.endpoint} ({device.state}){where}"
+        return "would ring", f"{device.endpoint} (Asterisk cannot be reached: where it is registered is not known)"
+    if device.state == "missing":
+        return "cannot ring", f"{device.endpoint}: Asterisk has no such endpoint"
+    named = f"{device.endpoint} ({device.state})"
+    if device.contacts is None:
+        return "would ring", named
+    if not device.contacts:
+        return "cannot ring", f"{named}: not registered"
+    return "would ring", f"{named} at {', '.join(device.contacts)}"
+
+
+def _afterwards(decision: Decision) -> Iterator[str]:
+    """What comes after the answer's destination, should nobody be reached; a hangup is the end of it."""
+    for position, step in enumerate(decision.steps):
+        if position > 0 or decision.error is not None:
+            yield _step(step)
+        if isinstance(step.destination, HangupDestination):
+            return
+    yield "back to the dialplan"
 
 
 def _step(step: Step) -> str:

@@ -285,7 +285,7 @@ async def test_the_dry_run_for_people_shows_the_chain_and_cannot_steer_the_termi
     rows = [" ".join(line.split()) for line in ran.out.splitlines()]
     assert "destination user 456" in rows
     assert "then user 456, at most 20 s" in rows
-    assert rows[-1] == "then back to the dialplan"
+    assert rows[-1] == "then hangup busy"
     assert "Authorization: ***" in rows
     assert "\x1b" not in ran.out
 
