@@ -93,7 +93,9 @@ def _refusal(method: str, response: aiohttp.ClientResponse, body: bytes) -> NotF
     except (ValueError, AttributeError):
         message = response.reason or ""
     what = f"{method} {response.url.path}: {response.status} {message}"
-    return NotFoundError(what) if response.status == 404 else RefusedError(what)
+    # 409 is also the answer for a channel that has hung up and is still being taken apart.
+    is_gone = response.status == 404 or (response.status == 409 and "not in Stasis" in message)
+    return NotFoundError(what) if is_gone else RefusedError(what)
 
 
 class AriClient(Client):

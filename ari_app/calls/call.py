@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -103,8 +104,9 @@ class Call:
         self.caller_cause = NORMAL_CLEARING
         self.step = 0
         self.legs_before = 0  # of a life before a restart: their ids are taken
-        self._bridge_made = asyncio.Event()
-        self._bridge_error: TelephonyError | None = None
+        self.is_over = False  # its end is on record
+        self._bridge_request: asyncio.Task[None] | None = None
+        self._has_bridge = False
         self.inbox = Inbox(caller.channel_id)
         self._switchboard = switchboard
         self._writer = writer
@@ -121,12 +123,15 @@ class Call:
 
     def tell(self, event: e.CallEvent) -> None:
         """Put a fact on record."""
+        self.is_over = self.is_over or isinstance(event, e.CallEnded | e.SentToDialplan)
         self._writer.write(self.call_id, event)
 
-    def request(self, request: Coroutine[Any, Any, None]) -> None:
+    def request(self, request: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Send a request that the story does not wait for; a failure is logged, its consequence arrives as an event."""
         assert self._requests is not None, "requests are sent from within the story"
-        self._requests.create_task(self._logged(request))
+        task = self._requests.create_task(self._logged(request))
+        task.add_done_callback(lambda _: request.close())  # of a task that was cancelled before it began
+        return task
 
     async def _logged(self, request: Coroutine[Any, Any, None]) -> None:
         try:
@@ -136,24 +141,29 @@ class Call:
 
     def prepare_bridge(self) -> None:
         """Have the bridge made while the call is being decided: then the answer need not wait for it."""
-        self.request(self._make_bridge())
+        self._bridge_request = self.request(self._make_bridge())
 
     async def _make_bridge(self) -> None:
-        try:
-            await self.telephony.create_bridge(self.bridge_id)
-        except TelephonyError as error:
-            self._bridge_error = error
-        self._bridge_made.set()
+        await self.telephony.create_bridge(self.bridge_id)
+        self._has_bridge = True
 
     async def bridge_ready(self) -> None:
-        """Return when the bridge is there; raise the TelephonyError that prevented it."""
-        await self._bridge_made.wait()
-        if self._bridge_error is not None:
-            raise self._bridge_error
+        """Return when the bridge is there; raise the TelephonyError that prevents it.
+
+        What prevented it while the call was being decided may be over: it is tried once more.
+        """
+        await self._bridge_requested()
+        if not self._has_bridge:
+            await self._make_bridge()
 
     async def drop_bridge(self) -> None:
-        """Remove the bridge; one that was never made is no error."""
-        await self.telephony.destroy_bridge(self.bridge_id)
+        """Remove the bridge; one that was never made is no error, and one that stays is found at the next reconnect."""
+        await self._bridge_requested()  # a removal that overtakes the creation would miss it
+        await self._logged(self.telephony.destroy_bridge(self.bridge_id))
+
+    async def _bridge_requested(self) -> None:
+        if self._bridge_request is not None:
+            await asyncio.wait([self._bridge_request])
 
     def new_leg(self, endpoint: str, dial_string: str) -> Leg:
         """Plan one more leg; its events are watched before it exists, so none can be lost."""
@@ -176,16 +186,24 @@ class Call:
             if self.inbox.caller_gone.is_set():
                 raise CallerGoneError
             return await task
-        except NotFoundError:
-            # A request can miss the caller's channel a moment before its end is told.
-            await asyncio.wait({gone}, timeout=LAST_EVENTS_S)
-            if self.inbox.caller_gone.is_set():
-                raise CallerGoneError from None
+        except NotFoundError as error:
+            await self.missed_caller(error)
             raise
         finally:
             for waiting in (task, gone):
                 waiting.cancel()
             await asyncio.gather(task, gone, return_exceptions=True)
+
+    async def missed_caller(self, error: NotFoundError) -> None:
+        """Raise CallerGoneError: a request missed the caller's channel, a moment before its end is told.
+
+        Return when that is not told: then he is there, and the error means something else.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_EVENTS_S):
+                await self.inbox.caller_gone.wait()
+        if self.inbox.caller_gone.is_set():
+            raise CallerGoneError from error
 
     async def next_event(self) -> ChannelEvent:
         """The next event, already noted on its leg. Raises CallerGoneError when it is the caller's end."""
@@ -214,7 +232,9 @@ class Call:
                     self._move(leg, LegState.RINGING)
                     self.tell(e.LegRinging(at=now(), leg=leg.role))
             case ChannelUp():
-                if leg.alive and leg.state is not LegState.UP:
+                if not leg.alive:  # its hangup failed, and now somebody has picked up
+                    self.request(self.telephony.hang_up(leg.channel_id, "normal"))
+                elif leg.state is not LegState.UP:
                     self._move(leg, LegState.UP)
                     self.tell(e.LegAnswered(at=now(), leg=leg.role))
             case ChannelDestroyed():
@@ -251,6 +271,14 @@ class Call:
                 if leg.alive:
                     leg.ending = leg.ending or LegOutcome.LOST
                     self._end(leg, 0, None)
+
+    def legs_given_up(self) -> None:
+        """The end of legs that we have hung up without waiting to see it."""
+        for leg in self.legs.values():
+            if leg.alive:
+                if leg.state is not LegState.UP:
+                    leg.ending = leg.ending or LegOutcome.CANCELLED
+                self._end(leg, NORMAL_CLEARING, None)
 
 
 def now() -> datetime:

@@ -14,7 +14,7 @@ from agi_router.routing.decision import Decision, SentRequest, Step
 from agi_router.routing.destination import HangupDestination
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
 from ari_app.calls.legs import ring, take_back
-from ari_app.calls.ports import ChannelEntered, PresentChannel
+from ari_app.calls.ports import ChannelEntered, NotFoundError, PresentChannel
 from ari_app.calls.talk import converse, talk
 from ari_app.domain import events as e
 from ari_app.domain.causes import Q850, LegOutcome
@@ -182,7 +182,16 @@ async def _ring_step(call: Call, step: Step) -> Leg | None:
 
 
 async def back_to_dialplan(call: Call, reason: str) -> None:
-    """Let the dialplan lines after `Stasis()` go on with the caller, and tell them why."""
+    """Let the dialplan lines after `Stasis()` go on with the caller. Raises CallerGoneError."""
+    try:
+        await give_back(call, reason)
+    except NotFoundError as error:
+        await call.missed_caller(error)
+        raise
+
+
+async def give_back(call: Call, reason: str) -> None:
+    """Send the caller to the dialplan and tell it why. Raises NotFoundError when he hung up a moment ago."""
     await call.telephony.set_variable(call.caller.channel_id, RESULT_VARIABLE, reason)
     await call.telephony.send_to_dialplan(call.caller.channel_id)
     call.tell(e.SentToDialplan(at=now(), reason=reason))

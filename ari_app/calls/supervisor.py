@@ -7,9 +7,9 @@ from typing import Any, Final
 import structlog
 
 from agi_router.routing.decider import Decider
-from ari_app.calls.call import Call, Caller, now
+from ari_app.calls.call import Call, Caller, CallerGoneError, now
 from ari_app.calls.ids import new_call_id
-from ari_app.calls.inbound import Arrival, back_to_dialplan, inbound, read_arrival
+from ari_app.calls.inbound import Arrival, back_to_dialplan, give_back, inbound, read_arrival
 from ari_app.calls.inbox import Switchboard
 from ari_app.calls.ports import ChannelEntered, ChannelEvent, NotFoundError, PresentChannel, Telephony, TelephonyError
 from ari_app.domain import events as e
@@ -96,7 +96,7 @@ class Supervisor:
                 await self._give_back(call, "the router stops")
         except Exception as error:
             call.log.exception("a call's story broke off; the caller goes on to the dialplan's fallback")
-            await self._give_back(call, f"internal error: {error!r}")
+            await self._give_back(call, f"internal error: {_kind(error)}")
         finally:
             del self.live[call.call_id], self._stories[call.call_id]
 
@@ -106,12 +106,13 @@ class Supervisor:
             async with asyncio.timeout(GIVE_BACK_S):
                 alive = [leg.channel_id for leg in call.legs.values() if leg.alive]
                 await asyncio.gather(*(self._telephony.hang_up(leg, "normal") for leg in alive))
+                call.legs_given_up()
                 await self._telephony.destroy_bridge(call.bridge_id)
-                if call.talking:
+                if call.talking and not call.is_over:
                     await self._telephony.hang_up(call.caller.channel_id, "failure")
                     call.tell(e.CallEnded(at=now(), by="router", cause=0, reason=reason))
-                else:
-                    await back_to_dialplan(call, reason)
+                elif not call.is_over:
+                    await give_back(call, reason)
         except NotFoundError:
             call.tell(e.CallEnded(at=now(), by="caller", cause=16, reason=reason))
         except (TelephonyError, TimeoutError) as error:
@@ -142,4 +143,14 @@ async def _shed(call: Call, arrival: Arrival) -> None:
             channel_id=call.caller.channel_id,
         )
     )
-    await back_to_dialplan(call, "overload")
+    try:
+        await back_to_dialplan(call, "overload")
+    except CallerGoneError:
+        call.tell(e.CallEnded(at=now(), by="caller", cause=call.caller_cause))
+
+
+def _kind(error: BaseException) -> str:
+    """The name of what broke a story. Its text is for the log: the dialplan's expressions shall not have to read it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return type(error).__name__

@@ -1,0 +1,162 @@
+"""A telephone switch that does what a test says, also what a real one can't be made to do at a wanted moment."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from agi_router.routing.call_info import CallInfo
+from agi_router.routing.decider import Decider, Needs
+from agi_router.routing.decision import Decision, EndpointTarget, SentRequest, Step
+from agi_router.routing.destination import EndpointDestination
+from ari_app.calls.ports import ChannelDestroyed, ChannelEntered, ChannelEvent, ChannelLeft, Snapshot, Telephony
+from ari_app.calls.supervisor import Supervisor
+from ari_app.domain import events as e
+
+CALLER = "1772357400.1"
+
+
+class Switch(Telephony):
+    """Every request succeeds, unless `errors` has something to raise by its name; it waits while `held` has an event.
+
+    `requests` are the names of what was asked, in the order in which it was done. Legs enter at once and are gone when
+    they are hung up.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+        self.errors: dict[str, list[Exception]] = defaultdict(list)
+        self.held: dict[str, asyncio.Event] = {}
+        self.asked: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self.dialled: list[str] = []
+        self.deliver: Callable[[ChannelEvent], None]
+
+    async def _do(self, name: str) -> None:
+        self.asked[name].set()
+        if name in self.held:
+            await self.held[name].wait()
+        if self.errors[name]:
+            raise self.errors[name].pop(0)
+        self.requests.append(name)
+
+    async def ring(self, channel_id: str) -> None:
+        await self._do("ring")
+
+    async def answer(self, channel_id: str) -> None:
+        await self._do("answer")
+
+    async def hang_up(self, channel_id: str, reason: str) -> None:
+        await self._do("hang_up")
+        self.deliver(ChannelDestroyed(channel_id, 16))
+
+    async def send_to_dialplan(self, channel_id: str) -> None:
+        await self._do("send_to_dialplan")
+        self.deliver(ChannelLeft(channel_id))
+
+    async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:
+        await self._do("contacts")
+        return (f"PJSIP/{endpoint}/sip:{endpoint}@127.0.0.1",)
+
+    async def create_leg(
+        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
+    ) -> None:
+        await self._do("create_leg")
+        self.deliver(entered(channel_id))
+
+    async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:
+        await self._do("dial")
+        self.dialled.append(channel_id)
+
+    async def create_bridge(self, bridge_id: str) -> None:
+        await self._do("create_bridge")
+
+    async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
+        await self._do("add_to_bridge")
+
+    async def destroy_bridge(self, bridge_id: str) -> None:
+        await self._do("destroy_bridge")
+
+    async def set_variable(self, channel_id: str, name: str, value: str) -> None:
+        await self._do("set_variable")
+
+    async def read_variable(self, channel_id: str, name: str) -> str:
+        await self._do("read_variable")
+        return ""
+
+    async def snapshot(self) -> Snapshot:
+        await self._do("snapshot")
+        return Snapshot(channels={}, bridges={})
+
+
+class Rings(Decider):
+    """Decides at once, for each of these endpoints in turn."""
+
+    def __init__(self, *endpoints: str) -> None:
+        self.endpoints = endpoints
+
+    def needs(self, route_name: str) -> Needs:
+        return Needs()
+
+    async def route(self, info: CallInfo, on_request: Callable[[SentRequest], None]) -> Decision:
+        return Decision(route=info.route_name, steps=self.fallback(info.route_name))
+
+    def fallback(self, route_name: str) -> tuple[Step, ...]:
+        return tuple(
+            Step(destination=EndpointDestination(name), timeout_s=5, targets=(EndpointTarget(name),))
+            for name in self.endpoints
+        )
+
+
+class Told:
+    """What the calls put on record."""
+
+    def __init__(self) -> None:
+        self.events: list[e.CallEvent] = []
+
+    def write(self, call_id: str, event: e.CallEvent) -> None:
+        self.events.append(event)
+
+
+class Exchange:
+    """A switch and a supervisor of calls on it, running between `async with` and its end."""
+
+    def __init__(self, *endpoints: str) -> None:
+        self.switch = Switch()
+        self.told = Told()
+        self.supervisor = Supervisor(self.switch, Rings(*endpoints), self.told, max_in_setup=10)
+        self.switch.deliver = self.supervisor.deliver
+
+    async def __aenter__(self) -> "Exchange":
+        self._running = asyncio.create_task(self.supervisor.run())
+        await asyncio.sleep(0)  # lets it start
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.supervisor.stop(0)
+        await self._running
+
+    def arrive(self) -> None:
+        """A caller enters."""
+        self.switch.deliver(entered(CALLER))
+
+    async def until(self, name: str) -> None:
+        """Wait until this request is made."""
+        async with asyncio.timeout(3):
+            await self.switch.asked[name].wait()
+
+    async def over(self) -> list[e.CallEvent]:
+        """Wait for the end of all calls; what is on record."""
+        async with asyncio.timeout(3):
+            while self.supervisor.live:
+                await asyncio.sleep(0.001)  # the supervisor tells nobody
+        return self.told.events
+
+    def ends(self) -> list[e.CallEnded | e.SentToDialplan]:
+        """The ends on record: one, or something is wrong."""
+        return [event for event in self.told.events if isinstance(event, e.CallEnded | e.SentToDialplan)]
+
+
+def entered(channel_id: str) -> ChannelEntered:
+    """A StasisStart."""
+    return ChannelEntered(
+        channel_id=channel_id, name=f"PJSIP/{channel_id}", up=False, args=("sales",), caller_number="", caller_name=""
+    )

@@ -1,0 +1,103 @@
+"""A switch whose requests fail, or are carried out late, at the worst moment."""
+
+import asyncio
+
+from ari_app.calls.ports import ChannelDestroyed, ChannelLeft, ChannelUp, NotFoundError, RefusedError, UnreachableError
+from ari_app.domain import events as e
+from tests.fakes.switch import CALLER, Exchange
+
+
+async def test_a_caller_who_hangs_up_while_he_is_given_back_is_an_abandoned_call_and_no_internal_error() -> None:
+    async with Exchange() as exchange:
+        exchange.switch.errors["send_to_dialplan"] = [NotFoundError("404 Channel not found")]
+        exchange.arrive()
+        await exchange.until("send_to_dialplan")
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        await exchange.over()
+        (end,) = exchange.ends()
+        assert isinstance(end, e.CallEnded)
+        assert (end.by, end.reason) == ("caller", "")
+
+
+async def test_a_bridge_that_is_made_late_is_removed_after_it_is_made() -> None:
+    async with Exchange("ada") as exchange:
+        exchange.switch.held["create_bridge"] = asyncio.Event()
+        exchange.arrive()
+        await exchange.until("create_bridge")
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        await asyncio.sleep(0.05)  # time enough to do it in the wrong order
+        exchange.switch.held["create_bridge"].set()
+        await exchange.over()
+        bridging = [name for name in exchange.switch.requests if "bridge" in name]
+        assert bridging == ["create_bridge", "destroy_bridge"]
+
+
+async def test_a_bridge_that_could_not_be_made_during_the_lookup_is_made_for_the_answer() -> None:
+    async with Exchange("ada") as exchange:
+        exchange.switch.errors["create_bridge"] = [UnreachableError("there is no connection to Asterisk")]
+        exchange.arrive()
+        await exchange.until("dial")
+        await asyncio.sleep(0)
+        exchange.switch.deliver(ChannelUp(exchange.switch.dialled[0]))
+        await exchange.until("add_to_bridge")
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        await exchange.over()
+        assert [end.by for end in exchange.ends() if isinstance(end, e.CallEnded)] == ["caller"]
+
+
+async def test_a_bridge_that_cannot_be_removed_does_not_end_the_call_a_second_time() -> None:
+    async with Exchange("ada") as exchange:
+        exchange.switch.errors["destroy_bridge"] = [UnreachableError("no answer in time")]
+        exchange.arrive()
+        await exchange.until("dial")
+        await asyncio.sleep(0)
+        leg = exchange.switch.dialled[0]
+        exchange.switch.deliver(ChannelUp(leg))
+        await exchange.until("add_to_bridge")
+        exchange.switch.deliver(ChannelDestroyed(leg, 16))
+        await exchange.over()
+        (end,) = exchange.ends()
+        assert isinstance(end, e.CallEnded)
+        assert end.by == "callee"
+
+
+async def test_a_story_that_breaks_puts_the_end_of_its_legs_on_record() -> None:
+    async with Exchange("ada", "bob") as exchange:
+        exchange.arrive()
+        await exchange.until("dial")
+        exchange.switch.errors["contacts"] = [UnreachableError("no answer in time")]
+        exchange.switch.held["hang_up"] = asyncio.Event()
+        await asyncio.sleep(0)
+        for call in exchange.supervisor.live.values():
+            call.inbox.put(ChannelDestroyed(exchange.switch.dialled[0], 17))
+        exchange.switch.held["hang_up"].set()
+        await exchange.over()
+        (end,) = exchange.ends()
+        assert isinstance(end, e.SentToDialplan)
+        assert end.reason == "internal error: UnreachableError"
+
+
+async def test_calls_that_are_given_back_at_a_stop_have_no_leg_without_an_end() -> None:
+    async with Exchange("ada") as exchange:
+        exchange.arrive()
+        await exchange.until("dial")
+    ended = [event.outcome for event in exchange.told.events if isinstance(event, e.LegEnded)]
+    assert ended == ["cancelled"]
+    assert len(exchange.ends()) == 1
+
+
+async def test_a_phone_that_picks_up_after_its_hangup_failed_is_hung_up() -> None:
+    async with Exchange("ada", "bob") as exchange:
+        exchange.switch.errors["dial"] = [UnreachableError("no answer in time")]
+        exchange.switch.errors["hang_up"] = [RefusedError("500")]
+        exchange.arrive()
+        async with asyncio.timeout(3):
+            while not exchange.switch.dialled:
+                await asyncio.sleep(0.001)
+        (call,) = exchange.supervisor.live.values()
+        lost = next(iter(call.legs))
+        exchange.switch.asked["hang_up"].clear()
+        exchange.switch.deliver(ChannelUp(lost))
+        await exchange.until("hang_up")
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        await exchange.over()
