@@ -51,7 +51,11 @@ async def serve(settings: Settings) -> None:
         log.info("the router serves", app=settings.asterisk.ari.app, pid=os.getpid())
         try:
             await _run(stop, supervisor, connection)
-        except* ReplacedError as replaced:
+        except ExceptionGroup as broken:
+            # Not `except*`: what that raises was wrapped into a group again before Python 3.11.4; Debian 12 has 3.11.2.
+            replaced, others = broken.split(ReplacedError)
+            if replaced is None or others is not None:
+                raise
             raise replaced.exceptions[0] from None
     log.info("the router has stopped")
 
