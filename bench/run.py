@@ -1,0 +1,156 @@
+"""The run: both ways in turns, then calls held at once, then the search for the highest rate of each."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from bench.held import Held, hold
+from bench.leftovers import leftovers
+from bench.load import Block, measuring_floor_ms, run_block
+from bench.plan import BUSY, HOLD_RATE, TALK_MS, WARM_UP_RATE, Plan
+from bench.ramp import highest_rate, is_held
+from bench.results import Delay, Ramp, RampStep, Results, WayResult, cpu_of, delay, delay_of
+from bench.screen import Screen
+from bench.stage import Stage, Way, stage
+
+FASTEST: Final = 600
+"""The search ends here at the latest."""
+
+TALK_S: Final = TALK_MS / 1000
+
+
+@dataclass(slots=True)
+class Measurements:
+    """What has been measured so far."""
+
+    asterisk_version: str = ""
+    floor_ms: list[float] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    held: dict[Way, Held] = field(default_factory=dict)
+    ramps: dict[Way, Ramp] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def results(self, *, started_at: str, quick: bool, machine: Mapping[str, str]) -> Results:
+        """Sum up."""
+        return Results(
+            started_at=started_at,
+            quick=quick,
+            machine=machine,
+            floor=delay(self.floor_ms),
+            ways={way: self._way(way) for way in Way},
+            problems=self.problems,
+        )
+
+    def _way(self, way: Way) -> WayResult:
+        rates = sorted({block.rate for block in self.blocks})
+        by_rate = {rate: [block for block in self.blocks if block.way is way and block.rate == rate] for rate in rates}
+        return WayResult(
+            delay={rate: delay_of(blocks) for rate, blocks in by_rate.items()},
+            cpu_ms_per_call={rate: cpu_of(blocks) for rate, blocks in by_rate.items()},
+            held=self.held[way],
+            ramp=self.ramps[way],
+        )
+
+
+async def measure(plan: Plan, screen: Screen) -> Measurements:
+    """The whole run. Raises BenchError when nothing can be said, SandboxError when the stage can't be set up."""
+    measured = Measurements()
+    async with opened(screen) as up:
+        measured.asterisk_version = (await up.asterisk.cli("core show version")).split()[1]
+        await _steady(up, plan, screen, measured)
+        await _held(up, plan, screen, measured)
+        _note(measured, screen, await leftovers(up))
+    for way in Way:
+        async with opened(screen) as up:
+            await warm_up(up, way, plan.warm_up, screen)
+            measured.ramps[way] = await _ramp(up, way, plan, screen)
+    _note(measured, screen, measured.ramps[Way.ROUTER].left_behind)
+    return measured
+
+
+@asynccontextmanager
+async def opened(screen: Screen) -> AsyncIterator[Stage]:
+    """A stage, with its setting up shown."""
+    async with AsyncExitStack() as stack:
+        async with screen.step("Starting Asterisk, the router, the phones and the API", 4):
+            up = await stack.enter_async_context(stage())
+        yield up
+
+
+async def warm_up(up: Stage, way: Way, calls: int, screen: Screen) -> None:
+    """The first calls load code, open connections and fill caches: they belong to no measurement."""
+    async with screen.step(f"Warming up: {way.value}", calls / WARM_UP_RATE + TALK_S):
+        await run_block(up, way, rate=WARM_UP_RATE, calls=calls)
+
+
+async def _steady(up: Stage, plan: Plan, screen: Screen, measured: Measurements) -> None:
+    """Both ways in turns, so that whatever else the machine does meets both."""
+    measured.floor_ms = await measuring_floor_ms(up)
+    for way in Way:
+        await warm_up(up, way, plan.warm_up, screen)
+    for turn in range(1, plan.rounds + 1):
+        for rate, calls in plan.calls.items():
+            for way in Way:
+                what = f"{rate} calls a second, {way.value}, round {turn} of {plan.rounds}"
+                async with screen.step(what, calls / rate + TALK_S):
+                    block = await run_block(up, way, rate=rate, calls=calls)
+                measured.blocks.append(block)
+                screen.say(f"{what}: {_short(delay_of([block]))}")
+                if block.failed:
+                    _note(measured, screen, [f"{block.failed} of {calls} calls failed ({what}). {block.failure}"])
+    _note(measured, screen, await leftovers(up))
+
+
+async def _held(up: Stage, plan: Plan, screen: Screen, measured: Measurements) -> None:
+    for way in Way:
+        what = f"{plan.held} calls at once, {way.value}"
+        async with screen.step(what, 2 * plan.held / HOLD_RATE + 4 * TALK_S):
+            measured.held[way] = await hold(up, way, plan.held)
+        screen.say(f"{what}: all bridged")
+
+
+async def _ramp(up: Stage, way: Way, plan: Plan, screen: Screen) -> Ramp:
+    """Search for the highest rate. After each rate everything must be gone before the next one is tried."""
+    steps: list[RampStep] = []
+    left_behind: list[str] = []
+
+    async def holds(rate: int) -> bool:
+        what = f"{rate} calls a second, {way.value}: does it hold?"
+        for _ in range(plan.tries):
+            async with screen.step(what, plan.step_s + TALK_S):
+                block = await run_block(up, way, rate=rate, calls=round(rate * plan.step_s))
+            left = await leftovers(up)
+            left_behind.extend(f"{thing} after {rate} calls a second" for thing in left)
+            steps.append(_step(block))
+            screen.say(f"{what} {'yes' if steps[-1].held else 'no'}, {_short(delay_of([block]))}")
+            if steps[-1].held or left:
+                break
+        return steps[-1].held and not left_behind
+
+    best = await highest_rate(holds, start=BUSY, limit=FASTEST, precision=plan.precision)
+    return Ramp(highest_rate=best, steps=steps, left_behind=left_behind)
+
+
+def _step(block: Block) -> RampStep:
+    calls, placed = len(block.calls), block.placed_rate
+    return RampStep(
+        rate=block.rate,
+        placed_rate=placed,
+        calls=calls,
+        failed=block.failed,
+        held=is_held(calls=calls, failed=block.failed, rate=block.rate, placed_rate=placed),
+    )
+
+
+def _note(measured: Measurements, screen: Screen, problems: Sequence[str]) -> None:
+    """Each is told at once: should the run break off, one knows what went before."""
+    for problem in problems:
+        screen.say(f"[bold red]Problem:[/] {problem}")
+        measured.problems.append(problem)
+
+
+def _short(figures: Delay) -> str:
+    if not figures.calls:
+        return f"all {figures.failed} calls failed"
+    return f"median {figures.median_ms:.1f} ms, p99 {figures.p99_ms:.1f} ms, {figures.failed} failed"

@@ -1,0 +1,137 @@
+"""What is up during a measurement: Asterisk, the router, the phones, and the two ways to them."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import count
+from pathlib import Path
+
+from bench import api
+from bench.errors import BenchError
+from sandbox.asterisk import Asterisk
+from sandbox.layout import free_port
+from sandbox.router import Config, Router, router_config
+from sandbox.sipp import Sipp
+
+SCENARIOS = Path(__file__).with_name("scenarios")
+USERS = range(api.FIRST_USER, api.FIRST_USER + api.USERS)
+SESSION_LIMIT = 1000
+
+
+class Way(Enum):
+    """How a call gets from the caller to the phone; the value is the word in the results."""
+
+    NATIVE = "native"
+    ROUTER = "router"
+
+    @property
+    def number(self) -> str:
+        """What is dialled to go this way."""
+        match self:
+            case Way.NATIVE:
+                return "+14155550200"
+            case Way.ROUTER:
+                return "+14155550100"
+
+
+# What one would write without a router: ask, take the user out of the answer, ring.
+NATIVE_DIALPLAN = """
+[from-carrier](+)
+exten => {number},1,Set(ANSWER=${{CURL({url}?phone_number=${{URIENCODE(${{CALLERID(num)}})}})}})
+ same => n,Set(USER=${{JSON_DECODE(ANSWER,calls.0.user.id)}})
+ same => n,Dial(PJSIP/user-${{USER}},25)
+ same => n,Hangup(34)
+"""
+
+# A contact that is always there: nobody needs to register.
+PHONE = """
+[user-{user}](agi-router-phone)
+context = from-phones
+aors = user-{user}
+media_address = {asterisk}
+bind_rtp_to_media_address = yes
+[user-{user}](agi-router-aor)
+contact = sip:user-{user}@{phone}
+"""
+
+QUIET_LOGGER = """\
+[logfiles]
+messages = warning,error
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """All running. `phone` is where the one sipp that is all phones listens, and `phone_log` what it notes."""
+
+    asterisk: Asterisk
+    router: Router
+    api_pid: int
+    phone: tuple[str, int]
+    phone_log: Path
+    folder: Path
+    _numbers: Iterator[int] = field(default_factory=lambda: count(2_000_000))
+
+    def new_callers(self, how_many: int) -> list[str]:
+        """Numbers that nobody has called from on this stage; every call has its own, by which both sides know it."""
+        return [f"+1212{next(self._numbers):07}" for _ in range(how_many)]
+
+
+@asynccontextmanager
+async def sample_api() -> AsyncIterator[tuple[int, str]]:
+    """The API as a process; its id and the URL to ask."""
+    process = await asyncio.create_subprocess_exec(
+        *("setpriv", "--pdeathsig=KILL", sys.executable, "-m", "bench.api"), stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None, "stdout is a pipe"
+        if not (port := (await process.stdout.readline()).decode().strip()):
+            raise BenchError("The sample API did not start. Run python -m bench.api to see why.")
+        yield process.pid, f"http://{api.HOST}:{port}/v1/calls/search"
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+@asynccontextmanager
+async def stage() -> AsyncIterator[Stage]:
+    """Everything up, and down again at the end. A new stage is a new Asterisk: its memory never shrinks."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        api_pid, api_url = await stack.enter_async_context(sample_api())
+        native = NATIVE_DIALPLAN.format(number=Way.NATIVE.number, url=api_url)
+        asterisk = await stack.enter_async_context(Asterisk(extra_dialplan=native))
+        address = asterisk.layout.phone
+        phone = (address, free_port(address))
+        await _prepare(asterisk, f"{phone[0]}:{phone[1]}")
+        phone_log = folder / "phone.log"
+        sipp = Sipp(str(SCENARIOS / "phone"), "-trace_logs", "-log_file", str(phone_log), local=phone)
+        await stack.enter_async_context(sipp)
+        router = await stack.enter_async_context(Router(_router_config(asterisk, api_url)))
+        yield Stage(asterisk=asterisk, router=router, api_pid=api_pid, phone=phone, phone_log=phone_log, folder=folder)
+
+
+async def _prepare(asterisk: Asterisk, phone: str) -> None:
+    """Phones, a quiet log and room for many requests at once: what a test needs would distort a measurement."""
+    etc = asterisk.config_dir
+    with (etc / "pjsip.conf").open("a") as pjsip:
+        pjsip.writelines(PHONE.format(user=user, phone=phone, asterisk=asterisk.address) for user in USERS)
+    with (etc / "http.conf").open("a") as http:
+        http.write(f"sessionlimit = {SESSION_LIMIT}\n")
+    (etc / "logger.conf").write_text(QUIET_LOGGER)
+    await asterisk.stop()
+    await asterisk.start()
+
+
+def _router_config(asterisk: Asterisk, api_url: str) -> Config:
+    """The router as anybody runs it. A failed lookup ends the call, so that it counts as failed."""
+    config = router_config(asterisk, f"{api_url}?phone_number={{{{callerNumber}}}}")
+    config["directory"] = {"users": [{"id": str(user), "devices": [f"PJSIP/user-{user}"]} for user in USERS]}
+    config["network"] = {"allowed_networks": [f"{api.HOST}/32"]}
+    config["routes"]["sales"]["fallback"] = [{"hangup": "congestion"}]
+    return config
