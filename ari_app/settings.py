@@ -15,8 +15,8 @@ from agi_router.settings import RoutingSections, RoutingSettings, routing_settin
 from ari_app.asterisk.settings import AriSettings
 from ari_app.control.settings import LONGEST_PATH, ControlSettings
 from ari_app.logs import Format, Level, LogSettings
-from ari_app.storage.database import StorageSettings
 from ari_app.storage.errors import StorageError
+from ari_app.storage.settings import StorageSettings
 
 DEFAULT_DATABASE = "sqlite:////var/lib/agi-router/agi-router.db"
 

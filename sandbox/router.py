@@ -18,7 +18,7 @@ from ari_app.control.settings import ControlError, ControlSettings
 from ari_app.domain.events import CallEvent
 from ari_app.domain.record import CallRecord
 from ari_app.storage.call_reader import read_calls
-from ari_app.storage.database import StorageSettings
+from ari_app.storage.settings import StorageSettings
 from sandbox.asterisk import Asterisk
 from sandbox.errors import SandboxError
 

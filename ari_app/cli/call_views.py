@@ -18,7 +18,7 @@ from ari_app.domain.story import Line, printable, story
 from ari_app.settings import load_settings
 from ari_app.storage.call_reader import read_calls
 from ari_app.storage.codec import StoredEvent
-from ari_app.storage.database import StorageSettings
+from ari_app.storage.settings import StorageSettings
 
 _STYLES = {
     Disposition.IN_PROGRESS: "cyan",

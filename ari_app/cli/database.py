@@ -6,9 +6,11 @@ from pathlib import Path
 
 from ari_app.cli.output import console, print_json
 from ari_app.settings import load_settings
-from ari_app.storage.database import StorageSettings, reading_engine, writing_engine
-from ari_app.storage.migrate import Revision, migrate, revision
+from ari_app.storage.database import reading_engine, writing_engine
+from ari_app.storage.migrate import migrate
+from ari_app.storage.revision import Revision, revision
 from ari_app.storage.serving_lock import serving_lock
+from ari_app.storage.settings import StorageSettings
 
 
 def upgrade_database(config: Path) -> None:

@@ -19,10 +19,11 @@ from ari_app.domain.events import CallEvent
 from ari_app.domain.record import CallRecord, after
 from ari_app.storage.call_reader import StoredCalls
 from ari_app.storage.codec import StoredEvent, record_to_row, restore, store
-from ari_app.storage.database import StorageSettings, reading_engine, writing_engine
+from ari_app.storage.database import reading_engine, writing_engine
 from ari_app.storage.migrate import migrate
 from ari_app.storage.schema import call_events, calls
 from ari_app.storage.serving_lock import serving_lock
+from ari_app.storage.settings import StorageSettings
 
 EVENTS_PER_COMMIT = 1000
 # About 20 events make a call: this is 5,000 calls that wait for a disk to come back, some 100 MB.

@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ari_app.domain.events import CallEvent
 from ari_app.domain.record import CallRecord, fold
 from ari_app.storage.codec import StoredEvent, restore, row_to_record
-from ari_app.storage.database import StorageSettings, reading_engine
+from ari_app.storage.database import reading_engine
 from ari_app.storage.errors import StorageError
-from ari_app.storage.migrate import revision
+from ari_app.storage.revision import revision
 from ari_app.storage.schema import call_events, calls
+from ari_app.storage.settings import StorageSettings
 
 
 class StoredCalls:

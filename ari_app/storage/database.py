@@ -1,49 +1,18 @@
-"""Where the database is, and engines for it: one that writes, one that only reads."""
+"""Engines for the database: one that writes, one that only reads."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ari_app.storage.errors import StorageError
+from ari_app.storage.settings import StorageSettings
 
 # A writer that finds the database locked waits this long in SQLite, then backs off by itself (see call_log).
 BUSY_TIMEOUT_MS = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class StorageSettings:
-    """Section `storage`: an SQLAlchemy URL without driver, "sqlite:////var/lib/agi-router/agi-router.db"."""
-
-    url: str
-
-    @classmethod
-    def at(cls, path: Path) -> "StorageSettings":
-        """An SQLite file."""
-        return cls(URL.create("sqlite", database=str(path)).render_as_string())
-
-    @property
-    def path(self) -> Path:
-        """The SQLite file. Raises StorageError when the URL names none."""
-        try:
-            url = make_url(self.url)
-        except ArgumentError:
-            raise _not_sqlite(self.url) from None
-        if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-            raise _not_sqlite(url.render_as_string(hide_password=True))
-        return Path(url.database)
-
-
-def _not_sqlite(url: str) -> StorageError:
-    return StorageError(
-        f"storage.url is {url}, which names no SQLite file, and only those can be used",
-        "write it as sqlite:////var/lib/agi-router/agi-router.db (four slashes: an absolute path).",
-    )
 
 
 def writing_engine(settings: StorageSettings) -> AsyncEngine:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ari_app.storage.call_log import open_call_log
-from ari_app.storage.database import StorageSettings
+from ari_app.storage.settings import StorageSettings
 from tests.component.storage_events import arrived
 
 

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from ari_app.domain import events as e
 from ari_app.storage.call_log import open_call_log
-from ari_app.storage.database import StorageSettings
+from ari_app.storage.settings import StorageSettings
 from tests.component.storage_events import answered_call, arrived, at
 
 AGI_ROUTER = Path(sys.executable).with_name("agi-router")

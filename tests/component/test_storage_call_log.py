@@ -17,8 +17,8 @@ from ari_app.domain.record import Disposition, fold
 from ari_app.storage import call_log as call_log_module
 from ari_app.storage.call_log import CallLog, open_call_log
 from ari_app.storage.call_reader import read_calls
-from ari_app.storage.database import StorageSettings
 from ari_app.storage.errors import StorageError
+from ari_app.storage.settings import StorageSettings
 from tests.component.storage_events import answered_call, arrived, at, late_leg_end
 
 

@@ -5,13 +5,18 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from ari_app.storage.call_log import open_call_log
 from ari_app.storage.call_reader import read_calls
-from ari_app.storage.database import StorageSettings, writing_engine
+from ari_app.storage.database import writing_engine
 from ari_app.storage.errors import StorageError
-from ari_app.storage.migrate import migrate, migration_config, revision
+from ari_app.storage.migrate import migrate, migration_config
+from ari_app.storage.migrations import REVISIONS
+from ari_app.storage.revision import revision
+from ari_app.storage.settings import StorageSettings
 from tests.component.storage_events import arrived
 
 
@@ -28,6 +33,27 @@ async def test_an_empty_database_is_brought_to_the_newest_revision(settings: Sto
     assert await revision(engine) == after
     assert await migrate(engine) == (after, after)
     await engine.dispose()
+
+
+async def test_the_revisions_that_readers_know_are_those_of_the_migrations(settings: StorageSettings) -> None:
+    engine = writing_engine(settings)
+    async with engine.connect() as connection:
+        scripts = await connection.run_sync(lambda sync: ScriptDirectory.from_config(migration_config(sync)))
+    assert [script.revision for script in scripts.walk_revisions()] == list(reversed(REVISIONS))
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("name", ["agi-router.db", "a b%20?c#d.db", ":memory: of ours"])
+def test_the_file_survives_the_way_through_a_url(tmp_path: Path, name: str) -> None:
+    assert StorageSettings.at(tmp_path / name).path == tmp_path / name
+    assert make_url(StorageSettings.at(tmp_path / name).url).database == str(tmp_path / name)
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:pa/s@s@host/db", "postgresql://u:pa@host:5432/db"])
+def test_a_url_that_is_no_sqlite_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(StorageError, match="names no SQLite file") as refused:
+        _ = StorageSettings(url).path
+    assert "u:" not in str(refused.value)
 
 
 async def test_models_and_migrations_agree(settings: StorageSettings) -> None:
