@@ -26,20 +26,26 @@ _Q850 = {
     20: "absent",
     21: "call rejected",
     22: "number changed",
+    23: "redirected",
     26: "answered elsewhere",
     27: "destination out of order",
     28: "invalid number",
+    29: "facility rejected",
+    31: "normal, unspecified",
     34: "congestion",
     38: "network out of order",
     41: "temporary failure",
+    42: "switch congestion",
+    44: "circuit not available",
+    50: "facility not subscribed",
+    57: "bearer capability not authorized",
     58: "bearer capability not available",
+    88: "incompatible destination",
+    102: "timer expired",
     127: "interworking",
 }
 _LEG_ENDED = {
     "answered": "hung up",
-    "answered_elsewhere": "stopped ringing: answered elsewhere",
-    "cancelled": "stopped ringing: the caller gave up",
-    "no_answer": "stopped ringing: nobody answered in time",
     "busy": "is busy",
     "declined": "declined",
     "redirected": "asked to be redirected, which is not followed",
@@ -48,15 +54,22 @@ _LEG_ENDED = {
     "failed": "failed",
     "lost": "is gone; its end was not seen",
 }
+_LEG_TAKEN_BACK = {
+    "answered_elsewhere": "answered elsewhere",
+    "cancelled": "the caller gave up",
+    "no_answer": "nobody answered in time",
+}
 _STEP_ENDED = {
     "answered": "was answered",
     "no_answer": "was not answered in time",
-    "busy": "is busy",
-    "declined": "was declined",
-    "unavailable": "has no device that can ring",
+    "busy": "came to nothing: busy",
+    "declined": "came to nothing: declined",
+    "redirected": "came to nothing: redirected, which is not followed",
+    "unavailable": "came to nothing: nobody can be reached",
+    "not_found": "came to nothing: not found",
     "refused": "was refused",
     "cancelled": "was cancelled: the caller gave up",
-    "failed": "failed",
+    "failed": "came to nothing: failed",
 }
 _FOUND = {
     "talking": "found the call again, its talk going on",
@@ -116,11 +129,12 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f'found "{_cut(event.value)}" in the answer: {_destination(event)}'
         case e.LookupFailed():
             found = "" if event.value is None else f' (found "{_cut(event.value)}")'
-            return f"no destination{found}: {event.message} [{event.code}]. {event.remedy}"
+            return f"no destination{found}: {event.message} [{event.code}]. {_capitalised(event.remedy)}"
         case e.StepStarted():
-            return f"step {event.step}: {_destination(event)}, for at most {event.timeout_s:g} s"
+            ringing = "" if event.destination_type == "hangup" else f", for at most {event.timeout_s:g} s"
+            return f"step {event.step}: {_destination(event)}{ringing}"
         case e.StepEnded():
-            why = f": {event.detail} [{event.code}]. {event.remedy}" if event.code else ""
+            why = f": {event.detail} [{event.code}]. {_capitalised(event.remedy)}" if event.code else ""
             return f"step {event.step} {_STEP_ENDED.get(event.outcome, event.outcome)}{why}"
         case e.DeviceUnavailable():
             return f"{event.endpoint} cannot ring: {event.reason}"
@@ -174,6 +188,9 @@ def _leg_ended(record: CallRecord, event: e.LegEnded) -> str:
     leg = record.leg(event.leg)
     if event.outcome == "answered_elsewhere" and leg is not None and leg.answered_at is not None:
         return "was hung up: it was picked up in the same moment, answered elsewhere"
+    if (reason := _LEG_TAKEN_BACK.get(event.outcome)) is not None:
+        rang = leg is not None and leg.ringing_at is not None
+        return f"stopped ringing: {reason}" if rang else f"was given up before it rang: {reason}"
     return _LEG_ENDED.get(event.outcome, event.outcome)
 
 
@@ -184,6 +201,10 @@ def _ended(record: CallRecord, event: e.CallEnded) -> str:
     if record.answered_at is not None:
         talk = f" after {(event.at - record.answered_at).total_seconds():.1f} s of talk"
     return f"{who}{talk}{reason} ({_cause(event.cause, None)})"
+
+
+def _capitalised(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _cause(cause: int, tech_cause: int | None) -> str:

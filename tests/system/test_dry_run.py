@@ -55,6 +55,11 @@ def with_more_devices(config: Config) -> None:
     }
 
 
+def telling_everything(config: Config) -> None:
+    fields = {"name": "{{callerName}}", "called": "{{calledNumber}}", "digits": "{{callerNumberDigits}}"}
+    config["routes"]["sales"]["request"]["fields"] = {**fields, "foo": "{{header.X-Foo}}", "route": "{{routeName}}"}
+
+
 def contact(phone: Phone) -> str:
     return f"sip:{phone.name}@{phone.contact.uri.host}:{phone.contact.uri.port}"
 
@@ -144,10 +149,11 @@ async def test_what_the_policy_refuses_ends_with_the_reason_and_status_1() -> No
 
 
 async def test_the_dry_run_asks_exactly_what_a_call_asks_and_does_not_disturb_it() -> None:
-    async with running() as rig, rig.user("ada") as ada:
-        call = await rig.call(caller_name="Grace")
+    async with running(telling_everything) as rig, rig.user("ada") as ada:
+        call = await rig.carrier.call(DID, caller=CALLER, caller_name="Grace", headers={"X-Foo": "gold"})
         ringing = await ada.next_call()
-        ran = await dry_run(rig.router, "sales", CALLER, "--name", "Grace", "--called", DID, "--json")
+        imagined = ("--name", "Grace", "--called", DID, "--header", "X-Foo=gold")
+        ran = await dry_run(rig.router, "sales", CALLER, *imagined, "--json")
         assert ran.status == 0
         of_the_call, of_the_dry_run = rig.api.requests
         assert of_the_dry_run == of_the_call

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ari_app.domain import events as e
+from ari_app.domain.causes import LegOutcome
 from ari_app.domain.story import LONGEST_TEXT, printable, story
 
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -75,14 +76,14 @@ def test_a_failed_lookup_tells_what_was_found_and_what_to_do() -> None:
     failed = e.LookupFailed(
         at=at(1), code="user_unknown", message="no user is called eve", remedy="add her", value="eve"
     )
-    assert told(failed) == ['no destination (found "eve"): no user is called eve [user_unknown]. add her']
+    assert told(failed) == ['no destination (found "eve"): no user is called eve [user_unknown]. Add her']
 
 
 def test_a_refused_step_tells_why_and_what_to_do() -> None:
     refused = e.StepEnded(
         at=at(1), step=1, outcome="refused", code="policy_region", detail="+53 is in CU", remedy="allow CU"
     )
-    assert told(refused) == ["step 1 was refused: +53 is in CU [policy_region]. allow CU"]
+    assert told(refused) == ["step 1 was refused: +53 is in CU [policy_region]. Allow CU"]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,27 @@ def test_callers_without_a_telephone_number_are_told_as_they_are(changes: dict[s
 )
 def test_the_end_of_a_leg_is_told_with_its_cause(outcome: str, said: str) -> None:
     ended = e.LegEnded(at=at(3), leg="leg-1", outcome=outcome, cause=17, tech_cause=486)
-    assert told(dialled(), ended)[-1] == f"{ADA} {said} (cause 17 user busy, SIP 486)"
+    assert told(dialled(), e.LegRinging(at=at(1), leg="leg-1"), ended)[-1] == (
+        f"{ADA} {said} (cause 17 user busy, SIP 486)"
+    )
+
+
+def test_a_leg_that_never_rang_is_not_said_to_stop_ringing() -> None:
+    ended = e.LegEnded(at=at(3), leg="leg-1", outcome="no_answer", cause=19, tech_cause=480)
+    assert told(dialled(), ended)[-1] == (
+        f"{ADA} was given up before it rang: nobody answered in time (cause 19 no answer, SIP 480)"
+    )
+
+
+@pytest.mark.parametrize("outcome", sorted({*LegOutcome, "refused"} - {"answered_elsewhere", "lost"}))
+def test_every_outcome_of_a_step_is_told_in_words(outcome: str) -> None:
+    [line] = told(e.StepEnded(at=at(1), step=1, outcome=outcome))
+    assert line.startswith(("step 1 was ", "step 1 came to nothing: "))
+
+
+def test_a_step_that_hangs_up_has_no_time_to_ring() -> None:
+    started = e.StepStarted(at=at(1), step=2, destination_type="hangup", destination="busy", timeout_s=25)
+    assert told(started) == ["step 2: hangup busy"]
 
 
 def test_a_phone_picked_up_in_the_same_instant_as_the_winner_is_told_so() -> None:
