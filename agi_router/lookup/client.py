@@ -14,6 +14,7 @@ from yarl import URL
 from agi_router.lookup import failures
 from agi_router.lookup.guard import GuardedResolver, NetworkGuard
 from agi_router.lookup.prepared import LONGEST_RECORDED, PreparedRequest, prepare
+from agi_router.lookup.reach import Reached, connect_only
 from agi_router.routing.decision import ReceivedAnswer, SentRequest
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.route import Request
@@ -81,6 +82,23 @@ class LookupClient:
             failure = failures.of_exception(error, prepared.url, request.deadline_s)
             raise RoutingError(failure.code, failure.message, failure.remedy) from error
 
+    async def reach(self, request: Request) -> Reached:
+        """Connect as for this request, and ask nothing. Raises RoutingError as `ask` does."""
+        session, trust, url = self._open_session(), self._trusted(request), URL(request.url.origin, encoded=True)
+        try:
+            return await connect_only(session, url, trust, CONNECT_S)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = failures.of_exception(error, request.url.origin, request.deadline_s)
+            raise RoutingError(failure.code, failure.message, failure.remedy) from error
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("the lookup client is used inside its `async with`")
+        return self._session
+
+    def _trusted(self, request: Request) -> ssl.SSLContext | bool:
+        return self._trust[request.ca_file] if request.ca_file else True
+
     async def _with_one_retry(self, request: Request, prepared: PreparedRequest, started: float) -> Answer:
         try:
             return await self._once(request, prepared, started)
@@ -90,15 +108,13 @@ class LookupClient:
         return await self._once(request, prepared, started)
 
     async def _once(self, request: Request, prepared: PreparedRequest, started: float) -> Answer:
-        if self._session is None:
-            raise RuntimeError("the lookup client is used inside its `async with`")
-        async with self._session.request(
+        async with self._open_session().request(
             prepared.method,
             URL(prepared.url, encoded=True),
             headers=prepared.headers,
             data=prepared.body,
             allow_redirects=False,
-            ssl=self._trust[request.ca_file] if request.ca_file else True,
+            ssl=self._trusted(request),
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S),
         ) as response:
             body, is_whole = await _read(response)
