@@ -1,7 +1,6 @@
 """`agi-router check-config`: every problem at once, or what the configuration amounts to."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import typer
 from rich.table import Table
@@ -10,10 +9,9 @@ from agi_router.document import ConfigError, Problem
 from agi_router.routing.route import Route
 from ari_app.cli.outcome import Status, tell_problems
 from ari_app.cli.output import console, print_json
+from ari_app.doctor.configuration import warnings
 from ari_app.domain.story import printable
 from ari_app.settings import Settings, load_settings
-
-_LOOPBACK = ("127.", "localhost", "::1")
 
 
 def check(config: Path, *, as_json: bool) -> None:
@@ -30,23 +28,6 @@ def check(config: Path, *, as_json: bool) -> None:
         print_json({"ok": True, "problems": [], "warnings": warnings(settings), "summary": _summary_json(settings)})
     else:
         _print_summary(config, settings)
-
-
-def warnings(settings: Settings) -> list[str]:
-    """What is allowed and probably not meant."""
-    found = list(settings.routing.warnings)
-    ari = urlsplit(settings.asterisk.ari.url)
-    if ari.scheme == "http" and not (ari.hostname or "").startswith(_LOOPBACK):
-        found.append(
-            f"asterisk.ari.url: {ari.hostname} is asked without TLS; use https, or Asterisk's loopback address"
-        )
-    if not settings.routing.fallback:
-        found += [
-            f"routes.{route.name}: no fallback; when the API fails, the caller goes straight back to the dialplan"
-            for route in settings.routing.routes
-            if route.fallback is None
-        ]
-    return found
 
 
 def _print_summary(config: Path, settings: Settings) -> None:

@@ -137,6 +137,19 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 
 @app.command(epilog=EXIT_STATUSES)
 @told
+def doctor(
+    context: typer.Context,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look whether all is there that calls need: Asterisk, devices, trunks, APIs, database. Places no call."""
+    from ari_app.cli.doctor import examine_everything
+
+    examine_everything(context.obj, strict=strict, as_json=as_json)
+
+
+@app.command(epilog=EXIT_STATUSES)
+@told
 def dialplan(
     name: Annotated[
         str, typer.Argument(help="Which file: also ari.conf, http.conf, pjsip.conf.", autocompletion=dialplan_files)

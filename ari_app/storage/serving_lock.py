@@ -12,7 +12,7 @@ from ari_app.storage.errors import StorageError
 @contextmanager
 def serving_lock(database: Path) -> Iterator[None]:
     """Hold `<database>.lock`, with our process id in it. Raises StorageError when another process holds it."""
-    path = database.with_name(database.name + ".lock")
+    path = _lock_of(database)
     try:
         # The file stays for ever: removing it would let two processes lock two different files of the same name.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
@@ -35,3 +35,24 @@ def serving_lock(database: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def lock_holder(database: Path) -> int | None:
+    """The process that holds the lock, by the kernel's list: to try the lock might keep a starting router from it.
+
+    None when nobody does, or where the kernel gives no list.
+    """
+    try:
+        inode = _lock_of(database).stat().st_ino
+        locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    for lock in locks:  # 1: FLOCK  ADVISORY  WRITE 4711 fe:01:131 0 EOF
+        _, kind, _, access, pid, where, *_ = lock.split()
+        if (kind, access) == ("FLOCK", "WRITE") and int(where.rpartition(":")[2]) == inode:
+            return int(pid)
+    return None
+
+
+def _lock_of(database: Path) -> Path:
+    return database.with_name(database.name + ".lock")

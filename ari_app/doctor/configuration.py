@@ -1,0 +1,54 @@
+"""What the configuration says, and what in it is allowed but hardly meant."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from agi_router.document import Problem
+from ari_app.doctor.finding import Finding, Group, Topic
+from ari_app.settings import Settings
+
+CONFIGURATION = Topic("configuration", Group.CONFIGURATION)
+
+_LOOPBACK = ("127.", "localhost", "::1")
+
+
+def warnings(settings: Settings) -> list[str]:
+    """Sentences of the form "KEY: what; what to do"."""
+    found = list(settings.routing.warnings)
+    ari = urlsplit(settings.asterisk.ari.url)
+    if ari.scheme == "http" and not (ari.hostname or "").startswith(_LOOPBACK):
+        found.append(
+            f"asterisk.ari.url: {ari.hostname} is asked without TLS; use https, or Asterisk's loopback address"
+        )
+    if not settings.routing.fallback:
+        found += [
+            f"routes.{route.name}: no fallback, so when the API fails the caller goes straight back to the dialplan; "
+            "add one, or defaults.fallback"
+            for route in settings.routing.routes
+            if route.fallback is None
+        ]
+    return found
+
+
+def configuration_findings(config: Path, settings: Settings) -> list[Finding]:
+    """What was read, and the warnings one by one."""
+    routing = settings.routing
+    amounts = f"routes {len(routing.routes)}, users {len(routing.users)}, trunks {len(routing.trunks)}"
+    return [
+        CONFIGURATION.ok(f"{config}: {amounts}"),
+        *(
+            CONFIGURATION.of(str(number)).warning(*_parted(warning))
+            for number, warning in enumerate(warnings(settings), 1)
+        ),
+    ]
+
+
+def problem_findings(problems: Iterable[Problem]) -> list[Finding]:
+    """Why the configuration cannot be used; nothing else is looked at then."""
+    return [CONFIGURATION.of(str(number)).error(*_parted(str(problem))) for number, problem in enumerate(problems, 1)]
+
+
+def _parted(sentence: str) -> tuple[str, str]:
+    found, _, remedy = sentence.rpartition("; ")
+    return (found, remedy) if found else (sentence, "correct this key; docs/configuration.md tells what it may hold")

@@ -1,0 +1,119 @@
+"""All checks, at once: the whole takes as long as its slowest part, and never longer than ten seconds."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from ari_app.asterisk.inspection import Inspection, UnreachedError, greet, inspecting
+from ari_app.asterisk.probe import Probe, probing
+from ari_app.asterisk.settings import AriSettings
+from ari_app.calls.ports import TelephonyError
+from ari_app.control.settings import ControlError
+from ari_app.doctor import asterisk as pbx
+from ari_app.doctor.check import DEADLINE_S, Check, carry_out
+from ari_app.doctor.configuration import configuration_findings
+from ari_app.doctor.database import database_checks
+from ari_app.doctor.devices import ENDPOINT, TRUNK, endpoints, endpoints_check, trunk_checks
+from ari_app.doctor.dialplan import DIALPLAN, dialplan_check
+from ari_app.doctor.finding import Finding, Group, Topic
+from ari_app.doctor.host import host_check
+from ari_app.doctor.modules import MODULES, judge_modules
+from ari_app.doctor.router import APPLICATION, Status, ask_router, judge_application, judge_router
+from ari_app.doctor.routes import route_checks
+from ari_app.settings import Settings
+
+ARI_S: Final = 2.0
+"""For the first answer of ARI, for opening it, and for making a probe: each takes milliseconds on a sound Asterisk."""
+
+RouterAnswer = asyncio.Task[Status | ControlError]
+
+
+async def examine(config: Path, settings: Settings) -> list[Finding]:
+    """Every finding, by group. Raises nothing that a check meets: that is a finding."""
+    # The control socket has a deadline of its own; what is shown of Asterisk does not wait for it.
+    router = asyncio.create_task(ask_router(settings))
+    here = [*database_checks(settings.storage), *route_checks(settings.routing), host_check(settings.asterisk.ari.url)]
+    local, remote, answer = await asyncio.gather(carry_out(here), _ask_asterisk(settings, router), router)
+    findings = [*configuration_findings(config, settings), judge_router(settings, answer), *remote, *local]
+    return sorted(findings, key=lambda finding: list(Group).index(finding.group))
+
+
+async def _ask_asterisk(settings: Settings, router: RouterAnswer) -> list[Finding]:
+    ari = replace(settings.asterisk.ari, request_timeout_s=min(settings.asterisk.ari.request_timeout_s, ARI_S))
+    try:
+        greeting = await greet(ari)
+    except UnreachedError as error:
+        return [
+            pbx.judge_trouble(ari, error),
+            *_skipped([*_plain_topics(), pbx.RIGHTS, *_probe_topics(settings)], pbx.ARI),
+        ]
+    plain, probed = await asyncio.gather(_ask_plainly(ari, router), _ask_by_probe(ari, settings))
+    clock = [] if greeting.clock_ahead_s is None else [pbx.judge_clock(greeting.clock_ahead_s)]
+    return [pbx.judge_greeting(ari, greeting), *plain, *clock, *probed]
+
+
+async def _ask_plainly(ari: AriSettings, router: RouterAnswer) -> list[Finding]:
+    """What ARI tells without a channel."""
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(ARI_S):
+                inspection = await stack.enter_async_context(inspecting(ari))
+        except (TelephonyError, TimeoutError) as error:
+            return [pbx.judge_description(error), *_skipped(_plain_topics(), pbx.DESCRIPTION)]
+        return await carry_out(_plain_checks(inspection, ari.app, router))
+
+
+def _plain_checks(inspection: Inspection, app: str, router: RouterAnswer) -> list[Check]:
+    async def version() -> Sequence[Finding]:
+        return [pbx.judge_version(await inspection.version())]
+
+    async def modules() -> Sequence[Finding]:
+        return judge_modules(await inspection.modules())
+
+    async def recordings() -> Sequence[Finding]:
+        return [pbx.judge_recordings(fail=await inspection.recordings_fail())]
+
+    async def application() -> Sequence[Finding]:
+        return [judge_application(app, await inspection.application(app), await asyncio.shield(router))]
+
+    return [
+        Check(pbx.VERSION, version),
+        Check(MODULES, modules),
+        Check(pbx.RECORDINGS, recordings),
+        Check(APPLICATION, application, 2 * DEADLINE_S),
+    ]
+
+
+async def _ask_by_probe(ari: AriSettings, settings: Settings) -> list[Finding]:
+    """What ARI tells only on a channel."""
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(ARI_S):
+                probe = await stack.enter_async_context(probing(ari))
+        except (TelephonyError, TimeoutError) as error:
+            return [pbx.judge_rights(ari, error), *_skipped(_probe_topics(settings), pbx.RIGHTS)]
+        return [pbx.judge_rights(ari, None), *await carry_out(_probe_checks(probe, settings))]
+
+
+def _probe_checks(probe: Probe, settings: Settings) -> list[Check]:
+    return [
+        dialplan_check(probe, settings.asterisk.ari.app),
+        endpoints_check(probe, settings.routing),
+        *trunk_checks(probe, settings.routing.trunks),
+    ]
+
+
+def _plain_topics() -> list[Topic]:
+    return [pbx.VERSION, MODULES, pbx.RECORDINGS, APPLICATION]
+
+
+def _probe_topics(settings: Settings) -> list[Topic]:
+    devices = [ENDPOINT] if endpoints(settings.routing) else []
+    return [DIALPLAN, *devices, *(TRUNK.of(trunk.name) for trunk in settings.routing.trunks)]
+
+
+def _skipped(topics: Iterable[Topic], because_of: Topic) -> list[Finding]:
+    return [topic.skipped("not looked at, Asterisk cannot be asked", f"first mend {because_of.id}") for topic in topics]

@@ -1,0 +1,78 @@
+"""The modules of Asterisk without which something of ours does not work."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ari_app.doctor.finding import Finding, Group, Topic
+
+MODULES = Topic("modules", Group.ASTERISK)
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """`any_of` does the work; without it `missing` happens. `is_vital` when calls need it."""
+
+    any_of: tuple[str, ...]
+    missing: str
+    is_vital: bool = True
+
+
+def _vital(name: str, missing: str) -> Module:
+    return Module((name,), missing)
+
+
+def _useful(name: str, missing: str) -> Module:
+    return Module((name,), missing, is_vital=False)
+
+
+NEEDED: Final = (
+    _vital("app_stasis.so", "the dialplan cannot hand calls over: there is no Stasis()"),
+    _vital("res_stasis.so", "no application can take calls"),
+    _vital("res_stasis_answer.so", "the caller cannot be answered"),
+    _vital("res_ari_events.so", "the router cannot connect: there is no event stream"),
+    _vital("res_ari_channels.so", "no phone can be rung"),
+    _vital("res_ari_bridges.so", "nobody can be connected"),
+    _vital("res_ari_applications.so", "the router cannot find its calls again after a restart, nor filter events"),
+    _useful("res_ari_asterisk.so", "version and modules of Asterisk cannot be told"),
+    _useful("res_ari_endpoints.so", "test-route and the doctor cannot tell the state of devices"),
+    _useful("res_ari_recordings.so", "nothing can be recorded"),
+    _vital("chan_pjsip.so", "no phone can be rung: there is no PJSIP"),
+    _vital("res_pjsip_registrar.so", "no phone can register"),
+    _useful("res_pjsip_rfc3326.so", "phones that lost the call show a missed one: they are not told who answered"),
+    _useful("res_pjsip_header_funcs.so", "requests cannot name SIP headers of the call: there is no PJSIP_HEADER()"),
+    _useful("res_pjsip_caller_id.so", "phones and trunks are not told who calls, nor trusted with it"),
+    Module(("bridge_simple.so", "bridge_softmix.so"), "nobody can be connected"),
+    _vital("pbx_config.so", "there is no dialplan"),
+    _vital("func_channel.so", "the hangup guard cannot be set: there is no CHANNEL()"),
+    _vital("func_callerid.so", "callers cannot withhold their number: there is no CALLERID()"),
+    _vital("func_strings.so", "called numbers get lost: there is no FILTER()"),
+    _vital("func_timeout.so", "no call has a longest time: there is no TIMEOUT()"),
+    _vital("func_logic.so", "the fallback hangs up without a cause: there is no IF()"),
+    _vital("app_exec.so", "calls have no default route and no fallback: there is no ExecIf()"),
+    _vital("app_softhangup.so", "the hangup guard does not work: there is no SoftHangup()"),
+    _vital("app_stack.so", "the hangup guard does not end: there is no Return()"),
+    _useful("app_verbose.so", "the fallback is not logged: there is no Verbose()"),
+    _useful("app_dial.so", "AGI_ROUTER_FALLBACK cannot be dialled: there is no Dial()"),
+    _useful("func_dialplan.so", "the doctor cannot look into the dialplan: there is no DIALPLAN_EXISTS()"),
+    _useful("func_pjsip_endpoint.so", "the doctor cannot look into trunks: there is no PJSIP_ENDPOINT()"),
+    _useful("func_pjsip_aor.so", "the doctor cannot look into trunks: there is no PJSIP_AOR()"),
+    _useful("func_pjsip_contact.so", "the doctor cannot look into trunks: there is no PJSIP_CONTACT()"),
+)
+
+
+def judge_modules(loaded: Mapping[str, bool]) -> list[Finding]:
+    """One finding for each that is missing; `loaded` tells of each module whether it runs."""
+    missing = [module for module in NEEDED if not any(loaded.get(name) for name in module.any_of)]
+    if not missing:
+        return [MODULES.ok(f"all {len(NEEDED)} modules that calls and this command need run")]
+    return [_finding(module, loaded) for module in missing]
+
+
+def _finding(module: Module, loaded: Mapping[str, bool]) -> Finding:
+    name = module.any_of[0]
+    how = "is loaded but does not run" if name in loaded else "is not loaded"
+    found = f"{' or '.join(module.any_of)} {how}: {module.missing}"
+    remedy = f'asterisk -rx "module load {name}", and see that modules.conf loads it at each start'
+    topic = MODULES.of(name.removesuffix(".so"))
+    return topic.error(found, remedy) if module.is_vital else topic.warning(found, remedy)
