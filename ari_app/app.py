@@ -41,7 +41,9 @@ async def serve(settings: Settings) -> None:
         telephony = AriTelephony(settings.asterisk.ari.app)
         supervisor = Supervisor(telephony, decider, call_log, settings.calls.max_in_setup)
         recovery = Recovery(telephony, decider, supervisor, call_log, call_log)
-        connection = AriConnection(settings.asterisk.ari, telephony, supervisor.deliver, recovery.reconcile)
+        connection = AriConnection(
+            settings.asterisk.ari, telephony, supervisor.deliver, recovery.reconcile, recovery.release
+        )
         started = time.monotonic()
 
         def status() -> Mapping[str, Any]:

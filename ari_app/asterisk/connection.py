@@ -11,13 +11,16 @@ from ari_app.asterisk.client import AriClient, Event
 from ari_app.asterisk.events import UNWANTED, channel_event
 from ari_app.asterisk.settings import AriSettings
 from ari_app.asterisk.telephony import AriTelephony
-from ari_app.calls.ports import ChannelEvent, TelephonyError
+from ari_app.calls.ports import ChannelEvent, NotFoundError, TelephonyError
 
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY_S: Final = 0.25
 LAST_RETRY_S: Final = 5.0
 RECONCILE_RETRY_S: Final = 1.0
+RELEASES_AFTER_S: Final = (0.0, 0.2)
+"""Asterisk may hand a caller over while the event stream closes, and does not tell when that is done."""
+RELEASE_DEADLINE_S: Final = 3.0
 
 
 class ReplacedError(Exception):
@@ -25,7 +28,10 @@ class ReplacedError(Exception):
 
 
 class AriConnection:
-    """Reads events for `deliver`, and runs `reconcile` after each connect. `connected` tells whether it is up."""
+    """Reads events for `deliver`, and runs `reconcile` after each connect. `connected` tells whether it is up.
+
+    When it is cancelled it closes the event stream, so that Asterisk sends no more callers, and then runs `release`.
+    """
 
     def __init__(
         self,
@@ -33,11 +39,13 @@ class AriConnection:
         telephony: AriTelephony,
         deliver: Callable[[ChannelEvent], None],
         reconcile: Callable[[], Awaitable[None]],
+        release: Callable[[], Awaitable[None]],
     ) -> None:
         self._settings = settings
         self._telephony = telephony
         self._deliver = deliver
         self._reconcile = reconcile
+        self._release = release
         self.connected = asyncio.Event()
 
     async def run(self) -> None:
@@ -61,6 +69,7 @@ class AriConnection:
         """One connection, from connect to loss; returns whether it was ever up."""
         client = AriClient(self._settings)
         reconciling: asyncio.Task[None] | None = None
+        stopped = False
         try:
             await client.open()
 
@@ -71,15 +80,31 @@ class AriConnection:
                 reconciling = asyncio.create_task(self._after_connect(client))
 
             await client.listen(registered, self._take)
+        except asyncio.CancelledError:
+            stopped = True
+            raise
         finally:
             was_up = self.connected.is_set()
             self.connected.clear()
-            self._telephony.use(None)
             if reconciling is not None:
                 reconciling.cancel()
                 await asyncio.gather(reconciling, return_exceptions=True)
+            if stopped and was_up:
+                await self._release_callers()
+            self._telephony.use(None)
             await client.close()
         return was_up
+
+    async def _release_callers(self) -> None:
+        try:
+            async with asyncio.timeout(RELEASE_DEADLINE_S):
+                for after_s in RELEASES_AFTER_S:
+                    await asyncio.sleep(after_s)
+                    await self._release()
+        except NotFoundError:
+            pass  # with its last channel Asterisk has forgotten the application
+        except (TelephonyError, TimeoutError) as error:
+            log.warning("callers may be left waiting; they are looked for at the next start", error=str(error))
 
     async def _after_connect(self, client: AriClient) -> None:
         while True:
@@ -88,10 +113,12 @@ class AriConnection:
                 await self._reconcile()
             except TelephonyError as error:
                 log.warning("could not reconcile with Asterisk; trying again", error=str(error))
-                await asyncio.sleep(RECONCILE_RETRY_S)
+            except Exception:
+                log.exception("could not reconcile with Asterisk, by a fault of the router; trying again")
             else:
                 log.info("connected to Asterisk", url=self._settings.url, app=self._settings.app)
                 return
+            await asyncio.sleep(RECONCILE_RETRY_S)
 
     def _take(self, event: Event) -> None:
         if event.get("type") == "ApplicationReplaced":

@@ -50,8 +50,8 @@ def read_arrival(entered: ChannelEntered | PresentChannel) -> Arrival:
     )
 
 
-async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
-    """Route one caller by the API's answer, from StasisStart to the end of the record."""
+def tell_arrival(call: Call, arrival: Arrival) -> None:
+    """Begin the record."""
     call.tell(
         e.CallArrived(
             at=now(),
@@ -63,6 +63,11 @@ async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
             channel_id=call.caller.channel_id,
         )
     )
+
+
+async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
+    """Route one caller by the API's answer, from StasisStart to the end of the record."""
+    tell_arrival(call, arrival)
     call.request(call.telephony.ring(call.caller.channel_id))
     call.prepare_bridge()
     try:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Set
+from contextlib import contextmanager
 
 import structlog
 
@@ -70,6 +71,7 @@ class Switchboard:
         self._inboxes: dict[str, Inbox] = {}
         self._on_caller = on_caller
         self._on_orphan = on_orphan
+        self._departed: set[str] | None = None
 
     def watch(self, channel_id: str, inbox: Inbox) -> None:
         """From now on this channel's events go into this inbox."""
@@ -88,12 +90,24 @@ class Switchboard:
     def __len__(self) -> int:
         return len(self._inboxes)
 
+    @contextmanager
+    def departures(self) -> Iterator[Set[str]]:
+        """The channels that leave while this block runs: what was read about them before does not hold any more."""
+        departed: set[str] = set()
+        self._departed = departed
+        try:
+            yield departed
+        finally:
+            self._departed = None
+
     def deliver(self, event: ChannelEvent) -> None:
         """Take one event from the switch.
 
         The dialplan may send a caller into the application again, at once, while his call that is over still tidies up:
         that is a new call.
         """
+        if self._departed is not None and isinstance(event, ChannelLeft | ChannelDestroyed):
+            self._departed.add(event.channel_id)
         inbox = self._inboxes.get(event.channel_id)
         if inbox is not None and not (isinstance(event, ChannelEntered) and inbox.is_of_gone_caller(event.channel_id)):
             inbox.put(event)

@@ -6,7 +6,7 @@ ends; a caller who waits goes on to his fallback; a record without channels is c
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,12 +14,13 @@ import structlog
 
 from agi_router.routing.decider import Decider
 from ari_app.calls.call import Call, Caller, Leg, LegState, now
-from ari_app.calls.ids import owner
-from ari_app.calls.inbound import resume_fallback, resume_talk
+from ari_app.calls.ids import new_call_id, owner
+from ari_app.calls.inbound import give_back, read_arrival, resume_fallback, resume_talk, tell_arrival
 from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelEntered,
     ChannelUp,
+    NotFoundError,
     PresentChannel,
     Snapshot,
     Telephony,
@@ -28,7 +29,7 @@ from ari_app.calls.ports import (
 from ari_app.calls.supervisor import Supervisor
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader, CallWriter
-from ari_app.domain.causes import LegOutcome
+from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
 from ari_app.domain.record import CallRecord
 
 log = structlog.get_logger(__name__)
@@ -116,10 +117,14 @@ class Recovery:
 
     async def reconcile(self) -> None:
         """Leave nothing half-made and no record open, as far as can be known. Raises a TelephonyError when cut off."""
+        with self._supervisor.switchboard.departures() as departed:
+            await self._reconcile(departed)
+
+    async def _reconcile(self, departed: Set[str]) -> None:
         calls_before = dict(self._supervisor.live)
-        expected = {call.call_id: _expected(call) for call in calls_before.values()}
-        snapshot = await self._telephony.snapshot()
         records = await self._open_records()
+        expected = {call.call_id: _expected(call) for call in calls_before.values()}
+        snapshot = _without(departed, await self._telephony.snapshot())
         live_calls = frozenset(calls_before) | frozenset(self._supervisor.live)
         for call in calls_before.values():
             self._replay(call, expected[call.call_id], snapshot)
@@ -137,12 +142,32 @@ class Recovery:
         for call_id, caller, leg in found.talks:
             self._resume_talk(by_id.get(call_id), call_id, caller, leg)
         for record, caller in found.waiting:
-            self._resume_waiting(record, caller)
+            if caller.channel_id in departed:
+                self._close(record, "the caller hung up while the router came back")
+            else:
+                self._resume_waiting(record, caller)
         for channel in found.unknown_callers:
-            if not self._supervisor.switchboard.watches(channel.channel_id):
+            if channel.channel_id not in departed and not self._supervisor.switchboard.watches(channel.channel_id):
                 self._supervisor.take_caller(channel)
         for record in found.close:
             self._close(record, "ended while the router was away")
+
+    async def release(self) -> None:
+        """At the end, when Asterisk sends no more callers: those who came in the last moment go to the dialplan.
+
+        Nobody would hear of them, and they would wait in silence. Raises a TelephonyError.
+        """
+        found = survey(await self._telephony.snapshot(), await self._open_records(), frozenset())
+        late = [(new_call_id(), channel) for channel in found.unknown_callers]
+        known = [(record.call_id, channel) for record, channel in found.waiting]
+        for call_id, channel in late + known:
+            call = self._supervisor.new_call(call_id, Caller(channel.channel_id, channel.name))
+            if (call_id, channel) in late:
+                tell_arrival(call, read_arrival(channel))
+            try:
+                await give_back(call, "the router stops")
+            except NotFoundError:
+                call.tell(e.CallEnded(at=now(), by="caller", cause=NORMAL_CLEARING))
 
     async def _open_records(self) -> Sequence[CallRecord]:
         """The log's open calls. Callers must not wait for a database that is down: without it they begin anew."""
@@ -210,6 +235,12 @@ class Recovery:
             if leg.ended_at is None and leg.leg != keep:
                 ended = e.LegEnded(at=now(), leg=leg.leg, outcome=LegOutcome.LOST.value, cause=0)
                 self._writer.write(record.call_id, ended)
+
+
+def _without(departed: Set[str], snapshot: Snapshot) -> Snapshot:
+    """What is still true of a snapshot: a caller who came and went meanwhile must not be taken for a new one."""
+    present = {name: channel for name, channel in snapshot.channels.items() if name not in departed}
+    return Snapshot(channels=present, bridges=snapshot.bridges)
 
 
 def _expected(call: Call) -> dict[str, LegState | None]:

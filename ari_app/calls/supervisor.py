@@ -9,7 +9,7 @@ import structlog
 from agi_router.routing.decider import Decider
 from ari_app.calls.call import Call, Caller, CallerGoneError, now
 from ari_app.calls.ids import new_call_id
-from ari_app.calls.inbound import Arrival, back_to_dialplan, give_back, inbound, read_arrival
+from ari_app.calls.inbound import Arrival, back_to_dialplan, give_back, inbound, read_arrival, tell_arrival
 from ari_app.calls.inbox import Switchboard
 from ari_app.calls.ports import ChannelEntered, ChannelEvent, NotFoundError, PresentChannel, Telephony, TelephonyError
 from ari_app.domain import events as e
@@ -132,17 +132,7 @@ class Supervisor:
 async def _shed(call: Call, arrival: Arrival) -> None:
     """Too many calls are being set up: the caller goes to the static fallback at once, and is on record."""
     call.log.warning("too many calls in setup: a caller goes straight to the dialplan's fallback")
-    call.tell(
-        e.CallArrived(
-            at=now(),
-            route=arrival.route,
-            called_number=arrival.called_number,
-            caller_number=arrival.caller_number,
-            caller_name=arrival.caller_name,
-            caller_withheld=arrival.caller_withheld,
-            channel_id=call.caller.channel_id,
-        )
-    )
+    tell_arrival(call, arrival)
     try:
         await back_to_dialplan(call, "overload")
     except CallerGoneError:

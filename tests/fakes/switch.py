@@ -8,9 +8,20 @@ from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider, Needs
 from agi_router.routing.decision import Decision, EndpointTarget, SentRequest, Step
 from agi_router.routing.destination import EndpointDestination
-from ari_app.calls.ports import ChannelDestroyed, ChannelEntered, ChannelEvent, ChannelLeft, Snapshot, Telephony
+from ari_app.calls.ports import (
+    ChannelDestroyed,
+    ChannelEntered,
+    ChannelEvent,
+    ChannelLeft,
+    PresentChannel,
+    Snapshot,
+    Telephony,
+)
+from ari_app.calls.recovery import Recovery
 from ari_app.calls.supervisor import Supervisor
 from ari_app.domain import events as e
+from ari_app.domain.call_log import CallReader
+from ari_app.domain.record import CallRecord, fold
 
 CALLER = "1772357400.1"
 
@@ -28,6 +39,7 @@ class Switch(Telephony):
         self.held: dict[str, asyncio.Event] = {}
         self.asked: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.dialled: list[str] = []
+        self.present: list[PresentChannel] = []
         self.deliver: Callable[[ChannelEvent], None]
 
     async def _do(self, name: str) -> None:
@@ -84,7 +96,7 @@ class Switch(Telephony):
 
     async def snapshot(self) -> Snapshot:
         await self._do("snapshot")
-        return Snapshot(channels={}, bridges={})
+        return Snapshot(channels={channel.channel_id: channel for channel in self.present}, bridges={})
 
 
 class Rings(Decider):
@@ -106,14 +118,28 @@ class Rings(Decider):
         )
 
 
-class Told:
+class Told(CallReader):
     """What the calls put on record."""
 
     def __init__(self) -> None:
         self.events: list[e.CallEvent] = []
+        self.calls: dict[str, list[e.CallEvent]] = defaultdict(list)
 
     def write(self, call_id: str, event: e.CallEvent) -> None:
         self.events.append(event)
+        self.calls[call_id].append(event)
+
+    async def open_calls(self) -> Sequence[CallRecord]:
+        return [record for record in await self.recent(1000) if record.ended_at is None]
+
+    async def record(self, call_id: str) -> CallRecord | None:
+        return fold(call_id, self.calls[call_id]) if call_id in self.calls else None
+
+    async def trace(self, call_id: str) -> Sequence[e.CallEvent]:
+        return self.calls[call_id]
+
+    async def recent(self, limit: int) -> Sequence[CallRecord]:
+        return [fold(call_id, happened) for call_id, happened in self.calls.items()][-limit:]
 
 
 class Exchange:
@@ -122,7 +148,9 @@ class Exchange:
     def __init__(self, *endpoints: str) -> None:
         self.switch = Switch()
         self.told = Told()
-        self.supervisor = Supervisor(self.switch, Rings(*endpoints), self.told, max_in_setup=10)
+        decider = Rings(*endpoints)
+        self.supervisor = Supervisor(self.switch, decider, self.told, max_in_setup=10)
+        self.recovery = Recovery(self.switch, decider, self.supervisor, self.told, self.told)
         self.switch.deliver = self.supervisor.deliver
 
     async def __aenter__(self) -> "Exchange":

@@ -1,5 +1,7 @@
 """Callers, phones and dialplans that do what nobody expects of them."""
 
+import asyncio
+
 from sipmessage import URI, Address
 
 from ari_app.domain.record import Disposition
@@ -64,3 +66,17 @@ async def test_a_caller_whom_the_dialplan_sends_in_again_at_once_is_routed_again
         first, second = await rig.router.records()
         assert (first.route, first.disposition) == ("sales", Disposition.TO_DIALPLAN)
         assert (second.route, second.disposition) == ("second", Disposition.ANSWERED)
+
+
+async def test_callers_who_come_while_the_router_stops_are_all_sent_on() -> None:
+    async with running() as rig:
+        calls = []
+        for number in range(60):
+            if number == 30:
+                stopping = asyncio.create_task(rig.router.stop())
+            calls.append(await rig.call())
+            await asyncio.sleep(0.004)  # one after the other, so that one meets the end of the event stream
+        assert await stopping == 0
+        assert {await call.final_status() for call in calls} <= {480, 486, 503}
+        records = await rig.router.records()
+        assert [record for record in records if record.ended_at is None] == []

@@ -2,7 +2,15 @@
 
 import asyncio
 
-from ari_app.calls.ports import ChannelDestroyed, ChannelLeft, ChannelUp, NotFoundError, RefusedError, UnreachableError
+from ari_app.calls.ports import (
+    ChannelDestroyed,
+    ChannelLeft,
+    ChannelUp,
+    NotFoundError,
+    PresentChannel,
+    RefusedError,
+    UnreachableError,
+)
 from ari_app.domain import events as e
 from tests.fakes.switch import CALLER, Exchange
 
@@ -101,3 +109,37 @@ async def test_a_phone_that_picks_up_after_its_hangup_failed_is_hung_up() -> Non
         await exchange.until("hang_up")
         exchange.switch.deliver(ChannelLeft(CALLER))
         await exchange.over()
+
+
+async def test_a_caller_whom_nobody_was_told_of_goes_to_the_dialplan_at_the_end() -> None:
+    async with Exchange("ada") as exchange:
+        pass
+    exchange.switch.present.append(
+        PresentChannel(
+            channel_id=CALLER, name="PJSIP/c-1", up=False, args=("sales",), caller_number="101", caller_name=""
+        )
+    )
+    await exchange.recovery.release()
+    assert exchange.switch.requests[-1] == "send_to_dialplan"
+    (record,) = await exchange.told.recent(10)
+    assert (record.caller_number, record.disposition, record.reason) == ("101", "to_dialplan", "the router stops")
+
+
+async def test_a_caller_who_came_and_went_while_the_log_was_read_is_one_call() -> None:
+    async with Exchange("ada") as exchange:
+        exchange.switch.present.append(
+            PresentChannel(
+                channel_id=CALLER, name="PJSIP/c-1", up=False, args=("sales",), caller_number="101", caller_name=""
+            )
+        )
+        exchange.switch.held["snapshot"] = asyncio.Event()
+        reconciling = asyncio.create_task(exchange.recovery.reconcile())
+        await exchange.until("snapshot")
+        exchange.arrive()
+        await exchange.until("dial")
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        await exchange.over()
+        exchange.switch.held["snapshot"].set()
+        await reconciling
+        await exchange.over()
+        assert len(await exchange.told.recent(10)) == 1
