@@ -1,0 +1,364 @@
+"""What the doctor makes of the answers it gets: a verdict, and something to do."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agi_router.directory.trunks import Trunk
+from agi_router.lookup.reach import Reached
+from agi_router.routing.errors import Failure
+from agi_router.routing.route import AnswerFormat, DestinationType, Request, Response, Route
+from agi_router.routing.url_template import UrlTemplate
+from ari_app.asterisk.devices import DeviceState
+from ari_app.asterisk.inspection import Application, Contact, Greeting, Trouble, UnreachedError
+from ari_app.asterisk.settings import AriSettings
+from ari_app.calls.ports import NotFoundError, RefusedError, UnreachableError
+from ari_app.control.client import NoRouterError
+from ari_app.control.settings import ControlError
+from ari_app.doctor.asterisk import (
+    judge_clock,
+    judge_greeting,
+    judge_recordings,
+    judge_rights,
+    judge_trouble,
+    judge_version,
+)
+from ari_app.doctor.check import Check, carry_out
+from ari_app.doctor.database import judge_database, judge_disk
+from ari_app.doctor.devices import judge_endpoint, judge_trunk
+from ari_app.doctor.dialplan import CONTEXTS, judge_dialplan
+from ari_app.doctor.finding import Finding, Group, Topic, Verdict, is_healthy
+from ari_app.doctor.host import HostName, judge_host_name
+from ari_app.doctor.modules import NEEDED, judge_modules
+from ari_app.doctor.router import judge_application, judge_status
+from ari_app.doctor.routes import judge_route
+from ari_app.storage.inspection import StorageState
+from ari_app.storage.revision import Revision
+
+ARI = AriSettings(url="http://127.0.0.1:8088", username="router", password="8f14e45f")
+TOPIC = Topic("topic", Group.ASTERISK)
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def route(url: str) -> Route:
+    return Route(
+        name="sales",
+        request=Request(method="GET", url=UrlTemplate.parse(url)),
+        response=Response(format=AnswerFormat.TEXT, type=DestinationType.USER),
+    )
+
+
+def reached(address: str = "127.0.0.1", elapsed_ms: float = 3, days_left: int | None = None) -> Reached:
+    until = None if days_left is None else NOW + timedelta(days=days_left)
+    return Reached(
+        address=address, port=443, elapsed_ms=elapsed_ms, tls="TLSv1.3" if until else None, valid_until=until
+    )
+
+
+# --- findings
+
+
+@pytest.mark.parametrize(
+    ("status", "healthy", "strictly"),
+    [
+        (Verdict.OK, True, True),
+        (Verdict.SKIPPED, True, True),
+        (Verdict.WARNING, True, False),
+        (Verdict.ERROR, False, False),
+    ],
+)
+def test_only_errors_are_ill_and_warnings_too_when_asked_so(status: Verdict, healthy: bool, strictly: bool) -> None:
+    finding = Finding(id="x", group=Group.ROUTER, status=status, found="")
+    assert is_healthy([finding]) == healthy
+    assert is_healthy([finding], strict=True) == strictly
+
+
+async def test_a_check_that_hangs_becomes_a_finding_and_holds_up_no_other() -> None:
+    async def hangs() -> list[Finding]:
+        await asyncio.Event().wait()
+        return []
+
+    async def fine() -> list[Finding]:
+        return [TOPIC.ok("fine")]
+
+    hung, other = await carry_out([Check(TOPIC.of("slow"), hangs, deadline_s=0.01), Check(TOPIC, fine)])
+    assert (hung.id, hung.status, hung.found) == ("topic:slow", "error", "no answer within 0.01 s")
+    assert hung.remedy
+    assert other.status == "ok"
+
+
+@pytest.mark.parametrize("error", [NotFoundError("gone"), UnreachableError("away"), RefusedError("no")])
+async def test_a_check_that_asterisk_refuses_becomes_a_finding(error: Exception) -> None:
+    async def refused() -> list[Finding]:
+        raise error
+
+    [finding] = await carry_out([Check(TOPIC, refused)])
+    assert (finding.id, finding.status) == ("topic", "error")
+    assert str(error) in finding.found
+    assert finding.remedy
+
+
+# --- Asterisk
+
+
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [
+        ("22.10.1", "ok"),
+        ("22.10.1+dfsg+~cs6.17.60671434-1", "ok"),
+        ("22.11.0", "ok"),
+        ("20.20.1", "ok"),
+        ("22.10.0", "warning"),
+        ("22.9.4", "warning"),
+        ("22.10.1-rc1", "warning"),
+        ("20.20.0", "warning"),
+        ("18.26.4", "warning"),
+        ("21.12.2", "warning"),
+        ("23.0.0", "warning"),
+        ("certified/20.7-cert9", "warning"),
+        ("GIT-master-1a2b3c", "warning"),
+    ],
+)
+def test_a_version_below_its_branchs_floor_or_of_another_branch_is_a_warning(version: str, status: str) -> None:
+    assert judge_version(version).status == status
+
+
+def test_the_version_to_update_to_is_that_of_the_same_branch() -> None:
+    assert "20.20.1" in judge_version("20.15.0").remedy
+    assert "22.10.1" in judge_version("22.1.0").remedy
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+def test_each_way_not_to_reach_ari_has_words_and_a_remedy_of_its_own(trouble: Trouble) -> None:
+    finding = judge_trouble(ARI, UnreachedError(trouble, "seen"))
+    others = [judge_trouble(ARI, UnreachedError(other, "seen")) for other in Trouble if other is not trouble]
+    assert finding.status == "error"
+    assert finding.found not in [other.found for other in others]
+    assert finding.remedy not in [other.remedy for other in others]
+
+
+def test_a_slow_ari_is_a_warning() -> None:
+    assert judge_greeting(ARI, Greeting(12, None)).status == "ok"
+    assert judge_greeting(ARI, Greeting(700, None)).status == "warning"
+
+
+def test_a_user_that_may_only_read_is_told_from_other_refusals() -> None:
+    assert judge_rights(ARI, None).status == "ok"
+    read_only = judge_rights(ARI, RefusedError("POST /ari/channels/create: 403 Write access denied"))
+    other = judge_rights(ARI, TimeoutError())
+    assert (read_only.status, other.status) == ("error", "error")
+    assert "read_only = no" in read_only.remedy
+    assert "read_only" not in other.remedy
+    assert "no answer in time" in other.found
+
+
+@pytest.mark.parametrize(("ahead_s", "status"), [(0.3, "ok"), (-1.9, "ok"), (3.0, "warning"), (-7200.0, "warning")])
+def test_clocks_may_differ_by_two_seconds(ahead_s: float, status: str) -> None:
+    assert judge_clock(ahead_s).status == status
+
+
+def test_the_direction_of_the_clock_is_told() -> None:
+    assert "30 s before" in judge_clock(30).found
+    assert "30 s behind" in judge_clock(-30).found
+
+
+def test_a_missing_folder_of_recordings_is_an_error() -> None:
+    assert judge_recordings(fail=False).status == "ok"
+    assert "/var/spool/asterisk/recording" in judge_recordings(fail=True).remedy
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        (HostName("pbx", is_in_hosts_file=True, resolved_ms=0.1), "ok"),
+        (HostName("pbx", is_in_hosts_file=False, resolved_ms=2), "warning"),
+        (HostName("pbx", is_in_hosts_file=False, resolved_ms=None), "warning"),
+    ],
+)
+def test_a_host_name_outside_the_hosts_file_is_a_warning_even_when_it_resolves(host: HostName, status: str) -> None:
+    assert judge_host_name(host).status == status
+
+
+# --- modules and dialplan
+
+ALL_MODULES = {name: True for module in NEEDED for name in module.any_of}
+
+
+def test_all_modules_make_one_finding() -> None:
+    [finding] = judge_modules(ALL_MODULES)
+    assert finding.status == "ok"
+
+
+def test_each_missing_module_is_named_with_what_it_does() -> None:
+    loaded = ALL_MODULES.keys() - {"func_channel.so", "res_pjsip_rfc3326.so"}
+    guard, elsewhere = sorted(judge_modules(dict.fromkeys(loaded, True)), key=lambda finding: finding.id)
+    assert (guard.id, guard.status) == ("modules:func_channel", "error")
+    assert "module load func_channel.so" in guard.remedy
+    assert (elsewhere.id, elsewhere.status) == ("modules:res_pjsip_rfc3326", "warning")
+
+
+def test_a_module_that_is_loaded_and_does_not_run_is_missing() -> None:
+    [finding] = judge_modules(ALL_MODULES | {"chan_pjsip.so": False})
+    assert "chan_pjsip.so is loaded but does not run" in finding.found
+
+
+def test_one_of_two_bridge_modules_is_enough() -> None:
+    assert judge_modules(ALL_MODULES | {"bridge_simple.so": False})[0].status == "ok"
+    [neither] = judge_modules(ALL_MODULES | {"bridge_simple.so": False, "bridge_softmix.so": False})
+    assert neither.status == "error"
+
+
+@pytest.mark.parametrize("gone", CONTEXTS)
+def test_each_context_that_is_gone_is_an_error(gone: str) -> None:
+    [finding] = judge_dialplan(CONTEXTS.keys() - {gone}, "agi-router")
+    assert (finding.id, finding.status) == (f"dialplan:{gone}", "error")
+
+
+def test_another_application_than_the_dialplans_is_a_warning() -> None:
+    assert [finding.status for finding in judge_dialplan(set(CONTEXTS), "agi-router")] == ["ok"]
+    assert [finding.id for finding in judge_dialplan(set(CONTEXTS), "desk")] == ["dialplan:app"]
+
+
+# --- devices and trunks
+
+
+@pytest.mark.parametrize(
+    ("device", "status"),
+    [
+        (DeviceState("online", ("PJSIP/ada/sip:ada@127.0.0.1",)), "ok"),
+        (DeviceState("offline", ("PJSIP/ada/sip:ada@127.0.0.1",)), "warning"),
+        (DeviceState("offline", ()), "warning"),
+        (DeviceState("missing", ()), "error"),
+    ],
+)
+def test_an_endpoint_must_exist_and_should_have_a_contact_that_answers(device: DeviceState, status: str) -> None:
+    finding = judge_endpoint("ada", device, ["user 456"])
+    assert (finding.id, finding.status) == ("endpoint:ada", status)
+    assert "user 456" in finding.found
+
+
+GOOD, BAD = Contact("sip:a", "Reachable", 4.2), Contact("sip:b", "Unreachable", None)
+UNWATCHED, NEW = Contact("sip:c", "NonQualified", None), Contact("sip:d", "Unknown", None)
+
+
+@pytest.mark.parametrize(
+    ("contacts", "status", "word"),
+    [
+        ((GOOD,), "ok", "4 ms"),
+        ((BAD, GOOD), "ok", "1 others do not"),
+        ((BAD,), "error", "does not answer"),
+        ((UNWATCHED, BAD), "warning", "not watched"),
+        ((NEW,), "warning", "not answered yet"),
+        ((), "error", "no contact"),
+        (None, "error", "no endpoint"),
+    ],
+)
+def test_a_trunk_is_fine_when_one_of_its_contacts_answers(
+    contacts: tuple[Contact, ...] | None, status: str, word: str
+) -> None:
+    finding = judge_trunk(Trunk(name="main", endpoint="provider"), contacts)
+    assert (finding.id, finding.status) == ("trunk:main", status)
+    assert word in finding.found
+
+
+# --- routes
+
+
+@pytest.mark.parametrize(
+    ("url", "outcome", "status"),
+    [
+        ("https://crm.example.com/", reached("93.184.216.34", days_left=90), "ok"),
+        ("https://crm.example.com/", reached("93.184.216.34", days_left=13), "warning"),
+        ("http://crm.example.com/", reached("93.184.216.34"), "warning"),
+        ("http://10.0.0.5/", reached("10.0.0.5"), "ok"),
+        ("http://[fd00::5]/", reached("fd00::5"), "ok"),
+        ("https://crm.example.com/", reached("93.184.216.34", elapsed_ms=500, days_left=90), "warning"),
+        ("https://crm.example.com/", Failure("network_denied", "denied", "allow it"), "error"),
+    ],
+)
+def test_a_route_is_as_good_as_the_way_to_its_api(url: str, outcome: Reached | Failure, status: str) -> None:
+    finding = judge_route(route(url), outcome, NOW)
+    assert (finding.id, finding.status) == ("route:sales", status)
+
+
+# --- database
+
+
+def state(current: str | None = "0001", *, known: tuple[str, ...] = ("0001",), why: str | None = None) -> StorageState:
+    return StorageState(revision=Revision(current, known), user="root", owner="agi-router", write_error=why)
+
+
+@pytest.mark.parametrize(
+    ("found", "status", "remedy"),
+    [
+        (state(), "ok", ""),
+        (state(known=("0001", "0002")), "error", "db upgrade"),
+        (state(None), "error", "db upgrade"),
+        (state("0009"), "error", "newer version"),
+        (state(why="attempt to write a readonly database"), "error", "own the file"),
+        (StorageState(revision=None, user="root", owner="", write_error=None), "warning", "first agi-router serve"),
+        (StorageState(revision=None, user="root", owner="", write_error="no folder"), "error", "make the folder"),
+    ],
+)
+def test_a_database_is_current_and_writable(found: StorageState, status: str, remedy: str) -> None:
+    finding = judge_database("calls.db", found)
+    assert finding.status == status
+    assert remedy in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("free", "status"), [(10**12, "ok"), (10**9, "ok"), (10**8, "warning"), (10**7, "error"), (None, "skipped")]
+)
+def test_a_disk_has_room(free: int | None, status: str) -> None:
+    assert judge_disk("/var/lib/agi-router", free).status == status
+
+
+# --- the router
+
+RUNNING = {
+    "pid": 4711,
+    "version": "0.1.0",
+    "uptime_s": 12.0,
+    "asterisk_connected": True,
+    "live_calls": 2,
+    "events_pending": 0,
+    "events_lost": 0,
+}
+QUIET = Application(unwanted=frozenset(), allows_only=frozenset())
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({}, "ok"),
+        ({"asterisk_connected": False}, "error"),
+        ({"version": "0.0.9"}, "warning"),
+        ({"events_lost": 3}, "warning"),
+        ({"events_pending": 3}, "ok"),
+        ({"events_pending": 3000}, "warning"),
+    ],
+)
+def test_a_router_is_connected_current_and_writes_its_record(change: dict[str, object], status: str) -> None:
+    assert judge_status(RUNNING | change, "0.1.0").status == status
+
+
+@pytest.mark.parametrize(
+    ("application", "answer", "status"),
+    [
+        (QUIET, RUNNING, "ok"),
+        (QUIET, ControlError("hangs", ""), "ok"),
+        (QUIET, NoRouterError("none", ""), "warning"),
+        (QUIET, RUNNING | {"asterisk_connected": False}, "warning"),
+        (None, RUNNING, "error"),
+        (None, NoRouterError("none", ""), "skipped"),
+        (Application(frozenset({"ChannelVarset"}), frozenset()), RUNNING, "warning"),
+        (Application(frozenset(), frozenset({"StasisStrat"})), RUNNING, "error"),
+    ],
+)
+def test_asterisk_and_the_router_agree_on_the_application(
+    application: Application | None, answer: dict[str, object] | ControlError, status: str
+) -> None:
+    finding = judge_application("agi-router", application, answer)
+    assert (finding.id, finding.status) == ("application", status)
+    assert bool(finding.remedy) == (status != "ok")
