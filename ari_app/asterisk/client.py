@@ -13,11 +13,14 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import aiohttp
+import structlog
 from aioari.client import Client
 from aioswagger11.http_client import HttpClient
 
 from ari_app.asterisk.settings import AriSettings
 from ari_app.calls.ports import NotFoundError, RefusedError, UnreachableError
+
+log = structlog.get_logger(__name__)
 
 CONNECT_TIMEOUT_S: Final = 2.0
 CONNECTIONS: Final = 40
@@ -35,7 +38,7 @@ class AriHttp(HttpClient):
     def __init__(self, settings: AriSettings) -> None:
         self._settings = settings
         self._session = aiohttp.ClientSession(
-            auth=aiohttp.BasicAuth(settings.username, settings.password, encoding="utf-8"),
+            headers={"Authorization": aiohttp.encode_basic_auth(settings.username, settings.password, "utf-8")},
             timeout=aiohttp.ClientTimeout(total=settings.request_timeout_s, sock_connect=CONNECT_TIMEOUT_S),
             connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_S),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -98,16 +101,34 @@ def _refusal(method: str, response: aiohttp.ClientResponse, body: bytes) -> NotF
     return NotFoundError(what) if is_gone else RefusedError(what)
 
 
+def _event(text: str) -> Event | None:
+    """The event in a message; None, and a line in the log, for what is none: it must not end the connection."""
+    try:
+        event = json.loads(text)
+    except ValueError:
+        event = None
+    if not isinstance(event, dict):
+        log.error("Asterisk sent a message that is no event; it is left out", length=len(text))
+        return None
+    return event
+
+
 class AriClient(Client):
     """aioari's client with a read loop that never waits for anybody."""
 
     def __init__(self, settings: AriSettings) -> None:
         self.app = settings.app
+        self._url = settings.url
         super().__init__(settings.url.rstrip("/") + "/", AriHttp(settings))  # type: ignore[no-untyped-call]
 
     async def open(self) -> None:
         """Read Asterisk's description of its interface. Raises a TelephonyError when it can't be reached."""
-        await self.init()  # type: ignore[no-untyped-call]
+        try:
+            await self.init()  # type: ignore[no-untyped-call]
+        except (ValueError, TypeError, LookupError, AttributeError) as error:  # some other page than the description
+            raise RefusedError(
+                f"what answers at {self._url} is not Asterisk's ARI; is a proxy, or another server, in front of it?"
+            ) from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -119,8 +140,8 @@ class AriClient(Client):
             connected()
             async for message in websocket:
                 if message.type is aiohttp.WSMsgType.TEXT:
-                    event = json.loads(message.data)
-                    if isinstance(event, dict):
+                    event = _event(message.data)
+                    if event is not None:
                         take(event)
 
     @asynccontextmanager
