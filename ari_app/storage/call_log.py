@@ -97,6 +97,11 @@ class CallLog(StoredCalls):
         self._accepted_count += 1
         self._arrived.set()
 
+    async def open_calls(self) -> Sequence[CallRecord]:
+        """See StoredCalls; after what is written by now is committed: an end on its way is an end."""
+        await self.flush()
+        return await super().open_calls()
+
     async def flush(self) -> None:
         """Wait until everything written so far is committed. Waits as long as the database cannot be written."""
         target = self._accepted_count
