@@ -28,15 +28,56 @@ RUNS = (
 )  # short: a socket's path ends at 107 characters
 
 
-class Asterisk:
+class RunningAsterisk:
+    """An Asterisk seen from outside; its `run` folder holds what `configuration.write` made."""
+
+    layout: Layout
+    ari_username = configuration.ARI_USERNAME
+    ari_password = configuration.ARI_PASSWORD
+    _run: Path
+
+    @property
+    def address(self) -> str:
+        """The address of SIP, RTP and ARI."""
+        return self.layout.asterisk
+
+    @property
+    def sip_port(self) -> int:
+        """The UDP port of SIP."""
+        return self.layout.sip_port
+
+    @property
+    def ari_url(self) -> str:
+        """The base URL, as asterisk.ari.url of the router's configuration wants it."""
+        return f"http://{self.address}:{self.layout.ari_port}"
+
+    @property
+    def control_socket(self) -> Path:
+        """Where it takes commands."""
+        return self._run / "run" / "asterisk" / "asterisk.ctl"
+
+    async def cli(self, command: str) -> str:
+        """What `asterisk -rx` prints for this command. Raises OSError when Asterisk is not there.
+
+        Speaks to the control socket itself: a process per command would be a hundred times slower.
+        """
+        reader, writer = await asyncio.open_unix_connection(self.control_socket)
+        try:
+            await reader.readline()  # host name, pid and version
+            writer.write(f"cli quit after {command}".encode() + b"\0")
+            await writer.drain()
+            return (await reader.read()).decode(errors="replace")
+        finally:
+            writer.close()
+
+
+class Asterisk(RunningAsterisk):
     """One run of Asterisk, up between `async with` and its end.
 
     `numbered_phones` adds phone001, phone002, ... to the named phones; `route` is the route of calls to any DID;
     `extra_dialplan` is appended to extensions.conf. The configuration may be changed in `config_dir` while it runs
     (`cli("dialplan reload")`). The owner must live on in the thread that entered: Asterisk dies with that thread.
     """
-
-    layout: Layout
 
     def __init__(
         self,
@@ -46,8 +87,6 @@ class Asterisk:
         extra_dialplan: str = "",
         root: Path = DEFAULT_ROOT,
     ) -> None:
-        self.ari_username = configuration.ARI_USERNAME
-        self.ari_password = configuration.ARI_PASSWORD
         self._numbered_phones = numbered_phones
         self._route = route
         self._extra_dialplan = extra_dialplan
@@ -76,21 +115,6 @@ class Asterisk:
         await self.kill()
         shutil.rmtree(self._run, ignore_errors=True)
         self._network.release()
-
-    @property
-    def address(self) -> str:
-        """The address of SIP, RTP and ARI."""
-        return self.layout.asterisk
-
-    @property
-    def sip_port(self) -> int:
-        """The UDP port of SIP."""
-        return self.layout.sip_port
-
-    @property
-    def ari_url(self) -> str:
-        """The base URL, as asterisk.ari.url of the router's configuration wants it."""
-        return f"http://{self.address}:{self.layout.ari_port}"
 
     @property
     def config_dir(self) -> Path:
@@ -122,7 +146,7 @@ class Asterisk:
         console = self._run / "log" / "console"
         with console.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *_command(self._root, self._run), stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
+                *launcher(self._root, self._run), stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
             )
         await self._wait_until_ready()
 
@@ -153,20 +177,6 @@ class Asterisk:
         """Restart in place: calls end, connections break, and the same ports answer again."""
         await self.cli("core restart now")
         await self._wait_until_ready()
-
-    async def cli(self, command: str) -> str:
-        """What `asterisk -rx` prints for this command. Raises OSError when Asterisk is not there.
-
-        Speaks to the control socket itself: a process per command would be a hundred times slower.
-        """
-        reader, writer = await asyncio.open_unix_connection(self._run / "run" / "asterisk" / "asterisk.ctl")
-        try:
-            await reader.readline()  # host name, pid and version
-            writer.write(f"cli quit after {command}".encode() + b"\0")
-            await writer.drain()
-            return (await reader.read()).decode(errors="replace")
-        finally:
-            writer.close()
 
     async def _wait_until_ready(self) -> None:
         try:
@@ -209,7 +219,7 @@ class Asterisk:
         return "The end of its log:\n" + "\n".join(tail)
 
 
-def _command(root: Path, run: Path) -> list[str]:
+def launcher(root: Path, run: Path) -> list[str]:
     """Asterisk as the first process of its own pid namespace, so that it and all it started end together.
 
     setpriv has the kernel kill unshare when the owner's thread ends, however it ends; --kill-child passes it on.

@@ -29,11 +29,7 @@ OWN_NAMES = 'for file in hosts resolv.conf; do rm -f "$1/etc/$file"; ln -s "/run
 # PJSIP's DNS client listens on 0.0.0.0 and [::] as soon as there is a name server, and glibc makes one up (127.0.0.1)
 # when resolv.conf names none. The sandbox shall listen on loopback only, so in this private tree res_pjsip's question
 # for the name servers goes to a C function that is null on every Linux. It then resolves as the system does.
-NO_DNS_CLIENT = r"""
-module=$(echo "$1"/usr/lib/*/asterisk/modules/res_pjsip.so)
-LC_ALL=C sed -i 's/ast_dns_get_nameservers/getttyent\x0\x0\x0\x0\x0\x0\x0\x0\x0\x0\x0\x0\x0\x0/' "$module"
-grep -q getttyent "$module"
-"""
+NO_DNS_CLIENT = Path(__file__).with_name("no-dns-client.sh")
 
 RECIPE = (
     "mmdebstrap",
@@ -41,7 +37,7 @@ RECIPE = (
     "--aptopt=Acquire::Check-Valid-Until false",  # a mirror may be a snapshot
     f"--include={','.join(PACKAGES)}",
     f"--customize-hook={OWN_NAMES}",
-    f"--customize-hook={NO_DNS_CLIENT}",
+    f"--customize-hook=\n{NO_DNS_CLIENT.read_text()}",
 )
 RECIPE_FILE = ".recipe"
 

@@ -19,22 +19,23 @@ from ari_app.domain.events import CallEvent
 from ari_app.domain.record import CallRecord
 from ari_app.storage.call_reader import read_calls
 from ari_app.storage.settings import StorageSettings
-from sandbox.asterisk import Asterisk
+from sandbox.asterisk import RunningAsterisk
 from sandbox.errors import SandboxError
 
 POLL_S = 0.02
 PATIENCE_S = 10.0
+DATABASE = "calls.db"  # beside the configuration
 
 Config = dict[str, Any]
 
 
-def router_config(asterisk: Asterisk, search_url: str) -> Config:
+def router_config(asterisk: RunningAsterisk, search_url: str) -> Config:
     """The configuration of tests and demo, ready to be changed: route `sales` asks `search_url` and rings the user."""
     return {
         "asterisk": {
             "ari": {"url": asterisk.ari_url, "username": asterisk.ari_username, "password": asterisk.ari_password}
         },
-        "storage": {"url": "sqlite:///calls.db"},
+        "storage": {"url": f"sqlite:///{DATABASE}"},
         "directory": {
             "users": [
                 {
@@ -61,22 +62,57 @@ def router_config(asterisk: Asterisk, search_url: str) -> Config:
     }
 
 
-class Router:
+class RunningRouter:
+    """A router seen from outside, by its control socket; `config_path` is one of `router_config`."""
+
+    def __init__(self, config_path: Path) -> None:
+        self.config_path = config_path
+        self._control = ControlSettings(config_path.with_name(f"{DATABASE}.sock"))
+
+    async def status(self) -> Mapping[str, Any] | None:
+        """What `agi-router status` tells; None while nothing answers."""
+        try:
+            return await asyncio.to_thread(ask, self._control, "status")
+        except ControlError:
+            return None
+
+    async def until(
+        self, condition: Callable[[Mapping[str, Any]], bool], patience_s: float = PATIENCE_S
+    ) -> Mapping[str, Any]:
+        """Wait for a status; raises SandboxError with the end of the log when it does not come, or the router ended."""
+        deadline = asyncio.get_running_loop().time() + patience_s
+        status: Mapping[str, Any] | None = None
+        while asyncio.get_running_loop().time() < deadline:
+            status = await self.status()
+            if status is not None and condition(status):
+                return status
+            if self._has_ended():
+                break
+            await asyncio.sleep(POLL_S)
+        raise SandboxError(f"the router did not come so far; it told {status}. Its log:\n{self.log_tail()}")
+
+    def log_tail(self) -> str:
+        """The end of its log, or where to find it."""
+        return f"(kept by whoever started the router of {self.config_path})"
+
+    def _has_ended(self) -> bool:
+        return False
+
+
+class Router(RunningRouter):
     """`agi-router serve`, up between `async with` and its end; `config` is written anew at each `start`.
 
     Its log is in `log_path`; it dies with its owner.
     """
 
     def __init__(self, config: Config) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="agi-router-")
+        super().__init__(Path(self._folder.name) / "agi-router.yaml")
         self.config = config
         self.tasks_at_rest = 0
+        self.log_path = self.config_path.with_name("router.log")
         self._process: asyncio.subprocess.Process | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="agi-router-")
-        self.config_path = Path(self._folder.name) / "agi-router.yaml"
-        self.log_path = Path(self._folder.name) / "router.log"
-        database = Path(self._folder.name) / "calls.db"
-        self._storage = StorageSettings.at(database)
-        self._control = ControlSettings(database.with_name(f"{database.name}.sock"))
+        self._storage = StorageSettings.at(self.config_path.with_name(DATABASE))
 
     async def __aenter__(self) -> Self:
         try:
@@ -146,29 +182,12 @@ class Router:
         """SIGCONT."""
         os.kill(self.pid, signal.SIGCONT)
 
-    async def status(self) -> Mapping[str, Any] | None:
-        """What `agi-router status` tells; None while nothing answers."""
-        try:
-            return await asyncio.to_thread(ask, self._control, "status")
-        except ControlError:
-            return None
-
-    async def until(self, condition: Callable[[Mapping[str, Any]], bool]) -> Mapping[str, Any]:
-        """Wait for a status; raises SandboxError with the end of the log when it does not come, or the router ended."""
-        deadline = asyncio.get_running_loop().time() + PATIENCE_S
-        status: Mapping[str, Any] | None = None
-        while asyncio.get_running_loop().time() < deadline:
-            status = await self.status()
-            if status is not None and condition(status):
-                return status
-            if self._process is not None and self._process.returncode is not None:
-                break
-            await asyncio.sleep(POLL_S)
-        raise SandboxError(f"the router did not come so far; it told {status}. Its log:\n{self.log_tail()}")
-
     def log_tail(self, lines: int = 40) -> str:
         """The end of its log."""
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+
+    def _has_ended(self) -> bool:
+        return self._process is not None and self._process.returncode is not None
 
     async def records(self) -> Sequence[CallRecord]:
         """All calls on record, the oldest first, once nothing waits to be written."""

@@ -2,6 +2,8 @@
 
 __main__.py    the command
 company.py     what is up meanwhile: Asterisk, the CRM, the router, the phones
+beside.py      an Asterisk and a router that others started, as docker/compose.yaml does
+premises.py    what those two are configured by
 part.py        one of them as a process: started, listened to, missed when it is gone
 crm.py         the CRM's process
 phone.py       a phone's process

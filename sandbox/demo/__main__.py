@@ -1,4 +1,4 @@
-"""`python -m sandbox.demo [--once]`: exit status 0 when every call went as expected, 1 when not."""
+"""`python -m sandbox.demo [--once] [--attach FOLDER]`: exit status 0 when every call went as expected, 1 when not."""
 
 import argparse
 import asyncio
@@ -7,8 +7,11 @@ import signal
 import sys
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, TypeVar
 
+from sandbox.demo import premises
+from sandbox.demo.beside import Beside
 from sandbox.demo.company import CRM, Company, company
 from sandbox.demo.part import PartLostError
 from sandbox.demo.screen import Screen
@@ -21,13 +24,13 @@ INTERRUPTED = 130  # as a shell tells of a command that Ctrl-C ended
 T = TypeVar("T")
 
 
-async def demo(screen: Screen, *, once: bool) -> int:
+async def demo(screen: Screen, *, once: bool, beside: Beside | None) -> int:
     """The whole demo; gives its exit status. Ctrl-C ends it in order, and is success once all calls went well."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     performed = asyncio.Event()
-    showing = asyncio.create_task(show(screen, performed, once=once), name="demo")
+    showing = asyncio.create_task(show(screen, performed, once=once, beside=beside), name="demo")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait({showing, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -39,14 +42,14 @@ async def demo(screen: Screen, *, once: bool) -> int:
     return 0 if performed.is_set() else INTERRUPTED
 
 
-async def show(screen: Screen, performed: asyncio.Event, *, once: bool) -> int:
+async def show(screen: Screen, performed: asyncio.Event, *, once: bool, beside: Beside | None) -> int:
     """Start everything and perform the calls; then, unless `once`, stay for whoever wants to call.
 
     `performed` is set when all calls went as expected. Raises SandboxError when a part does not start, or is lost.
     """
     async with AsyncExitStack() as stack:
         with screen.starting():
-            running = await stack.enter_async_context(company())
+            running = await stack.enter_async_context(company(beside))
             telling = await stack.enter_async_context(teller(running.router, screen.tell))
         screen.cast(running)
         outcomes = []
@@ -79,14 +82,19 @@ def main() -> int:
     """Run it."""
     arguments = argparse.ArgumentParser(prog="python -m sandbox.demo", description="Real calls, told as they happen.")
     arguments.add_argument("--once", action="store_true", help="end after the demo's own calls")
-    once = arguments.parse_args().once
+    arguments.add_argument(
+        "--attach", type=Path, metavar="FOLDER", help="use the Asterisk and the router of sandbox.demo.premises"
+    )
+    given = arguments.parse_args()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without the marks of the story still shows its words
     screen = Screen()
     try:
-        return asyncio.run(demo(screen, once=once))
+        beside = premises.read(given.attach) if given.attach else None
+        return asyncio.run(demo(screen, once=given.once, beside=beside))
     except PartLostError as lost:
-        screen.fail(f"{lost} The demo cannot go on without it. Start it again with: make demo")
+        again = "Start everything again." if given.attach else "Start it again with: make demo"
+        screen.fail(f"{lost} The demo cannot go on without it. {again}")
     except SandboxError as error:
         screen.fail(str(error))
     return 1

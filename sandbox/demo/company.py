@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
-from sandbox.asterisk import Asterisk
+from sandbox.asterisk import Asterisk, RunningAsterisk
+from sandbox.demo.beside import AsteriskBeside, Beside, RouterBeside
 from sandbox.demo.part import Part, PartLostError, loss
 from sandbox.demo.phone import CALLER_TONE_HZ
-from sandbox.layout import free_port, phone_password
+from sandbox.layout import Layout, free_port, phone_password
 from sandbox.phone import Phone
 from sandbox.router import Config, Router, router_config
 
@@ -53,8 +54,8 @@ password = {password}
 class Company:
     """The parts, all running. `carrier` is where callers from outside come from."""
 
-    asterisk: Asterisk
-    router: Router
+    asterisk: Asterisk | AsteriskBeside
+    router: Router | RouterBeside
     crm: Part
     crm_url: str
     phones: Mapping[str, Part]
@@ -62,10 +63,10 @@ class Company:
 
     @property
     def pids(self) -> Mapping[str, int]:
-        """What runs now, and as which process."""
-        parts = {CRM: self.crm.pid, **{name: phone.pid for name, phone in self.phones.items()}}
-        running = {name: pid for name, pid in parts.items() if pid is not None}
-        return {"Asterisk": self.asterisk.pid, "the router": self.router.pid, **running}
+        """What runs now, and as which process; without what others have started."""
+        parts = {"Asterisk": self.asterisk.pid, "the router": self.router.pid, CRM: self.crm.pid}
+        parts |= {name: phone.pid for name, phone in self.phones.items()}
+        return {name: pid for name, pid in parts.items() if pid is not None}
 
     def forget(self) -> None:
         """A new call begins: what the phones and the CRM told belongs to the last one."""
@@ -75,6 +76,8 @@ class Company:
     async def first_loss(self, but: Sequence[str] = ()) -> NoReturn:
         """Watch over all parts `but` these; raises PartLostError as soon as one is gone."""
         watches = [asyncio.create_task(loss(name, pid)) for name, pid in self.pids.items() if name not in but]
+        beside = [part for part in (self.asterisk, self.router) if isinstance(part, AsteriskBeside | RouterBeside)]
+        watches += [asyncio.create_task(part.lost()) for part in beside]
         try:
             done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -84,24 +87,30 @@ class Company:
 
 
 @asynccontextmanager
-async def company() -> AsyncIterator[Company]:
-    """Everything up; and down again at the end."""
+async def company(beside: Beside | None = None) -> AsyncIterator[Company]:
+    """Everything up; and down again at the end. With `beside`, its Asterisk and its router are used, and stay up."""
     async with AsyncExitStack() as stack:
-        asterisk = await stack.enter_async_context(Asterisk(extra_dialplan=SHORT_NUMBERS))
-        await _add_softphone(asterisk)
+        asterisk = beside.asterisk if beside else await stack.enter_async_context(_own_asterisk())
         layout = asterisk.layout
-        port = free_port(layout.api, socket.SOCK_STREAM)
+        port = beside.crm_port if beside else free_port(layout.api, socket.SOCK_STREAM)
+        url = crm_at(layout, port)
+        if beside:
+            await beside.ready()
         customers = (f"{number}={ADA}" for number in (GRACE, YOU))
         crm = await stack.enter_async_context(Part(CRM, "sandbox.demo.crm", layout.api, str(port), *customers))
         phones = {name: await stack.enter_async_context(_phone(asterisk, name)) for name in TONES}
-        crm_url = f"http://{layout.api}:{port}"
-        router = await stack.enter_async_context(Router(demo_config(asterisk, crm_url)))
+        router = beside.router if beside else await stack.enter_async_context(Router(demo_config(asterisk, url)))
         await asyncio.gather(crm.ready(), *(phone.ready() for phone in phones.values()))
         carrier = await stack.enter_async_context(Phone.carrier(layout, tone_hz=CALLER_TONE_HZ))
-        yield Company(asterisk=asterisk, router=router, crm=crm, crm_url=crm_url, phones=phones, carrier=carrier)
+        yield Company(asterisk=asterisk, router=router, crm=crm, crm_url=url, phones=phones, carrier=carrier)
 
 
-def demo_config(asterisk: Asterisk, crm_url: str) -> Config:
+def crm_at(layout: Layout, port: int) -> str:
+    """The CRM at this port."""
+    return f"http://{layout.api}:{port}"
+
+
+def demo_config(asterisk: RunningAsterisk, crm_url: str) -> Config:
     """The router's configuration: the sandbox's, with Bob as the fallback, and two more routes to try."""
     search = f"{crm_url}/v1/calls/search?order=desc&phone_number="
     config = router_config(asterisk, f"{search}{{{{callerNumber}}}}")
@@ -115,7 +124,7 @@ def demo_config(asterisk: Asterisk, crm_url: str) -> Config:
     return config
 
 
-def _phone(asterisk: Asterisk, name: str) -> Part:
+def _phone(asterisk: RunningAsterisk, name: str) -> Part:
     layout = asterisk.layout
     arguments = ["--server", f"{layout.asterisk}:{layout.sip_port}", "--address", layout.phone]
     arguments += ["--tone", str(TONES[name])]
@@ -124,11 +133,17 @@ def _phone(asterisk: Asterisk, name: str) -> Part:
     return Part(name, "sandbox.demo.phone", name, *arguments)
 
 
-async def _add_softphone(asterisk: Asterisk) -> None:
+def softphone_endpoint(asterisk: RunningAsterisk) -> str:
     """One more endpoint, for whoever watches; its number is one that the CRM knows."""
-    endpoint = SOFTPHONE_ENDPOINT.format(
+    return SOFTPHONE_ENDPOINT.format(
         name=SOFTPHONE, number=YOU, address=asterisk.address, password=phone_password(SOFTPHONE)
     )
-    with (asterisk.config_dir / "pjsip.conf").open("a") as file:
-        file.write(endpoint)
-    await asterisk.cli("module reload res_pjsip.so")
+
+
+@asynccontextmanager
+async def _own_asterisk() -> AsyncIterator[Asterisk]:
+    async with Asterisk(extra_dialplan=SHORT_NUMBERS) as asterisk:
+        with (asterisk.config_dir / "pjsip.conf").open("a") as file:
+            file.write(softphone_endpoint(asterisk))
+        await asterisk.cli("module reload res_pjsip.so")
+        yield asterisk

@@ -11,7 +11,7 @@ from ari_app.domain.record import CallRecord, after
 from ari_app.domain.story import Line, sentence
 from ari_app.settings import load_settings
 from ari_app.storage.call_reader import StoredCalls, read_calls
-from sandbox.router import Router
+from sandbox.router import RunningRouter
 
 POLL_S = 0.05
 NEWEST = 50  # more calls at a time than these few phones can have
@@ -70,7 +70,7 @@ def _is_over(record: CallRecord) -> bool:
 
 
 @asynccontextmanager
-async def teller(router: Router, tell: Tell) -> AsyncIterator[LiveTeller]:
+async def teller(router: RunningRouter, tell: Tell) -> AsyncIterator[LiveTeller]:
     """A teller of this router's calls, who follows them until the end of the context."""
     async with read_calls(load_settings(router.config_path).storage) as calls:
         told = LiveTeller(calls, tell)
