@@ -175,6 +175,7 @@ class Call:
     def adopt(self, leg: Leg) -> None:
         """Make a leg this call's own."""
         self.legs[leg.channel_id] = leg
+        self.inbox.expect_leg()
         self._switchboard.watch(leg.channel_id, self.inbox)
 
     async def unless_caller_gone(self, work: Coroutine[Any, Any, T]) -> T:

@@ -40,6 +40,7 @@ class Switch(Telephony):
         self.asked: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.dialled: list[str] = []
         self.present: list[PresentChannel] = []
+        self.contacts_each = 1
         self.deliver: Callable[[ChannelEvent], None]
 
     async def _do(self, name: str) -> None:
@@ -66,7 +67,7 @@ class Switch(Telephony):
 
     async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:
         await self._do("contacts")
-        return (f"PJSIP/{endpoint}/sip:{endpoint}@127.0.0.1",)
+        return tuple(f"PJSIP/{endpoint}/sip:{endpoint}@127.0.0.1:{5060 + n}" for n in range(self.contacts_each))
 
     async def create_leg(
         self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]

@@ -4,6 +4,7 @@ import asyncio
 
 from ari_app.calls.ports import (
     ChannelDestroyed,
+    ChannelHangingUp,
     ChannelLeft,
     ChannelUp,
     NotFoundError,
@@ -143,3 +144,24 @@ async def test_a_caller_who_came_and_went_while_the_log_was_read_is_one_call() -
         await reconciling
         await exchange.over()
         assert len(await exchange.told.recent(10)) == 1
+
+
+async def test_the_last_events_of_a_hundred_phones_do_not_end_the_call_that_one_of_them_answered() -> None:
+    async with Exchange("ada") as exchange:
+        exchange.switch.contacts_each = 100
+        exchange.switch.held["answer"] = asyncio.Event()
+        exchange.arrive()
+        async with asyncio.timeout(3):
+            while len(exchange.switch.dialled) < 100:
+                await asyncio.sleep(0.001)
+        winner, *losers = exchange.switch.dialled
+        exchange.switch.deliver(ChannelUp(winner))
+        await exchange.until("answer")
+        for leg in losers:
+            for event in (ChannelHangingUp(leg, 0), ChannelHangingUp(leg, 26), ChannelLeft(leg)):
+                exchange.switch.deliver(event)
+        exchange.switch.held["answer"].set()
+        await exchange.until("add_to_bridge")
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        await exchange.over()
+        assert [end.by for end in exchange.ends() if isinstance(end, e.CallEnded)] == ["caller"]
