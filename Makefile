@@ -1,6 +1,8 @@
 #: make demo     real calls on a real Asterisk, told while they happen; ONCE=1 ends after them
 #: make test     everything: lint, types, layers, all tests, on a real Asterisk as well
 #: make check    what every commit passes: the same without Asterisk, in under a minute
+#: make bench    measures the router beside the native dialplan; QUICK=1 coarsely, in under two minutes
+#: make profile  where the router's time goes
 #:
 #: make lint     format, lint, types, layers
 #: make unit     unit and component tests
@@ -15,7 +17,7 @@ WORKERS ?= $(shell nproc)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup sandbox check lint unit system test demo clean
+.PHONY: help setup sandbox check lint unit system test demo bench profile clean
 
 help:
 	@sed -n 's/^#: \?//p' Makefile
@@ -49,6 +51,14 @@ test: lint unit system
 
 demo: sandbox
 	@$(BIN)/python -m sandbox.demo $(if $(ONCE),--once)
+
+bench: sandbox
+	@$(BIN)/python -m bench $(if $(QUICK),--quick)
+
+profile: sandbox
+	@test -x $(BIN)/py-spy || tools/quietly "Installing the profiler into $(VENV)" \
+		$(BIN)/python -m pip install --editable '.[dev,bench]'
+	@$(BIN)/python -m bench.profile
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

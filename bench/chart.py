@@ -116,7 +116,7 @@ def _cpu(results: Results) -> Panel:
         Bar([("native", native.asterisk)], f"{native.asterisk:.1f} ms"),
         Bar(
             [("router", router.asterisk), ("app", router.app)],
-            f"{ours}   x{_ratio(router.asterisk + router.app, native.asterisk)}",
+            f"{ours}   ({_ratio(router.asterisk + router.app, native.asterisk)} x native)",
         ),
     ]
     return Panel(
@@ -132,7 +132,7 @@ def _pair(label: str, pair: tuple[float, float], form: str) -> Row:
     native, router = pair
     bars = [
         Bar([("native", native)], form.format(native)),
-        Bar([("router", router)], f"{form.format(router)}   x{_ratio(router, native)}"),
+        Bar([("router", router)], f"{form.format(router)}   ({_ratio(router, native)} x native)"),
     ]
     return Row(label, bars)
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
+from statistics import median
 
 from bench import usage
 from bench.errors import BenchError
@@ -55,13 +57,19 @@ class Block:
     def failure(self) -> str:
         """What is known about the first call that failed."""
         reached = next((call.reached for call in self.calls if not call.complete), "everything")
-        told = self.errors.strip().splitlines()
+        told = self.errors.strip().splitlines()[1:]  # below a heading
         return f"The first one came to: {reached}. sipp told: {told[0] if told else 'nothing'}"
 
     @property
     def delays_ms(self) -> list[float]:
         """The post-dial delay of each call that went through."""
         return [call.delay_ms for call in self.calls if call.complete and call.delay_ms is not None]
+
+    @property
+    def backlog_ms(self) -> float:
+        """The median post-dial delay of the last fifth of the calls."""
+        last = [call.delay_ms for call in self.calls[-len(self.calls) // 5 :] if call.delay_ms is not None]
+        return median(last) if last else inf
 
     @property
     def placed_rate(self) -> float:

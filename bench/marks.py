@@ -7,12 +7,13 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallMarks:
-    """One call, in seconds since the epoch; None is what did not happen.
+    """One call from this number, in seconds since the epoch; None is what did not happen.
 
     `sent` and `answered` are told by the caller, once he is answered; `invited` and `hung_up` (the BYE) by the phone;
     `ended` by the caller again, when his BYE is acknowledged.
     """
 
+    number: str
     sent: float | None = None
     invited: float | None = None
     answered: float | None = None
@@ -20,9 +21,10 @@ class CallMarks:
     ended: float | None = None
 
     @classmethod
-    def of(cls, caller: Mapping[str, float], phone: Mapping[str, float]) -> Self:
+    def of(cls, number: str, caller: Mapping[str, float], phone: Mapping[str, float]) -> Self:
         """From what each side noted about this call."""
         return cls(
+            number=number,
             sent=caller.get("sent"),
             invited=phone.get("invite"),
             answered=caller.get("answered"),
@@ -39,7 +41,7 @@ class CallMarks:
     def reached(self) -> str:
         """The marks that there are, in words, for whoever looks for the reason of a failure."""
         there = [mark for mark in self.__slots__ if getattr(self, mark) is not None]
-        return ", ".join(there) or "nothing"
+        return ", ".join(there[1:]) or "nothing"
 
     @property
     def delay_ms(self) -> float | None:
@@ -52,7 +54,7 @@ def read_marks(lines: Iterable[str]) -> dict[str, dict[str, float]]:
     calls: dict[str, dict[str, float]] = {}
     for line in lines:
         match line.split()[-3:]:
-            case [moment, mark, number]:
+            case [moment, "sent" | "invite" | "answered" | "bye" | "ended" as mark, number]:
                 calls.setdefault(number, {}).setdefault(mark, float(moment))
             case _:
                 pass
@@ -63,4 +65,4 @@ def join_marks(
     numbers: Iterable[str], caller: Mapping[str, Mapping[str, float]], phone: Mapping[str, Mapping[str, float]]
 ) -> list[CallMarks]:
     """Both sides of each call, in the order of `numbers`."""
-    return [CallMarks.of(caller.get(number, {}), phone.get(number, {})) for number in numbers]
+    return [CallMarks.of(number, caller.get(number, {}), phone.get(number, {})) for number in numbers]

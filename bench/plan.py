@@ -9,7 +9,7 @@ CALM, BUSY = 5, 80
 
 TALK_MS: Final = 1000
 WARM_UP_RATE: Final = 40
-HOLD_RATE: Final = 20
+HOLD_RATE: Final = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,5 +30,5 @@ class Plan:
     precision: float
 
 
-FULL: Final = Plan(rounds=4, calls={CALM: 100, BUSY: 800}, warm_up=400, held=200, step_s=10, tries=2, precision=0.07)
-QUICK: Final = Plan(rounds=2, calls={CALM: 20, BUSY: 240}, warm_up=80, held=40, step_s=2.5, tries=1, precision=0.25)
+FULL: Final = Plan(rounds=4, calls={CALM: 100, BUSY: 800}, warm_up=200, held=200, step_s=10, tries=2, precision=0.07)
+QUICK: Final = Plan(rounds=2, calls={CALM: 15, BUSY: 240}, warm_up=40, held=40, step_s=2, tries=1, precision=0.3)

@@ -7,6 +7,8 @@ GROWTH: Final = 1.5
 SUCCESS: Final = 0.999
 PACE: Final = 0.95
 """sipp must have placed the calls at no less than this share of the rate, or the machine was the limit."""
+BACKLOG_MS: Final = 250.0
+"""Where work comes in faster than it is done, each call waits longer than the one before: the last ones tell."""
 
 
 async def highest_rate(holds: Callable[[int], Awaitable[bool]], *, start: int, limit: int, precision: float) -> int:
@@ -28,6 +30,6 @@ async def highest_rate(holds: Callable[[int], Awaitable[bool]], *, start: int, l
     return held
 
 
-def is_held(*, calls: int, failed: int, rate: int, placed_rate: float) -> bool:
-    """Whether enough calls went through, at the rate that was asked for."""
-    return failed <= calls * (1 - SUCCESS) and placed_rate >= rate * PACE
+def is_held(*, calls: int, failed: int, rate: int, placed_rate: float, backlog_ms: float) -> bool:
+    """Whether enough calls went through, at the rate that was asked for, and no queue was building up."""
+    return failed <= calls * (1 - SUCCESS) and placed_rate >= rate * PACE and backlog_ms <= BACKLOG_MS

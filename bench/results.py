@@ -37,10 +37,11 @@ class Cpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RampStep:
-    """One rate that was tried."""
+    """One rate that was tried. `backlog_ms` is the post-dial delay that the last calls had."""
 
     rate: int
     placed_rate: float
+    backlog_ms: float
     calls: int
     failed: int
     held: bool

@@ -17,7 +17,10 @@ from bench.stage import Stage, Way, stage
 FASTEST: Final = 600
 """The search ends here at the latest."""
 
+FIRST_TRY: Final = BUSY * 3 // 2
+
 TALK_S: Final = TALK_MS / 1000
+SHORT_TALK_MS: Final = 100
 
 
 @dataclass(slots=True)
@@ -57,13 +60,11 @@ async def measure(plan: Plan, screen: Screen) -> Measurements:
     """The whole run. Raises BenchError when nothing can be said, SandboxError when the stage can't be set up."""
     measured = Measurements()
     async with opened(screen) as up:
-        measured.asterisk_version = (await up.asterisk.cli("core show version")).split()[1]
+        measured.asterisk_version = (await up.asterisk.cli("core show version")).split()[1].partition("+")[0]
         await _steady(up, plan, screen, measured)
-        await _held(up, plan, screen, measured)
-        _note(measured, screen, await leftovers(up))
     for way in Way:
         async with opened(screen) as up:
-            await warm_up(up, way, plan.warm_up, screen)
+            await _held(up, way, plan, screen, measured)
             measured.ramps[way] = await _ramp(up, way, plan, screen)
     _note(measured, screen, measured.ramps[Way.ROUTER].left_behind)
     return measured
@@ -102,12 +103,14 @@ async def _steady(up: Stage, plan: Plan, screen: Screen, measured: Measurements)
     _note(measured, screen, await leftovers(up))
 
 
-async def _held(up: Stage, plan: Plan, screen: Screen, measured: Measurements) -> None:
-    for way in Way:
-        what = f"{plan.held} calls at once, {way.value}"
-        async with screen.step(what, 2 * plan.held / HOLD_RATE + 4 * TALK_S):
-            measured.held[way] = await hold(up, way, plan.held)
-        screen.say(f"{what}: all bridged")
+async def _held(up: Stage, way: Way, plan: Plan, screen: Screen, measured: Measurements) -> None:
+    """Few calls at a time before: memory that was once taken for many would be there already."""
+    what = f"{plan.held} calls at once, {way.value}"
+    async with screen.step(what, plan.warm_up / HOLD_RATE + 2 * plan.held / HOLD_RATE + 4 * TALK_S):
+        await run_block(up, way, rate=HOLD_RATE, calls=plan.warm_up, talk_ms=SHORT_TALK_MS)
+        measured.held[way] = await hold(up, way, plan.held)
+    screen.say(f"{what}: all bridged")
+    _note(measured, screen, await leftovers(up))
 
 
 async def _ramp(up: Stage, way: Way, plan: Plan, screen: Screen) -> Ramp:
@@ -124,23 +127,21 @@ async def _ramp(up: Stage, way: Way, plan: Plan, screen: Screen) -> Ramp:
             left_behind.extend(f"{thing} after {rate} calls a second" for thing in left)
             steps.append(_step(block))
             screen.say(f"{what} {'yes' if steps[-1].held else 'no'}, {_short(delay_of([block]))}")
+            if block.failed:
+                screen.say(f"  {block.failure}")
             if steps[-1].held or left:
                 break
         return steps[-1].held and not left_behind
 
-    best = await highest_rate(holds, start=BUSY, limit=FASTEST, precision=plan.precision)
+    best = await highest_rate(holds, start=FIRST_TRY, limit=FASTEST, precision=plan.precision)
     return Ramp(highest_rate=best, steps=steps, left_behind=left_behind)
 
 
 def _step(block: Block) -> RampStep:
-    calls, placed = len(block.calls), block.placed_rate
-    return RampStep(
-        rate=block.rate,
-        placed_rate=placed,
-        calls=calls,
-        failed=block.failed,
-        held=is_held(calls=calls, failed=block.failed, rate=block.rate, placed_rate=placed),
-    )
+    calls, failed, rate = len(block.calls), block.failed, block.rate
+    placed, backlog_ms = block.placed_rate, block.backlog_ms
+    held = is_held(calls=calls, failed=failed, rate=rate, placed_rate=placed, backlog_ms=backlog_ms)
+    return RampStep(rate=rate, placed_rate=placed, backlog_ms=backlog_ms, calls=calls, failed=failed, held=held)
 
 
 def _note(measured: Measurements, screen: Screen, problems: Sequence[str]) -> None:
