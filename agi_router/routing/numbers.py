@@ -24,7 +24,7 @@ class NumberFormat(StrEnum):
 
     E164 = "e164"  # +12025550123
     DIGITS = "digits"  # 12025550123
-    NATIONAL = "national"  # 2025550123 inside the region, 011442079460958 outside
+    NATIONAL = "national"  # 2025550123 inside the region, 011442079460958 outside (+… where there is no one prefix)
 
 
 def normalise(text: str, region: str) -> str | None:
@@ -82,7 +82,10 @@ def for_trunk(number: str, number_format: NumberFormat, region: str) -> str:
             parsed = phonenumbers.parse(number)
             if parsed.country_code == phonenumbers.country_code_for_region(region):
                 return national(number)
-            return _only_digits(phonenumbers.format_out_of_country_calling_number(parsed, region))
+            abroad = phonenumbers.format_out_of_country_calling_number(parsed, region)
+            # A region whose carriers each have their own prefix gets none: without its plus, the number would be
+            # another one, at home.
+            return number if abroad.startswith("+") else _only_digits(abroad)
 
 
 def is_region(region: str) -> bool:

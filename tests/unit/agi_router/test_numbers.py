@@ -106,6 +106,8 @@ def test_e164_is_strict(text: str) -> None:
         ("+442079460958", NumberFormat.NATIONAL, "GB", "02079460958"),
         ("+442079460958", NumberFormat.NATIONAL, "US", "011442079460958"),
         ("+12025550123", NumberFormat.NATIONAL, "GB", "0012025550123"),
+        ("+442079460958", NumberFormat.NATIONAL, "BR", "+442079460958"),  # 44 2079… would be dialled in Maringá
+        ("+442079460958", NumberFormat.NATIONAL, "KR", "+442079460958"),
     ],
 )
 def test_a_trunk_gets_numbers_in_its_own_form(
