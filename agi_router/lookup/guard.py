@@ -19,9 +19,11 @@ Address = IPv4Address | IPv6Address
 DENIED = tuple(
     map(
         ip_network,
-        ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16"),
+        ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "2001::/32", "2002::/16", "3fff::/20"),
     )
 )
+GLOBAL_UNICAST = ip_network("2000::/3")
+"""All of IPv6 that is given out. Outside of it stand translators to IPv4 and the old site-local addresses."""
 
 
 class NetworkDeniedError(OSError):
@@ -44,6 +46,8 @@ class NetworkGuard:
         address = _plain(text)
         if any(address in network for network in self.allowed):
             return True
+        if isinstance(address, IPv6Address) and address not in GLOBAL_UNICAST:
+            return False
         return address.is_global and not address.is_multicast and not any(address in network for network in DENIED)
 
     def socket(self, info: AddrInfoType) -> socket.socket:
