@@ -21,6 +21,7 @@ Format = Literal["console", "json"]
 _NUMBER = re.compile(r"\+\d{7,15}(?!\d)|(?<![\w.+-])\d{8,15}(?![\w-]|\.\d)")
 _QUERY = re.compile(r"\b((?:https?|wss?)://[^\s?#'\"<>]*)[?#][^\s'\"<>]*")
 _USERINFO = re.compile(r"\b((?:https?|wss?)://)[^\s/@'\"<>]+@")
+_TRACEBACKS = frozenset({"exception", "stack"})  # the only texts of several lines
 _SECRET_KEY = re.compile(r"password|passwd|secret|token|authorization|api_?key|cookie", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
     r"(?i)\b((?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer)?|bearer|api_key=)\s*[^\s'\",&]+"
@@ -86,8 +87,13 @@ def _renderer(log_format: Format) -> Processor:
     )
 
 
+def _visible(text: str, keep: str) -> str:
+    """The text without characters that could begin a line of their own or steer a terminal: those are escaped."""
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
 class _Redaction:
-    """A processor that redacts every text of a line, at any depth."""
+    """A processor that redacts every text of a line, at any depth, and keeps it on that line."""
 
     def __init__(self, mask_numbers: bool) -> None:
         self._mask_numbers = mask_numbers
@@ -100,7 +106,7 @@ class _Redaction:
             return "***"
         match value:
             case str():
-                return redact(value, mask_numbers=self._mask_numbers)
+                return _visible(redact(value, mask_numbers=self._mask_numbers), keep="\n" if key in _TRACEBACKS else "")
             case dict():
                 return {name: self._clean(str(name), item) for name, item in value.items()}
             case list() | tuple():

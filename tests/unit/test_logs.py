@@ -41,6 +41,8 @@ set_up_logs(LogSettings("info", {format!r}))
 structlog.get_logger("x").info("a call", caller="+14155550177", password="geheim", ari={{"token": "geheim"}})
 logging.getLogger("library").warning("asked %s", "https://api.example.com/?key=geheim")
 structlog.get_logger("x").debug("not shown")
+structlog.get_logger("x").info("said", reason="a\\n2026 [info] b\\x1b[2J")
+logging.getLogger("library").warning("asked %s", "c\\n2026 [info] d\\x1b[2J")
 try:
     raise ValueError("+14155550177 is odd")
 except ValueError:
@@ -60,7 +62,7 @@ def log_lines(log_format: str) -> list[str]:
 
 
 def test_json_lines_are_redacted_at_any_depth_also_those_of_libraries() -> None:
-    first, second, third = map(json.loads, log_lines("json"))
+    first, second, _, _, third = map(json.loads, log_lines("json"))
     assert (first["event"], first["level"], first["caller"]) == ("a call", "info", "+1415555****")
     assert (first["password"], first["ari"]) == ("***", {"token": "***"})
     assert second["event"] == "asked https://api.example.com/?…"
@@ -73,3 +75,10 @@ def test_console_lines_are_redacted_too() -> None:
     assert "geheim" not in text
     assert "not shown" not in text
     assert "4155550177" not in text
+
+
+def test_what_others_say_begins_no_line_of_its_own_and_steers_no_terminal() -> None:
+    lines = log_lines("console")
+    assert len([line for line in lines if "[info" in line and line.startswith("2026 ")]) == 0
+    assert len([line for line in lines if line.startswith("2") and " [" in line]) == 5
+    assert "\x1b" not in "".join(lines)
