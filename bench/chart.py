@@ -12,7 +12,7 @@ from bench.stage import Way
 WIDTH: Final = 860
 MARGIN: Final = 32
 LABELS: Final = 120  # where the bars begin, from the left of a panel
-VALUES: Final = 150  # kept free for the figures, right of the longest bar
+VALUES: Final = 200  # kept free for the figures, right of the longest bar
 BAR: Final = 16
 ROW_GAP: Final = 14
 TITLE: Final = 30
