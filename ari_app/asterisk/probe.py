@@ -4,23 +4,21 @@ It lives in an application of its own: the router's takes in a channel only whil
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final
 
-import aiohttp
-
 from ari_app.asterisk.client import AriClient
 from ari_app.asterisk.settings import AriSettings
 from ari_app.asterisk.telephony import AriTelephony
 from ari_app.calls.ids import new_probe_id
-from ari_app.calls.ports import TelephonyError
+from ari_app.calls.ports import NotFoundError, TelephonyError
 
 GUARD: Final = {"TIMEOUT(absolute)": "20"}
 """Asterisk itself ends a probe whose owner was killed."""
 GOODBYE_S: Final = 1.0
+POLL_S: Final = 0.01
 
 
 class Probe:
@@ -54,7 +52,7 @@ async def probing(settings: AriSettings) -> AsyncIterator[Probe]:
     telephony.use(client)
     try:
         await client.open()
-        async with client.registered() as events:
+        async with client.registered():
             await telephony.create_leg(probe_id, "Local/s@agi-router-probe/n", "", GUARD)
             try:
                 yield Probe(client, telephony, probe_id)
@@ -62,13 +60,14 @@ async def probing(settings: AriSettings) -> AsyncIterator[Probe]:
                 with suppress(TelephonyError, TimeoutError):
                     async with asyncio.timeout(GOODBYE_S):
                         await telephony.hang_up(probe_id, "normal")
-                        await _stasis_end(events)
+                        await _gone(client, probe_id)
     finally:
         await client.close()
 
 
-async def _stasis_end(events: aiohttp.ClientWebSocketResponse) -> None:
-    """An application whose stream closes while it still has a channel stays listed for a while."""
-    async for message in events:
-        if message.type is aiohttp.WSMsgType.TEXT and json.loads(message.data).get("type") == "StasisEnd":
-            return
+async def _gone(client: AriClient, channel_id: str) -> None:
+    """Asterisk removes an application when its stream closes, but not while a channel of it is being taken apart."""
+    with suppress(NotFoundError):
+        while True:
+            await client.swagger.channels.get(channelId=channel_id)
+            await asyncio.sleep(POLL_S)  # StasisEnd comes too early, and nothing comes after it
