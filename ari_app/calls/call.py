@@ -178,7 +178,7 @@ class Call:
         self.inbox.expect_leg()
         self._switchboard.watch(leg.channel_id, self.inbox)
 
-    async def unless_caller_gone(self, work: Coroutine[Any, Any, T]) -> T:
+    async def unless_caller_gone(self, work: Coroutine[Any, Any, T] | asyncio.Task[T]) -> T:
         """The work's result, or CallerGoneError as soon as the caller is gone; the work is cancelled then."""
         task = asyncio.ensure_future(work)
         gone = asyncio.ensure_future(self.inbox.caller_gone.wait())

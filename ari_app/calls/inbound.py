@@ -68,10 +68,12 @@ def tell_arrival(call: Call, arrival: Arrival) -> None:
 async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
     """Route one caller by the API's answer, from StasisStart to the end of the record."""
     tell_arrival(call, arrival)
+    asking = asyncio.create_task(_ask(call, arrival, decider))
+    # After the question in the event loop's order: everybody waits for its answer, and for these nobody.
     call.request(call.telephony.ring(call.caller.channel_id))
     call.prepare_bridge()
     try:
-        decision = await call.unless_caller_gone(_ask(call, arrival, decider))
+        decision = await call.unless_caller_gone(asking)
         _tell_decision(call, decision)
         await follow(call, decision.steps)
     except CallerGoneError:
