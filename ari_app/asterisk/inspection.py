@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,9 +61,13 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A contact of a trunk. `status` is Asterisk's word: Reachable, Unreachable, NonQualified, Unknown, Created."""
+    """A contact of a trunk. `status` is Asterisk's word: Reachable, Unreachable, NonQualified, Unknown, Created.
+
+    `is_watched`: Asterisk asks it from time to time, though perhaps it has not begun.
+    """
 
     uri: str
+    is_watched: bool
     status: str
     round_trip_ms: float | None
 
@@ -196,16 +200,23 @@ async def trunk_contacts(probe: Probe, endpoint: str) -> tuple[Contact, ...] | N
     except RefusedError:
         return None
     aors = _listed(await probe.read(f"PJSIP_ENDPOINT({endpoint},aors)"))
-    ids = await asyncio.gather(*(probe.read(f"PJSIP_AOR({aor},contact)") for aor in aors))
-    return tuple(await asyncio.gather(*(_contact(probe, contact) for found in ids for contact in _listed(found))))
+    by_aor = await asyncio.gather(*(_aor_contacts(probe, aor) for aor in aors))
+    return tuple(contact for contacts in by_aor for contact in contacts)
 
 
-async def _contact(probe: Probe, contact_id: str) -> Contact:
+async def _aor_contacts(probe: Probe, aor: str) -> Sequence[Contact]:
+    ids, frequency_s = await asyncio.gather(
+        *(probe.read(f"PJSIP_AOR({aor},{field})") for field in ("contact", "qualify_frequency"))
+    )
+    return await asyncio.gather(*(_contact(probe, contact, frequency_s != "0") for contact in _listed(ids)))
+
+
+async def _contact(probe: Probe, contact_id: str, is_watched: bool) -> Contact:
     uri, status, round_trip = await asyncio.gather(
         *(probe.read(f"PJSIP_CONTACT({contact_id},{field})") for field in ("uri", "status", "rtt"))
     )
     microseconds = float(round_trip) if round_trip.isdecimal() else None
-    return Contact(uri, status, None if microseconds is None else microseconds / 1000)
+    return Contact(uri, is_watched, status, None if microseconds is None else microseconds / 1000)
 
 
 def _listed(text: str) -> list[str]:

@@ -111,6 +111,8 @@ def judge_trunk(trunk: Trunk, contacts: Sequence[Contact] | None) -> Finding:
             f"trunk {name} does not answer at {uris}",
             "is the provider up, the address right, and does the firewall let SIP out and back in?",
         )
-    if "NonQualified" in states:
+    if not all(contact.is_watched for contact in contacts):
         return topic.warning(f"trunk {name} at {uris} is not watched: nobody knows whether it answers", QUALIFY_REMEDY)
-    return topic.warning(f"trunk {name} at {uris} has not answered yet", "Asterisk has just begun to ask: look again")
+    return topic.warning(
+        f"trunk {name} at {uris} has not answered yet", "Asterisk begins to ask within a minute: look again"
+    )

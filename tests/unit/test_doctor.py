@@ -238,8 +238,8 @@ def test_an_endpoint_must_exist_and_should_have_a_contact_that_answers(device: D
     assert "user 456" in finding.found
 
 
-GOOD, BAD = Contact("sip:a", "Reachable", 4.2), Contact("sip:b", "Unreachable", None)
-UNWATCHED, NEW = Contact("sip:c", "NonQualified", None), Contact("sip:d", "Unknown", None)
+GOOD, BAD = Contact("sip:a", True, "Reachable", 4.2), Contact("sip:b", True, "Unreachable", None)
+UNWATCHED, NEW = Contact("sip:c", False, "NonQualified", None), Contact("sip:d", True, "NonQualified", None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,316 @@
+"""The doctor on a real Asterisk: sound, and broken in one place after the other."""
+
+import asyncio
+import copy
+import json
+import os
+import sqlite3
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
+
+from sandbox import Phone
+from sandbox.router import Config, Router
+from tests.fakes.wire import Wire
+from tests.system.rig import Change, Rig, running
+
+OF_THE_MACHINE = {"host-name", "disk"}
+"""What they find depends on where the tests run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    status: str
+    found: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    status: int
+    ok: bool
+    findings: Mapping[str, Finding]
+
+    def wrong(self) -> dict[str, str]:
+        """What is not as it should be."""
+        return {
+            name: finding.status
+            for name, finding in self.findings.items()
+            if finding.status != "ok" and name not in OF_THE_MACHINE
+        }
+
+
+async def examine(rig: Rig, *words: str, change: Change | None = None) -> Diagnosis:
+    """`agi-router doctor --json` with the router's configuration, or a changed copy of it."""
+    file = rig.router.config_path
+    if change is not None:
+        config = copy.deepcopy(rig.router.config)
+        change(config)
+        file = _written(file.with_name("changed.yaml"), config)
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("agi-router"),
+        *("--config", str(file), "doctor", "--json", *words),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(15):
+        out, err = await process.communicate()
+    assert err == b""
+    assert process.returncode is not None
+    answer = json.loads(out)
+    assert (process.returncode == 0) == answer["ok"]
+    findings = {one["id"]: Finding(one["status"], one["found"], one["remedy"]) for one in answer["findings"]}
+    assert len(findings) == len(answer["findings"]), "ids are unique"
+    assert all(finding.remedy for finding in findings.values() if finding.status != "ok")
+    return Diagnosis(process.returncode, answer["ok"], findings)
+
+
+def _written(file: Path, config: Config) -> Path:
+    file.write_text(yaml.safe_dump(config))
+    return file
+
+
+def small(config: Config) -> None:
+    """One user with one phone, and no trunk: when ada is registered, all is well."""
+    config["directory"]["users"] = [{"id": "456", "devices": ["PJSIP/ada"]}]
+    config["routes"]["sales"]["fallback"] = [{"hangup": "busy"}]
+    del config["trunks"]
+
+
+def rewrite(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+async def watch_trunk(rig: Rig, name: str, *, until: str) -> None:
+    """Have Asterisk qualify this trunk, and wait until its contact is so."""
+    aor = f"[{name}](agi-router-trunk-aor)\n"
+    rewrite(rig.asterisk.config_dir / "pjsip.conf", aor, f"{aor}qualify_frequency = 1\nqualify_timeout = 0.3\n")
+    await rig.asterisk.cli("module reload res_pjsip.so")
+    async with asyncio.timeout(10):
+        while until not in next(
+            line for line in (await rig.asterisk.cli("pjsip show contacts")).splitlines() if f" {name}/" in line
+        ):
+            await asyncio.sleep(0.05)  # Asterisk's command line has no event to wait for
+
+
+async def test_where_all_is_well_nothing_is_found_and_nothing_is_left() -> None:
+    def with_trunk(config: Config) -> None:
+        trunks = config["trunks"]
+        small(config)
+        config["trunks"] = trunks
+
+    async with running(with_trunk) as rig, rig.user("ada"), Phone.provider(rig.asterisk.layout):
+        await watch_trunk(rig, "trunk", until="Avail")
+        diagnosis = await examine(rig)
+        assert diagnosis.wrong() == {}
+        assert diagnosis.status == 0
+        assert diagnosis.findings.keys() >= {"configuration", "router", "application", "database", "ari", "rights"}
+        assert diagnosis.findings.keys() >= {"version", "modules", "recordings", "clock", "dialplan"}
+        assert "online, 1 contact" in diagnosis.findings["endpoint:ada"].found
+        assert rig.asterisk.layout.trunk in diagnosis.findings["trunk:main"].found
+        assert rig.asterisk.layout.api in diagnosis.findings["route:sales"].found
+        assert (rig.api.requests, await rig.router.records()) == ([], [])
+        await rig.nothing_is_left()
+
+
+async def test_phones_that_are_away_are_warnings_and_fail_only_when_asked_so() -> None:
+    async with running() as rig, rig.user("ada"):
+        diagnosis = await examine(rig)
+        away = {"endpoint:ada-desk", "endpoint:ada-mobile", "endpoint:bob", "endpoint:carol"}
+        assert diagnosis.wrong() == dict.fromkeys([*away, "trunk:main"], "warning")
+        assert "qualify_frequency" in diagnosis.findings["trunk:main"].remedy
+        assert diagnosis.status == 0
+        assert (await examine(rig, "--strict")).status == 1
+
+
+async def test_endpoints_that_asterisk_does_not_know_are_errors() -> None:
+    def unknown(config: Config) -> None:
+        config["directory"]["users"][0]["devices"] = ["PJSIP/eve"]
+        config["trunks"][0]["endpoint"] = "PJSIP/mallory"
+
+    async with running() as rig:
+        diagnosis = await examine(rig, change=unknown)
+        assert diagnosis.wrong().items() >= {"endpoint:eve": "error", "trunk:main": "error"}.items()
+        assert "[eve]" in diagnosis.findings["endpoint:eve"].remedy
+        assert "[mallory]" in diagnosis.findings["trunk:main"].remedy
+
+
+async def test_a_trunk_that_does_not_answer_is_an_error() -> None:
+    def dead(config: Config) -> None:
+        small(config)
+        config["trunks"] = [{"name": "main", "endpoint": "PJSIP/trunk-dead"}]
+
+    async with running(dead) as rig, rig.user("ada"):
+        await watch_trunk(rig, "trunk-dead", until="Unavail")
+        diagnosis = await examine(rig)
+        assert diagnosis.wrong() == {"trunk:main": "error"}
+        assert "firewall" in diagnosis.findings["trunk:main"].remedy
+
+
+# --- ARI
+
+
+async def test_a_wrong_password_is_told_as_such_and_the_rest_is_still_looked_at() -> None:
+    async with running(small) as rig:
+        diagnosis = await examine(rig, change=lambda config: config["asterisk"]["ari"].update(password="wrong"))
+        assert (diagnosis.findings["ari"].status, diagnosis.findings["route:sales"].status) == ("error", "ok")
+        assert "refuses user router" in diagnosis.findings["ari"].found
+        assert diagnosis.findings["endpoint"].status == "skipped"
+
+
+async def test_asterisk_that_is_down_or_without_ari_or_silent_is_told_apart() -> None:
+    async with running(small) as rig, Wire(rig.asterisk.ari_url) as wire:
+        wire.silence()
+        silent = await examine(rig, change=lambda config: config["asterisk"]["ari"].update(url=wire.url))
+        (rig.asterisk.config_dir / "ari.conf").write_text("[general]\nenabled = no\n")
+        await rig.asterisk.cli("module reload res_ari.so")
+        without = await examine(rig)
+        await rig.asterisk.kill()
+        down = await examine(rig)
+        found = [diagnosis.findings["ari"].found for diagnosis in (silent, without, down)]
+        assert "does not answer in time" in found[0]
+        assert "has no ARI" in found[1]
+        assert "Connection refused" in found[2]
+        assert down.findings["router"].status == "error"
+        assert "not connected to Asterisk" in down.findings["router"].found
+
+
+async def test_an_ari_user_that_may_only_read_is_an_error() -> None:
+    async with running(small) as rig:
+        with (rig.asterisk.config_dir / "ari.conf").open("a") as conf:
+            conf.write(f"[reader]\ntype = user\nread_only = yes\npassword = {rig.asterisk.ari_password}\n")
+        await rig.asterisk.cli("module reload res_ari.so")
+        diagnosis = await examine(rig, change=lambda config: config["asterisk"]["ari"].update(username="reader"))
+        assert diagnosis.findings["rights"].status == "error"
+        assert "read_only = no" in diagnosis.findings["rights"].remedy
+        assert diagnosis.findings["modules"].status == "ok"
+        assert diagnosis.findings["dialplan"].status == "skipped"
+
+
+@pytest.mark.parametrize(
+    ("module", "wrong"),
+    [
+        ("func_channel", {"modules:func_channel": "error"}),
+        ("res_pjsip_rfc3326", {"modules:res_pjsip_rfc3326": "warning"}),
+        ("func_dialplan", {"modules:func_dialplan": "warning", "dialplan": "skipped"}),
+        ("res_ari_asterisk", {"version": "error", "modules": "error"}),
+        ("chan_pjsip", {"modules:chan_pjsip": "error", "endpoint:ada": "error"}),
+    ],
+)
+async def test_a_module_that_is_not_loaded_is_named(module: str, wrong: dict[str, str]) -> None:
+    async with running(small) as rig, rig.user("ada"):
+        assert "Unloaded" in await rig.asterisk.cli(f"module unload {module}.so")
+        assert (await examine(rig)).wrong() == wrong
+        await rig.asterisk.cli(f"module load {module}.so")
+
+
+async def test_a_trunk_is_not_judged_where_the_modules_for_it_are_missing() -> None:
+    async with running() as rig:
+        await rig.asterisk.cli("module unload func_pjsip_contact.so")
+        wrong = (await examine(rig)).wrong()
+        assert wrong["modules:func_pjsip_contact"] == "warning"
+        assert wrong["trunk:main"] == "skipped"
+
+
+async def test_a_context_that_is_gone_and_a_missing_folder_of_recordings_are_errors() -> None:
+    async with running(small) as rig, rig.user("ada"):
+        await rig.asterisk.cli("dialplan remove context agi-router-hangup")
+        (rig.asterisk.spool_dir / "recording").rmdir()
+        diagnosis = await examine(rig)
+        assert diagnosis.wrong() == {"dialplan:agi-router-hangup": "error", "recordings": "error"}
+        assert "agi-router dialplan" in diagnosis.findings["dialplan:agi-router-hangup"].remedy
+
+
+# --- the API
+
+
+async def test_an_api_that_is_down_and_one_that_the_guard_denies_are_told_apart() -> None:
+    async with running(small) as rig, rig.user("ada"):
+        denied = await examine(rig, change=lambda config: config.pop("network"))
+        assert denied.wrong() == {"route:sales": "error"}
+        assert "network.allowed_networks" in denied.findings["route:sales"].remedy
+        await rig.api.stop()
+        down = await examine(rig)
+        assert down.wrong() == {"route:sales": "error"}
+        assert "api_refused" in down.findings["route:sales"].found
+
+
+# --- the router and its database
+
+
+async def test_a_router_that_is_down_hangs_or_has_another_configuration_is_told_apart() -> None:
+    async with running(small) as rig, rig.user("ada"):
+        moved = await examine(rig, change=lambda config: config.update(control={"socket": "elsewhere.sock"}))
+        assert moved.wrong() == {"router": "error", "application": "warning"}
+        assert f"process {rig.router.pid} serves with this database" in moved.findings["router"].found
+        rig.router.freeze()
+        hanging = await examine(rig)
+        rig.router.thaw()
+        assert hanging.wrong() == {"router": "error"}
+        assert "does not answer" in hanging.findings["router"].found
+        await rig.router.kill()
+        down = await examine(rig)
+        assert down.wrong() == {"router": "error", "application": "skipped"}
+        assert "serve" in down.findings["router"].remedy
+
+
+async def test_a_router_that_runs_with_another_application_than_configured_is_found() -> None:
+    async with running(small) as rig, rig.user("ada"):
+        diagnosis = await examine(rig, change=lambda config: config["asterisk"]["ari"].update(app="desk"))
+        assert diagnosis.wrong() == {"application": "error", "dialplan:app": "warning"}
+
+
+async def test_an_application_that_another_router_holds_is_a_warning() -> None:
+    async with running(small) as rig, rig.user("ada"):
+        other = copy.deepcopy(rig.router.config)
+        await rig.router.kill()
+        async with Router(other):
+            wrong = (await examine(rig)).wrong()
+            assert wrong == {"router": "error", "application": "warning"}
+
+
+async def test_an_event_filter_that_another_program_changed_is_found() -> None:
+    async with running(small) as rig, rig.user("ada"):
+        for allowed, status in (([{"type": "StasisStrat"}], "error"), ([], "warning")):
+            await set_event_filter(rig, {"allowed": allowed, "disallowed": []})
+            assert (await examine(rig)).wrong() == {"application": status}
+
+
+async def set_event_filter(rig: Rig, events: object) -> None:
+    authorization = aiohttp.encode_basic_auth(rig.asterisk.ari_username, rig.asterisk.ari_password)
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": authorization}) as session,
+        session.put(f"{rig.asterisk.ari_url}/ari/applications/agi-router/eventFilter", json=events) as answer,
+    ):
+        assert answer.status == 200
+
+
+async def test_a_database_that_is_read_only_or_not_migrated_is_an_error() -> None:
+    async with running(small) as rig, rig.user("ada"):
+        await rig.router.stop()
+        database = rig.router.config_path.with_name("calls.db")
+        with sqlite3.connect(database) as connection:
+            connection.execute("PRAGMA journal_mode=DELETE")
+            connection.execute("DELETE FROM alembic_version")
+        connection.close()
+        old = await examine(rig)
+        assert "db upgrade" in old.findings["database"].remedy
+        mark_as_later_format(database)
+        read_only = await examine(rig)
+        assert "readonly" in read_only.findings["database"].found
+        assert (old.findings["database"].status, read_only.findings["database"].status) == ("error", "error")
+
+
+def mark_as_later_format(database: Path) -> None:
+    """SQLite only reads such a file; permissions would not stop root."""
+    with database.open("r+b") as file:
+        file.seek(18)
+        file.write(b"\x03")
+        os.fsync(file.fileno())
