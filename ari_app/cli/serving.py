@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import uvloop
+
 from ari_app.app import serve
 from ari_app.asterisk.connection import ReplacedError
 from ari_app.cli.outcome import CommandError, Status
@@ -15,7 +17,8 @@ def serve_until_stopped(config: Path) -> None:
     settings = load_settings(config)
     set_up_logs(settings.log)
     try:
-        asyncio.run(serve(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings))
     except ReplacedError:
         raise CommandError(
             f"another program has taken over the ARI application {settings.asterisk.ari.app}",

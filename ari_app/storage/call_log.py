@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -202,11 +202,20 @@ async def _write_rows(
     connection: AsyncConnection, progress: Iterable[_Progress], event_rows: Sequence[Mapping[str, Any]]
 ) -> None:
     call_rows = [record_to_row(now.record, now.first_event_at) for now in progress if now.first_event_at]
+    await connection.execute(_PUT_CALLS, call_rows)
+    await connection.execute(_PUT_EVENTS, event_rows)
+
+
+def _put_calls() -> Insert:
     new_call = insert(calls)
     columns = {column.name: new_call.excluded[column.name] for column in calls.c if not column.primary_key}
-    await connection.execute(new_call.on_conflict_do_update(index_elements=[calls.c.call_id], set_=columns), call_rows)
-    # "Do nothing": a commit that was reported as failed may have happened after all, and is then repeated.
-    await connection.execute(insert(call_events).on_conflict_do_nothing(), event_rows)
+    return new_call.on_conflict_do_update(index_elements=[calls.c.call_id], set_=columns)
+
+
+# Made once: SQLAlchemy takes longer to build them than SQLite to carry them out.
+_PUT_CALLS = _put_calls()
+# "Do nothing": a commit that was reported as failed may have happened after all, and is then repeated.
+_PUT_EVENTS = insert(call_events).on_conflict_do_nothing()
 
 
 @asynccontextmanager
