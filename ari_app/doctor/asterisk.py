@@ -49,8 +49,8 @@ def judge_trouble(settings: AriSettings, error: UnreachedError) -> Finding:
         case Trouble.TIMEOUT:
             return ARI.error(
                 f"{url} does not answer in time",
-                "a firewall drops the packets, the address is wrong, or Asterisk hangs: try asterisk -rx 'core show "
-                "uptime' on its machine",
+                "a firewall drops the packets, the address is wrong, or the name server or Asterisk hangs: try "
+                "asterisk -rx 'core show uptime' on its machine",
             )
         case Trouble.UNTRUSTED:
             return ARI.error(

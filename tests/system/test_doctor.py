@@ -242,6 +242,36 @@ async def test_an_api_that_is_down_and_one_that_the_guard_denies_are_told_apart(
         assert "api_refused" in down.findings["route:sales"].found
 
 
+SILENT_NAME_SERVER = """
+import fcntl, socket, struct, subprocess, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as name_server:
+    fcntl.ioctl(name_server, 0x8914, struct.pack("16sh", b"lo", 0x49))  # SIOCSIFFLAGS: the loopback is up
+    name_server.bind(("127.0.0.1", 53))
+    subprocess.run(["mount", "--bind", sys.argv[1], "/etc/resolv.conf"], check=True)
+    sys.exit(subprocess.run(sys.argv[2:]).returncode)
+"""
+"""Runs a command in a network of its own, where names are asked for and nobody answers."""
+
+
+async def test_a_silent_name_server_does_not_hold_the_doctor_up(tmp_path: Path) -> None:
+    ari = {"url": "http://pbx.example.com:8088", "username": "router", "password": "8f14e45f"}
+    route = {"request": {"url": "https://crm.example.com/"}, "response": {"type": "user", "path": "user"}}
+    config = {"asterisk": {"ari": ari}, "storage": {"url": "calls.db"}, "defaults": {"region": "US"}}
+    file = _written(tmp_path / "agi-router.yaml", config | {"routes": {"sales": route}})
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+    process = await asyncio.create_subprocess_exec(
+        *("unshare", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "--mount", "--net"),
+        *(sys.executable, "-c", SILENT_NAME_SERVER, str(tmp_path / "resolv.conf")),
+        *(Path(sys.executable).with_name("agi-router"), "--config", str(file), "doctor"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(9):  # the resolver of the C library gives up after 10 s
+        out, _ = await process.communicate()
+    assert process.returncode == 1
+    assert "does not answer in time [ari]" in out.decode()
+    assert "crm.example.com did not take the connection in time" in out.decode()
+
+
 # --- the router and its database
 
 
