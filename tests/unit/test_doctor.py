@@ -2,6 +2,9 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
@@ -10,6 +13,7 @@ from agi_router.lookup.reach import Reached
 from agi_router.routing.errors import Failure
 from agi_router.routing.route import AnswerFormat, DestinationType, Request, Response, Route
 from agi_router.routing.url_template import UrlTemplate
+from ari_app import doctor
 from ari_app.asterisk.devices import DeviceState
 from ari_app.asterisk.inspection import Application, Contact, Greeting, Trouble, UnreachedError
 from ari_app.asterisk.settings import AriSettings
@@ -97,6 +101,14 @@ async def test_a_check_that_asterisk_refuses_becomes_a_finding(error: Exception)
     assert (finding.id, finding.status) == ("topic", "error")
     assert str(error) in finding.found
     assert finding.remedy
+
+
+def test_every_topic_has_its_place_in_the_operators_page() -> None:
+    modules = [import_module(f"ari_app.doctor.{found.name}") for found in iter_modules(doctor.__path__)]
+    topics = {thing for module in modules for thing in vars(module).values() if isinstance(thing, Topic)}
+    page = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
+    assert len(topics) > 15
+    assert [topic.id for topic in topics if f"| `{topic.id}`" not in page and f"| `{topic.id}:" not in page] == []
 
 
 # --- Asterisk
