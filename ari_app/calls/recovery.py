@@ -117,15 +117,15 @@ class Recovery:
 
     async def reconcile(self) -> None:
         """Leave nothing half-made and no record open, as far as can be known. Raises a TelephonyError when cut off."""
-        with self._supervisor.switchboard.departures() as departed:
-            await self._reconcile(departed)
+        with self._supervisor.switchboard.departures() as departed, self._supervisor.witnessed() as witnessed:
+            await self._reconcile(departed, witnessed)
 
-    async def _reconcile(self, departed: Set[str]) -> None:
+    async def _reconcile(self, departed: Set[str], witnessed: Set[str]) -> None:
         calls_before = dict(self._supervisor.live)
         records = await self._open_records()
         expected = {call.call_id: _expected(call) for call in calls_before.values()}
         snapshot = _without(departed, await self._telephony.snapshot())
-        live_calls = frozenset(calls_before) | frozenset(self._supervisor.live)
+        live_calls = frozenset(witnessed)
         for call in calls_before.values():
             self._replay(call, expected[call.call_id], snapshot)
         found = survey(snapshot, records, live_calls)

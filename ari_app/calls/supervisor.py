@@ -1,7 +1,8 @@
 """All calls of this process: one guarded task each, under one TaskGroup."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, Set
+from contextlib import contextmanager
 from typing import Any, Final
 
 import structlog
@@ -36,6 +37,7 @@ class Supervisor:
         self._tasks: asyncio.TaskGroup | None = None
         self._stories: dict[str, asyncio.Task[None]] = {}
         self.live: dict[str, Call] = {}
+        self._witnesses: list[set[str]] = []
         self.switchboard = Switchboard(self.take_caller, self._end_orphan)
         self._stopping = asyncio.Event()
 
@@ -82,9 +84,22 @@ class Supervisor:
         """A call, watched by its inbox from now on."""
         return Call(call_id, caller, self._telephony, self.switchboard, self._writer)
 
+    @contextmanager
+    def witnessed(self) -> Iterator[Set[str]]:
+        """The ids of the calls that live at any moment of this block, also of those that begin and end in it."""
+        witnessed = set(self.live)
+        self._witnesses.append(witnessed)
+        try:
+            yield witnessed
+        finally:
+            # By identity: two blocks may have seen the same calls.
+            self._witnesses = [other for other in self._witnesses if other is not witnessed]
+
     def start(self, call: Call, story: Coroutine[Any, Any, None]) -> None:
         """Run a story under guard."""
         assert self._tasks is not None, "calls are started while the supervisor runs"
+        for witnessed in self._witnesses:
+            witnessed.add(call.call_id)
         self.live[call.call_id] = call
         self._stories[call.call_id] = self._tasks.create_task(self._guarded(call, story), name=call.call_id)
 

@@ -125,13 +125,19 @@ class Told(CallReader):
     def __init__(self) -> None:
         self.events: list[e.CallEvent] = []
         self.calls: dict[str, list[e.CallEvent]] = defaultdict(list)
+        self.read = asyncio.Event()  # the open calls were read ...
+        self.handed_over = asyncio.Event()  # ... and are handed over when this is set
+        self.handed_over.set()
 
     def write(self, call_id: str, event: e.CallEvent) -> None:
         self.events.append(event)
         self.calls[call_id].append(event)
 
     async def open_calls(self) -> Sequence[CallRecord]:
-        return [record for record in await self.recent(1000) if record.ended_at is None]
+        as_read = [record for record in await self.recent(1000) if record.ended_at is None]
+        self.read.set()
+        await self.handed_over.wait()
+        return as_read
 
     async def record(self, call_id: str) -> CallRecord | None:
         return fold(call_id, self.calls[call_id]) if call_id in self.calls else None

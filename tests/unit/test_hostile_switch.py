@@ -13,6 +13,7 @@ from ari_app.calls.ports import (
     UnreachableError,
 )
 from ari_app.domain import events as e
+from ari_app.domain.record import CallRecord
 from tests.fakes.switch import CALLER, Exchange
 
 
@@ -144,6 +145,29 @@ async def test_a_caller_who_came_and_went_while_the_log_was_read_is_one_call() -
         await reconciling
         await exchange.over()
         assert len(await exchange.told.recent(10)) == 1
+
+
+async def test_a_call_that_begins_and_ends_while_a_slow_log_is_read_is_not_ended_again() -> None:
+    async with Exchange("ada") as exchange:
+        exchange.told.handed_over.clear()
+        flushed = exchange.told.open_calls
+
+        async def begin_and_read() -> list[CallRecord]:
+            exchange.arrive()  # after the reconciling has looked at the calls that live
+            await exchange.until("dial")
+            return list(await flushed())
+
+        exchange.told.open_calls = begin_and_read  # type: ignore[method-assign]
+        reconciling = asyncio.create_task(exchange.recovery.reconcile())
+        async with asyncio.timeout(3):
+            await exchange.told.read.wait()
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        await exchange.over()
+        exchange.told.handed_over.set()
+        await reconciling
+        assert [type(end) for end in exchange.ends()] == [e.CallEnded]
+        (record,) = await exchange.told.recent(10)
+        assert record.disposition == "abandoned"
 
 
 async def test_the_last_events_of_a_hundred_phones_do_not_end_the_call_that_one_of_them_answered() -> None:
