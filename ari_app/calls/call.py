@@ -26,7 +26,7 @@ from ari_app.calls.ports import (
 )
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
-from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome, leg_outcome
+from ari_app.domain.causes import INTERWORKING, NORMAL_CLEARING, UNKNOWN, LegOutcome, leg_outcome
 
 T = TypeVar("T")
 
@@ -217,7 +217,8 @@ class Call:
         elif isinstance(event, ChannelLeft | ChannelDestroyed):
             raise CallerGoneError
         elif isinstance(event, ChannelHangingUp):
-            self.caller_cause = event.cause or self.caller_cause
+            if event.cause not in (UNKNOWN, INTERWORKING):
+                self.caller_cause = event.cause
         return event
 
     def _note(self, leg: Leg, event: ChannelEvent) -> None:

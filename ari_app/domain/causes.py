@@ -13,6 +13,7 @@ NO_USER_RESPONSE = 18
 NO_ANSWER = 19
 CALL_REJECTED = 21
 ANSWERED_ELSEWHERE = 26
+INTERWORKING = 127  # what Asterisk says of a caller who cancels without a Reason header
 UNKNOWN = 0
 
 SIP_MOVED = range(300, 400)

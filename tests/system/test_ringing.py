@@ -170,7 +170,7 @@ async def test_a_caller_who_gives_up_while_phones_ring_leaves_nothing_ringing() 
         assert not any("elsewhere" in (reason or "") for reason in reasons)
         await rig.idle()
         record = await rig.record()
-        assert record.disposition == "abandoned"
+        assert (record.disposition, record.cause) == ("abandoned", 16)
         assert {leg.outcome for leg in record.legs} == {"cancelled"}
 
 
