@@ -62,7 +62,10 @@ def validate(document: Document, sections: type[SectionT]) -> SectionT:
         valid = sections.model_validate(document.tree, context=context)
     except ValidationError as error:
         found = [_problem(context, details) for details in error.errors(include_url=False)]
-        raise ConfigError([*document.problems, *found]) from None
+        # A value whose environment variable is missing was read as less than it is: no complaint about that.
+        told = {(problem.position, problem.key) for problem in document.problems}
+        news = (problem for problem in found if (problem.position, problem.key) not in told)
+        raise ConfigError([*document.problems, *news]) from None
     if document.problems:
         raise ConfigError(document.problems)
     return valid
@@ -144,12 +147,34 @@ def _message(error: ErrorDetails, path: Path, known: list[str]) -> str:
         case _ if given is None:
             return "has no value; give one, or take the key away"
         case "model_type" | "dict_type" | "model_attributes_type":
-            return "is a mapping (`key: value` lines, indented)"
+            return "must be a mapping (`key: value` lines, indented)"
         case "list_type" | "tuple_type":
-            return "is a list (`- item` lines, or [a, b])"
+            return "must be a list (`- item` lines, or [a, b])"
+        case "float_parsing" | "float_type":
+            return f"must be a plain number, such as 25 or 2.5, not {_shown(given)}"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return f"must be a whole number, such as 25, not {_shown(given)}"
+        case "bool_parsing" | "bool_type":
+            return f"must be true or false, not {_shown(given)}"
+        case "greater_than_equal":
+            return f"must be at least {error['ctx']['ge']:g}, not {_shown(given)}"
+        case "less_than_equal":
+            return f"must be at most {error['ctx']['le']:g}, not {_shown(given)}"
         case _:
             message = error["msg"][:1].lower() + error["msg"][1:]
             return f"{message}, not {given!r}" if isinstance(given, str | int | float) else message
+
+
+def _shown(given: Any) -> str:
+    match given:
+        case bool():
+            return str(given).lower()
+        case str():
+            return f'"{given}"'
+        case int() | float():
+            return str(given)
+        case _:
+            return "a mapping or a list"
 
 
 def _not_one_of(given: str, allowed: list[str]) -> str:

@@ -85,6 +85,19 @@ _Loader.add_implicit_resolver(f"{TAG}int", re.compile(r"^(0|-?[1-9][0-9]{0,17})$
 _Loader.add_implicit_resolver(f"{TAG}float", re.compile(r"^-?(0|[1-9][0-9]{0,8})\.[0-9]{1,6}$"), list("-0123456789"))
 
 
+def _hint(problem: str) -> str:
+    """What to do about the parser's complaint, where its usual cause is known."""
+    if "got '{'" in problem or "got '['" in problem:
+        return "; inside {…} or […] put a value with braces or brackets of its own into quotes"
+    if "'\\t'" in problem:
+        return "; indent by spaces, not by tabs"
+    if "but got" in problem or "end of stream" in problem or "stream end" in problem:
+        return "; look here and in the lines above for a quote, brace or bracket that is not closed"
+    if "mapping values are not allowed" in problem:
+        return "; put a value with a colon of its own into quotes, and let the keys of one mapping begin in one column"
+    return ""
+
+
 @dataclass(slots=True)
 class _Reading:
     """One run over the files: `broken` problems end it, `problems` are kept for the report."""
@@ -112,11 +125,8 @@ class _Reading:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = mark.line + 1 if mark else 1
-            is_bracket = any(bracket in str(error.problem) for bracket in ("got '{'", "got '['"))
-            hint = (
-                "; inside {…} or […] put a value with braces or brackets of its own into quotes" if is_bracket else ""
-            )
-            self.broken.append(Problem(Position(str(file), line), "", f"not valid YAML: {error.problem}{hint}"))
+            message = f"not valid YAML: {error.problem}{_hint(str(error.problem))}"
+            self.broken.append(Problem(Position(str(file), line), "", message))
         except RecursionError:
             self.broken.append(Problem(empty.position, "", "is nested too deeply; count its brackets"))
         except yaml.YAMLError as error:
@@ -189,7 +199,9 @@ class _Composer:
         seen: dict[str, yaml.Node] = {}
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self.broken(key, path, "a key must be a word")
+                self.broken(
+                    key, path, "a key must be a word; a value that begins with a brace of its own, {{…}}, needs quotes"
+                )
             elif key.value in seen and key.tag != f"{TAG}merge":
                 message = f"already given at {self.position(seen[key.value])}; keep one of them"
                 self.broken(key, (*path, key.value), message)

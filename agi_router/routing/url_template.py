@@ -21,7 +21,9 @@ class UrlTemplate:
     @classmethod
     def parse(cls, text: str) -> "UrlTemplate":
         """Raises ValueError when it is no http(s) URL, names a user, or has a variable in front of its path."""
-        scheme, _, rest = text.partition("://")
+        scheme, separator, rest = text.partition("://")
+        if not separator:
+            raise ValueError("is not an http:// or https:// URL; write it in full, with its scheme")
         authority_end = min((rest.find(mark) for mark in "/?#" if mark in rest), default=len(rest))
         authority, tail = rest[:authority_end], rest[authority_end:]
         if "{{" in scheme + authority:

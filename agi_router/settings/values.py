@@ -36,7 +36,7 @@ def _text(parse: Callable[[str], T]) -> Callable[[Any], T]:
 
 def _name(given: str) -> str:
     if not NAME.fullmatch(given):
-        raise ValueError("is a name of letters, digits and _ . - (at most 64)")
+        raise ValueError("must be a name of letters, digits and _ . - (at most 64)")
     return given
 
 
@@ -74,7 +74,7 @@ def _network(given: Any) -> Network:
 
 def _header_name(given: str) -> str:
     if not HEADER_NAME.fullmatch(given):
-        raise ValueError("is not the name of a header")
+        raise ValueError("is not the name of a header; write it without spaces and colon, such as X-Source")
     if given.lower() in FRAMING_HEADERS:
         raise ValueError("is set by the router itself; take it away")
     return given

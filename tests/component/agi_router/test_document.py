@@ -113,10 +113,10 @@ itms: []
     assert problems(write(tmp_path, text)) == [
         'config.yaml:3: items[0].sise: unknown key; did you mean "size"?',
         "config.yaml:4: items[1].id: is missing; add it",
-        "config.yaml:4: items[1].size: input should be a valid integer, unable to parse string as an integer, not 'x'",
+        'config.yaml:4: items[1].size: must be a whole number, such as 25, not "x"',
         'config.yaml:6: auth.type: "basik" does not exist; did you mean "basic"?',
-        "config.yaml:7: limit: input should be less than or equal to 10, not 11",
-        "config.yaml:8: on: input should be a valid boolean, unable to interpret input, not 'maybe'",
+        "config.yaml:7: limit: must be at most 10, not 11",
+        'config.yaml:8: on: must be true or false, not "maybe"',
         'config.yaml:9: itms: unknown key; did you mean "items"?',
     ]
 
@@ -133,15 +133,17 @@ def test_keys_inside_a_chosen_branch_are_told_without_the_branch(tmp_path: Path)
     ("text", "said"),
     [
         ("auth: {username: u}", "auth.type: is missing"),
-        ("items: {id: 1}", "items: is a list"),
-        ("items: [1]", "items[0]: is a mapping"),
+        ("items: {id: 1}", "items: must be a list"),
+        ("items: [1]", "items[0]: must be a mapping"),
         ("items:", "items: has no value"),
         ("items: [{id: true}]", 'write it in quotes: "true"'),
         ("- a", "a configuration is a mapping"),
         ("a", "a configuration is a mapping"),
-        ("a: [", "not valid YAML"),
-        ("a: b: c", "not valid YAML"),
-        ("\ta: 1", "not valid YAML"),
+        ("a: [", "is not closed"),
+        ("a: b: c", "a colon of its own into quotes"),
+        ("\ta: 1", "indent by spaces"),
+        ('a: {x: "b}\nc: 1\nd: "e"', "is not closed"),
+        ("a: {n: {{number}}}", "needs quotes"),
         ("a: 1\n---\nb: 1", "not valid YAML"),
         ("a: {x: ${HOME}}", "into quotes"),
         ("a: {path: calls[0].id}", "into quotes"),
@@ -213,6 +215,11 @@ def test_environment_variables_are_put_in_and_a_missing_one_is_named(tmp_path: P
     assert [str(problem).partition(": ")[2][:42] for problem in document.problems] == [
         "b: the environment variable TWO is not set"
     ]
+
+
+def test_a_number_whose_variable_is_missing_is_told_once(tmp_path: Path) -> None:
+    (told,) = problems(write(tmp_path, "limit: ${NONE}\n"))
+    assert "NONE is not set" in told
 
 
 def test_a_missing_variable_is_told_beside_the_other_mistakes(tmp_path: Path) -> None:
