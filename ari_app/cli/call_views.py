@@ -103,12 +103,12 @@ async def _history(settings: StorageSettings, wanted: str) -> tuple[str, Sequenc
                 return record.call_id, await calls.history(record.call_id)
             case []:
                 raise CommandError(
-                    f"no call on record has an id with {printable(wanted)}",
+                    f"no call on record has an id that begins with {printable(wanted)}",
                     "agi-router calls shows the newest ones; --limit 1000 shows more of them.",
                 )
             case several:
                 raise CommandError(
-                    f"several calls have an id with {printable(wanted)}",
+                    f"several calls have an id that begins with {printable(wanted)}",
                     f"Give more of it: {', '.join(record.call_id for record in several)}.",
                 )
 

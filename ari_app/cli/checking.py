@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 
 from agi_router.document import ConfigError, Problem
+from agi_router.routing.destination import HangupDestination
 from agi_router.routing.route import Route
 from ari_app.cli.outcome import Status, tell_problems
 from ari_app.cli.output import console, print_json
@@ -70,7 +71,8 @@ def _asked(route: Route) -> str:
 def _chain(route: Route, settings: Settings) -> str:
     chain = settings.routing.fallback if route.fallback is None else route.fallback
     steps = [f"{step.destination.type} {step.destination.value}" for step in chain]
-    return ", ".join([*steps, "dialplan"])
+    ends_here = bool(chain) and isinstance(chain[-1].destination, HangupDestination)
+    return ", ".join(steps if ends_here else [*steps, "dialplan"])
 
 
 def _summary_json(settings: Settings) -> dict[str, object]:

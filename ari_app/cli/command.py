@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they would show local variables, and with them secrets
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-database = typer.Typer(help="Looks after the database.", no_args_is_help=True)
+database = typer.Typer(help="Look after the database.", no_args_is_help=True)
 app.add_typer(database, name="db")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -64,7 +64,7 @@ def serve(context: typer.Context) -> None:
     serve_until_stopped(context.obj)
 
 
-@app.command("check-config", epilog=EXIT_STATUSES)
+@app.command("check-config", epilog="Exit status: 0 the configuration can be used, 1 it has mistakes, 2 wrong usage.")
 @told
 def check_config(context: typer.Context, as_json: Json = False) -> None:
     """Check the configuration: all its problems by file and line, or a summary."""
@@ -77,11 +77,15 @@ def check_config(context: typer.Context, as_json: Json = False) -> None:
 @told
 def test_route(
     context: typer.Context,
-    route: Annotated[str, typer.Argument(help="The route's name.", autocompletion=route_names)],
-    number: Annotated[str, typer.Argument(help="The caller's number in E.164, such as +14155550177.")],
+    route: Annotated[str, typer.Argument(metavar="ROUTE", help="The route's name.", autocompletion=route_names)],
+    number: Annotated[
+        str, typer.Argument(metavar="NUMBER", help="The caller's number in E.164, such as +14155550177.")
+    ],
     called: Annotated[str, typer.Option(metavar="NUMBER", help="The number that was called.")] = "",
     name: Annotated[str, typer.Option(help="The caller's name.")] = "",
-    withheld: Annotated[bool, typer.Option("--withheld", help="The caller withholds the number.")] = False,
+    withheld: Annotated[
+        bool, typer.Option("--withheld", help="The caller withholds number and name; NUMBER is then not sent.")
+    ] = False,
     header: Annotated[
         list[str] | None, typer.Option(metavar="X-Foo=VALUE", help="A SIP header of the call; may be repeated.")
     ] = None,

@@ -11,6 +11,8 @@ def print_file(name: str) -> None:
     """Print one of them as it is, ready to be sent into a file. Raises CommandError when there is none of this name."""
     if name not in FILES:
         raise CommandError(
-            f'there is no dialplan file "{name}"{suggestion(name, FILES)}', f"Files: {', '.join(FILES)}.", Status.USAGE
+            f'there is no dialplan file "{name}"{suggestion(name, FILES)}',
+            "agi-router dialplan NAME prints one of them; without a NAME it is agi-router.conf.",
+            Status.USAGE,
         )
     sys.stdout.write(read(name))

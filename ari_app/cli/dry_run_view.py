@@ -103,7 +103,7 @@ def _row(terminal: Console, name: str, text: str) -> None:
 def _device(device: Device) -> tuple[str, str]:
     """Whether it would ring, and where."""
     if device.state is None:
-        return "would ring", f"{device.endpoint} (Asterisk cannot be reached: where it is registered is not known)"
+        return "would ring", f"{device.endpoint} (Asterisk cannot be asked whether it is there)"
     if device.state == "missing":
         return "cannot ring", f"{device.endpoint}: Asterisk has no such endpoint"
     named = f"{device.endpoint} ({device.state})"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -228,7 +229,7 @@ async def test_a_reader_that_goes_away_is_no_error(command: Command, words: list
 async def test_a_good_configuration_is_summed_up_with_its_warnings(command: Command) -> None:
     ran = await command("check-config")
     assert ran.status == 0
-    assert "user 456, hangup busy, dialplan" in ran.out
+    assert re.search(r"user 456, hangup busy *$", ran.out, re.MULTILINE)
     assert "1 with 2 devices" in ran.out
     assert "warning: routes.outside: no fallback" in ran.out
     assert ran.out.splitlines()[-1] == f"OK: {command.config}"
