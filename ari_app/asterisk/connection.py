@@ -11,7 +11,7 @@ from ari_app.asterisk.client import AriClient, Event
 from ari_app.asterisk.events import UNWANTED, channel_event
 from ari_app.asterisk.settings import AriSettings
 from ari_app.asterisk.telephony import AriTelephony
-from ari_app.calls.ports import ChannelEvent, NotFoundError, TelephonyError
+from ari_app.calls.ports import ChannelEvent, NotFoundError, RefusedError, TelephonyError
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class AriConnection:
                 was_up = await self._once()
             except TelephonyError as error:
                 was_up = False
-                log.warning("Asterisk can't be reached; trying again", error=str(error), retry_s=round(retry_s, 2))
+                log.warning(_complaint(error), error=str(error), retry_s=round(retry_s, 2), remedy=_remedy(error))
             else:
                 log.warning("the connection to Asterisk was lost; connecting again")
             if was_up:
@@ -130,3 +130,15 @@ class AriConnection:
             return
         if translated is not None:
             self._deliver(translated)
+
+
+def _complaint(error: TelephonyError) -> str:
+    if isinstance(error, RefusedError | NotFoundError):
+        return "Asterisk is there, but refuses the router; trying again"
+    return "Asterisk can't be reached; trying again"
+
+
+def _remedy(error: TelephonyError) -> str:
+    if isinstance(error, RefusedError | NotFoundError):
+        return "compare asterisk.ari with ari.conf and http.conf; agi-router doctor tells what is wrong"
+    return "is Asterisk up, and its HTTP server at asterisk.ari.url? agi-router doctor tells more"

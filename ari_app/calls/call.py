@@ -216,9 +216,8 @@ class Call:
             self._note(leg, event)
         elif isinstance(event, ChannelLeft | ChannelDestroyed):
             raise CallerGoneError
-        elif isinstance(event, ChannelHangingUp):
-            if event.cause not in (UNKNOWN, INTERWORKING):
-                self.caller_cause = event.cause
+        elif isinstance(event, ChannelHangingUp) and event.cause not in (UNKNOWN, INTERWORKING):
+            self.caller_cause = event.cause
         return event
 
     def _note(self, leg: Leg, event: ChannelEvent) -> None:

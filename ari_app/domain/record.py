@@ -65,8 +65,8 @@ class CallRecord:
 
     @property
     def talk_s(self) -> float | None:
-        """Seconds from the answer to the end."""
-        if self.answered_at is None or self.ended_at is None:
+        """Seconds from the answer to the end; None also for a talk whose end nobody saw."""
+        if self.answered_at is None or self.ended_at is None or self.ended_by == "unknown":
             return None
         return (self.ended_at - self.answered_at).total_seconds()
 

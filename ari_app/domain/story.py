@@ -199,7 +199,8 @@ def _ended(record: CallRecord, event: e.CallEnded) -> str:
     reason = f": {event.reason}" if event.reason and event.reason != "hangup" else ""
     talk = ""
     if record.answered_at is not None:
-        talk = f" after {(event.at - record.answered_at).total_seconds():.1f} s of talk"
+        limit = "at most " if event.by == "unknown" else ""
+        talk = f" after {limit}{(event.at - record.answered_at).total_seconds():.1f} s of talk"
     return f"{who}{talk}{reason} ({_cause(event.cause, None)})"
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
-from ari_app.domain.story import LONGEST_TEXT, printable, story
+from ari_app.domain.record import after, fold
+from ari_app.domain.story import LONGEST_TEXT, printable, sentence, story
 
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 ADA = "PJSIP/ada at sip:ada@127.0.0.1:5071"
@@ -165,3 +166,11 @@ def test_a_long_answer_is_cut_with_its_length() -> None:
 
 def test_text_in_any_script_stays_as_it_is() -> None:
     assert printable("Zoë 王") == "Zoë 王"
+
+
+def test_a_talk_whose_end_nobody_saw_is_told_by_its_limit_and_has_no_length() -> None:
+    answered = e.CallAnswered(at=START, leg="leg-1")
+    ended = e.CallEnded(at=at(11), by="unknown", cause=0, reason="ended while the router was away")
+    record = fold("c", [answered])
+    assert "at most 11.0 s of talk" in sentence(record, ended)
+    assert after(record, ended).talk_s is None
