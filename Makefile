@@ -7,6 +7,7 @@
 #: make lint     format, lint, types, layers
 #: make unit     unit and component tests
 #: make system   tests on the real Asterisk
+#: make docker-test  the demo in containers, and the router's image alone; brings a Docker daemon where there is none
 #: make setup    only installs what all of these need: Debian packages, and Python packages into .venv
 #: make clean    removes everything that was made here
 #:
@@ -17,7 +18,7 @@ WORKERS ?= $(shell nproc)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup sandbox check lint unit system test demo bench profile clean
+.PHONY: help setup sandbox check lint unit system test demo docker-test bench profile clean
 
 help:
 	@sed -n 's/^#: \?//p' Makefile
@@ -59,6 +60,9 @@ profile: sandbox
 	@test -x $(BIN)/py-spy || tools/quietly "Installing the profiler into $(VENV)" \
 		$(BIN)/python -m pip install --editable '.[dev,bench]'
 	@$(BIN)/python -m bench.profile
+
+docker-test: sandbox
+	@docker/with-daemon $(BIN)/pytest -q -s tests/docker
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
