@@ -9,7 +9,8 @@ FROM ${BASE} AS asterisk
 ARG DEBIAN_FRONTEND=noninteractive
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends asterisk asterisk-core-sounds-en \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
+    && install -d -o asterisk -g asterisk /run/asterisk
 USER asterisk
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["asterisk", "-rx", "core waitfullybooted"]
 ENTRYPOINT ["asterisk", "-f"]
