@@ -96,6 +96,7 @@ class AriSection(Section):
     app: Annotated[str, AfterValidator(_app_name)] = "agi-router"
     request_timeout_s: float = Field(default=5.0, ge=0.5, le=60)
     heartbeat_s: float = Field(default=10.0, ge=1, le=300)
+    request_sockets: int = Field(default=4, ge=0, le=32)
 
 
 def _database_url(given: str) -> str:
@@ -174,6 +175,7 @@ def _asterisk(section: AsteriskSection) -> AsteriskSettings:
             app=ari.app,
             request_timeout_s=ari.request_timeout_s,
             heartbeat_s=ari.heartbeat_s,
+            request_sockets=ari.request_sockets,
         )
     )
 

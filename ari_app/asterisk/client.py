@@ -3,22 +3,27 @@
 - Credentials go in the Authorization header. aioswagger11 puts them into the URL, unquoted in the websocket's, where a
   password with & or % fails and every exception shows it.
 - Each request has a deadline, and its answer is read at once, so that the connection is free for the next one.
+- Requests go over websockets where Asterisk takes them there (ari_app.asterisk.request_socket), else over HTTP.
 - Errors are ours (ari_app.calls.ports); aioswagger11 raises aiohttp's *server* exceptions.
 - The websocket has a heartbeat, and events go to one synchronous function: aioari awaits callbacks in its read loop.
 """
 
+import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
 from aioari.client import Client
 from aioswagger11.http_client import HttpClient
 
+from ari_app.asterisk.request_socket import LONGEST_QUEUE, Answer, RequestSocket
 from ari_app.asterisk.settings import AriSettings
-from ari_app.calls.ports import NotFoundError, RefusedError, UnreachableError
+from ari_app.calls.ports import NotFoundError, RefusedError, TelephonyError, UnreachableError
 
 log = structlog.get_logger(__name__)
 
@@ -28,12 +33,13 @@ CONNECTIONS: Final = 40
 IDLE_S: Final = 10.0
 """Asterisk closes idle connections after 15 s (http.conf session_keep_alive); ours must be the first to go."""
 WEBSOCKET_OPEN_S: Final = 5.0
+REQUEST_SOCKET_RETRY_S: Final = 1.0
 
 Event = dict[str, Any]
 
 
 class AriHttp(HttpClient):
-    """The HTTP side that aioswagger11 calls."""
+    """What aioswagger11 calls for its requests. `sockets` are the open ones that requests may take."""
 
     def __init__(self, settings: AriSettings) -> None:
         self._settings = settings
@@ -44,6 +50,7 @@ class AriHttp(HttpClient):
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
+        self.sockets: list[RequestSocket] = []
 
     async def close(self) -> None:
         """Close all connections."""
@@ -56,20 +63,42 @@ class AriHttp(HttpClient):
         params: Mapping[str, Any] | None = None,
         data: Any = None,
         headers: Mapping[str, str] | None = None,
-    ) -> aiohttp.ClientResponse:
-        """One request; the answer's body is already read. Raises a TelephonyError."""
+    ) -> Answer:
+        """One request. Raises a TelephonyError."""
+        socket = self._shortest_queue(method, params)
         try:
-            async with self._session.request(
-                method, url, params=params, data=data, headers=headers, allow_redirects=False
-            ) as response:
-                body = await response.read()
+            if socket is not None:
+                async with asyncio.timeout(self._settings.request_timeout_s):
+                    answer = await socket.request(method, url.rpartition("/ari/")[2], params, data)
+            else:
+                answer = await self._over_http(method, url, params, data, headers)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise UnreachableError(
                 f"Asterisk's ARI at {self._settings.url}: {str(error) or type(error).__name__}"
             ) from error
-        if response.status >= 300:
-            raise _refusal(method, response, body)
-        return response
+        if answer.status >= 300:
+            raise _refusal(method, url, answer)
+        return answer
+
+    def _shortest_queue(self, method: str, params: Mapping[str, Any] | None) -> RequestSocket | None:
+        """None sends the request over HTTP."""
+        if method == "GET" and not params:
+            return None  # it may list all there is, and Asterisk closes a websocket that takes over 100 ms to read
+        socket = min(self.sockets, key=lambda socket: socket.queue, default=None)
+        return socket if socket is not None and socket.queue < LONGEST_QUEUE else None
+
+    async def _over_http(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, Any] | None,
+        data: Any,
+        headers: Mapping[str, str] | None,
+    ) -> Answer:
+        async with self._session.request(
+            method, url, params=params, data=data, headers=headers, allow_redirects=False
+        ) as response:
+            return Answer(response.status, response.reason or "", (await response.read()).decode(errors="replace"))
 
     async def ws_connect(self, url: str, params: Mapping[str, str] | None = None) -> aiohttp.ClientWebSocketResponse:
         """Open the event stream. Raises a TelephonyError."""
@@ -89,15 +118,15 @@ class AriHttp(HttpClient):
             ) from error
 
 
-def _refusal(method: str, response: aiohttp.ClientResponse, body: bytes) -> NotFoundError | RefusedError:
+def _refusal(method: str, url: str, answer: Answer) -> NotFoundError | RefusedError:
     """Asterisk says in `message` what it did not like; the query string is left out, it may hold a caller's number."""
     try:
-        message = json.loads(body).get("message", "")
+        message = json.loads(answer.body).get("message", "")
     except (ValueError, AttributeError):
-        message = response.reason or ""
-    what = f"{method} {response.url.path}: {response.status} {message}"
+        message = answer.reason
+    what = f"{method} {urlsplit(url).path}: {answer.status} {message}"
     # 409 is also the answer for a channel that has hung up and is still being taken apart.
-    is_gone = response.status == 404 or (response.status == 409 and "not in Stasis" in message)
+    is_gone = answer.status == 404 or (answer.status == 409 and "not in Stasis" in message)
     return NotFoundError(what) if is_gone else RefusedError(what)
 
 
@@ -119,6 +148,7 @@ class AriClient(Client):
     def __init__(self, settings: AriSettings) -> None:
         self.app = settings.app
         self._url = settings.url
+        self._request_sockets = settings.request_sockets
         super().__init__(settings.url.rstrip("/") + "/", AriHttp(settings))  # type: ignore[no-untyped-call]
 
     async def open(self) -> None:
@@ -136,13 +166,44 @@ class AriClient(Client):
 
     async def listen(self, connected: Callable[[], None], take: Callable[[Event], None]) -> None:
         """Read events until the connection ends, giving each to `take`; call `connected` once the app is registered."""
-        async with self.registered() as websocket:
+        async with self.registered() as websocket, self._requests_over_websockets():
             connected()
             async for message in websocket:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     event = _event(message.data)
                     if event is not None:
                         take(event)
+
+    @asynccontextmanager
+    async def _requests_over_websockets(self) -> AsyncIterator[None]:
+        """Within this context, if Asterisk knows how; HTTP serves while none is open, or many wait on each."""
+        known = "RESTResponse" in self.swagger.events.json["api_declaration"]["models"]
+        number = self._request_sockets if known else 0
+        keeping = [asyncio.create_task(self._keep_request_socket()) for _ in range(number)]
+        try:
+            yield
+        finally:
+            for task in keeping:
+                task.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
+
+    async def _keep_request_socket(self) -> None:
+        """Hold one open. Asterisk knows it as an application, of which nothing is left when the socket closes."""
+        name = f"{self.app}-requests-{secrets.token_hex(8)}"
+        sockets = self.swagger.http_client.sockets
+        while True:
+            try:
+                websocket = await self.swagger.events.eventWebsocket(app=name)
+                socket = RequestSocket(websocket)
+                sockets.append(socket)
+                try:
+                    await socket.listen()
+                finally:
+                    sockets.remove(socket)
+                    await websocket.close()
+            except (TelephonyError, ValueError) as error:
+                log.debug("a websocket for requests can't be opened", error=str(error))
+            await asyncio.sleep(REQUEST_SOCKET_RETRY_S)
 
     @asynccontextmanager
     async def registered(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
