@@ -141,7 +141,8 @@ class Router(RunningRouter):
                 stderr=log,
             )
         status = await self.until(lambda status: bool(status["asterisk_connected"]) or not connected)
-        self.tasks_at_rest = int(status["tasks"])
+        if connected:  # without a connection there are fewer
+            self.tasks_at_rest = int(status["tasks"])
 
     @property
     def pid(self) -> int:

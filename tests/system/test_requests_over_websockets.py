@@ -1,5 +1,7 @@
 """The router's requests go over websockets, or over HTTP when it is told so; Asterisk itself counts them."""
 
+import asyncio
+
 import pytest
 
 from sandbox.router import Config
@@ -24,8 +26,9 @@ async def test_requests_go_the_way_that_is_configured(request_sockets: int) -> N
         config["asterisk"]["ari"]["request_sockets"] = request_sockets
 
     async with running(configure) as rig:
-        apps = await rig.asterisk.cli("ari show apps")
-        assert apps.count("agi-router-requests-") == request_sockets
+        async with asyncio.timeout(5):  # they open while the router serves already
+            while (await rig.asterisk.cli("ari show apps")).count("agi-router-requests-") < request_sockets:
+                await asyncio.sleep(0.02)
         taken = await requests_over_websockets(rig)
         assert taken > 5 if request_sockets else taken == 0
         await rig.router.stop()
