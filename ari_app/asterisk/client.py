@@ -32,7 +32,6 @@ CONNECTIONS: Final = 40
 """Bounds what a burst of calls opens at once; Asterisk's http.conf allows 100 sessions by default."""
 IDLE_S: Final = 10.0
 """Asterisk closes idle connections after 15 s (http.conf session_keep_alive); ours must be the first to go."""
-WEBSOCKET_OPEN_S: Final = 5.0
 REQUEST_SOCKET_RETRY_S: Final = 1.0
 
 Event = dict[str, Any]

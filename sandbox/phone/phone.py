@@ -121,10 +121,6 @@ class Phone:
                 "Is the name one of layout.phones, and is Asterisk up?"
             )
 
-    async def unregister(self) -> None:
-        """Take this phone's contact away, and no other."""
-        await self._register(0)
-
     async def next_call(self, timeout_s: float = PATIENCE_S) -> IncomingCall:
         """The oldest call that nobody took yet."""
         async with patience(timeout_s, f"No call reached {self.name}"):
