@@ -19,7 +19,8 @@ from ari_app.calls.recovery import Recovery
 from ari_app.calls.supervisor import Supervisor
 from ari_app.control.server import serve_control
 from ari_app.settings import Settings
-from ari_app.storage.call_log import CallLog, open_call_log
+from ari_app.storage.call_log import CallLog, writing_call_log
+from ari_app.storage.serving import open_database
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,8 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as parts:
-        call_log = await parts.enter_async_context(open_call_log(settings.storage))
+        database = await parts.enter_async_context(open_database(settings.storage))
+        call_log = await parts.enter_async_context(writing_call_log(database))
         decider = await parts.enter_async_context(Router(settings.routing))
         telephony = AriTelephony(settings.asterisk.ari.app)
         supervisor = Supervisor(telephony, decider, call_log, settings.calls.max_in_setup)

@@ -19,10 +19,8 @@ from ari_app.domain.events import CallEvent
 from ari_app.domain.record import CallRecord, after
 from ari_app.storage.call_reader import StoredCalls
 from ari_app.storage.codec import StoredEvent, record_to_row, restore, store
-from ari_app.storage.database import reading_engine, writing_engine
-from ari_app.storage.migrate import migrate
 from ari_app.storage.schema import call_events, calls
-from ari_app.storage.serving_lock import serving_lock
+from ari_app.storage.serving import Database, open_database
 from ari_app.storage.settings import StorageSettings
 
 # A commit costs a few milliseconds of CPU, most of them in another thread that the calls then wait for. A call's events
@@ -220,25 +218,15 @@ _PUT_EVENTS = insert(call_events).on_conflict_do_nothing()
 
 @asynccontextmanager
 async def open_call_log(settings: StorageSettings) -> AsyncIterator[CallLog]:
-    """Serve with this database: lock it, migrate it, and write in the background until the block ends.
-
-    At its end everything written is committed, within CLOSE_DEADLINE_S. Raises StorageError when the database is
-    newer than the code, cannot be written, or another router serves with it.
-    """
-    writer = writing_engine(settings)
-    with serving_lock(settings.path):
-        reader = reading_engine(settings)
-        try:
-            await migrate(writer)
-            async with _writing(CallLog(writer, reader)) as call_log:
-                yield call_log
-        finally:
-            await reader.dispose()
-            await writer.dispose()
+    """The call log of a database that nothing else is written to. Raises StorageError as `open_database` does."""
+    async with open_database(settings) as database, writing_call_log(database) as call_log:
+        yield call_log
 
 
 @asynccontextmanager
-async def _writing(call_log: CallLog) -> AsyncIterator[CallLog]:
+async def writing_call_log(database: Database) -> AsyncIterator[CallLog]:
+    """Write in the background until the block ends; at its end all is committed, within CLOSE_DEADLINE_S."""
+    call_log = CallLog(database.writer, database.reader)
     task = asyncio.create_task(call_log.run(), name="call log")
     try:
         yield call_log
