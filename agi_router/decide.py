@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import TracebackType
+from typing import assert_never
 
 from agi_router.directory.directory import Directory
 from agi_router.directory.trunks import Trunk
@@ -16,7 +17,7 @@ from agi_router.lookup.client import Answer, LookupClient
 from agi_router.lookup.guard import NetworkGuard
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Needs
-from agi_router.routing.decision import Decision, ReceivedAnswer, SentRequest, Step
+from agi_router.routing.decision import Decision, FailedAttempt, LookupProgress, ReceivedAnswer, SentRequest, Step
 from agi_router.routing.destination import Destination
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.policy import DialPolicy
@@ -50,8 +51,19 @@ class _Found:
 
     request: SentRequest | None = None
     answer: ReceivedAnswer | None = None
+    failed_attempts: tuple[FailedAttempt, ...] = ()
     value: str | None = None
     destination: Destination | None = None
+
+    def note(self, progress: LookupProgress) -> None:
+        match progress:
+            case SentRequest():
+                self.request = progress
+            case FailedAttempt():
+                self.request = None
+                self.failed_attempts += (progress,)
+            case _:
+                assert_never(progress)
 
 
 class Router:
@@ -86,13 +98,13 @@ class Router:
         chain = self._fallback if route is None or route.fallback is None else route.fallback
         return tuple(self._directory.step(step.destination, step.timeout_s) for step in chain)
 
-    async def route(self, info: CallInfo, on_request: Callable[[SentRequest], None]) -> Decision:
+    async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
         """The decision for this call. Whatever goes wrong becomes its `error`; only a cancellation passes through."""
         found = _Found()
         error: Failure | None = None
         steps: tuple[Step, ...] = ()
         try:
-            steps = (await self._answered(info, on_request, found),)
+            steps = (await self._answered(info, on_progress, found),)
         except RoutingError as refusal:
             error = refusal.failure
         except Exception:
@@ -106,24 +118,25 @@ class Router:
             route=info.route_name,
             request=found.request,
             answer=found.answer,
+            failed_attempts=found.failed_attempts,
             value=found.value,
             destination=found.destination,
             error=error,
             steps=steps + self.fallback(info.route_name),
         )
 
-    async def _answered(self, info: CallInfo, on_request: Callable[[SentRequest], None], found: _Found) -> Step:
+    async def _answered(self, info: CallInfo, on_progress: Callable[[LookupProgress], None], found: _Found) -> Step:
         """The step to which the API's answer leads. Raises RoutingError; `found` then holds how far it came."""
         route = self._routes.get(info.route_name)
         if route is None:
             raise _unknown_route(info.route_name, self._routes)
 
-        def leaving(request: SentRequest) -> None:
-            found.request = request
-            on_request(request)
+        def going_on(progress: LookupProgress) -> None:
+            found.note(progress)
+            on_progress(progress)
 
         values = call_values(info, self._policy.region)
-        answer: Answer = await self._client.ask(route.request, values, leaving)
+        answer: Answer = await self._client.ask(route.request, values, going_on)
         found.answer = answer.received
         if answer.failure is not None:
             raise RoutingError(answer.failure.code, answer.failure.message, answer.failure.remedy)

@@ -15,7 +15,7 @@ from agi_router.lookup import failures
 from agi_router.lookup.guard import GuardedResolver, NetworkGuard
 from agi_router.lookup.prepared import LONGEST_RECORDED, PreparedRequest, prepare
 from agi_router.lookup.reach import Reached, connect_only
-from agi_router.routing.decision import ReceivedAnswer, SentRequest
+from agi_router.routing.decision import LookupProgress, ReceivedAnswer
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.route import Request
 from agi_router.routing.template import Values
@@ -66,15 +66,15 @@ class LookupClient:
             await self._session.close()
             self._session = None
 
-    async def ask(self, request: Request, values: Values, on_request: Callable[[SentRequest], None]) -> Answer:
+    async def ask(self, request: Request, values: Values, on_progress: Callable[[LookupProgress], None]) -> Answer:
         """One question, answered or failed within the request's deadline; safe to cancel.
 
-        `on_request` is told the request, secrets masked, before anything is sent. Raises RoutingError when no answer
+        `on_progress` is told the request, secrets masked, before anything is sent. Raises RoutingError when no answer
         came: api_timeout, api_refused, api_dns, api_tls, api_disconnected, api_bad_http, api_url, network_denied.
         """
         started = monotonic()
         prepared = prepare(request, values)
-        on_request(prepared.record)
+        on_progress(prepared.record)
         try:
             async with asyncio.timeout(request.deadline_s):
                 return await self._with_one_retry(request, prepared, started)

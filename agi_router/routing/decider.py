@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agi_router.routing.call_info import CallInfo
-from agi_router.routing.decision import Decision, SentRequest, Step
+from agi_router.routing.decision import Decision, LookupProgress, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,12 @@ class Decider(Protocol):
         """What `CallInfo.headers` and `.variables` must hold for this route; empty for an unknown one."""
         ...
 
-    async def route(self, info: CallInfo, on_request: Callable[[SentRequest], None]) -> Decision:
+    async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
         """Ask the API and decide. Never raises for what an API, a number or a directory does: that is `Decision.error`.
 
-        `on_request` is called once, when the request is about to leave. Cancelling is safe at any moment.
+        `on_progress` is told in order, as it happens, of each request that is about to leave and of each attempt that
+        failed while another one follows; the outcome of the last attempt stands in the decision. Cancelling is safe at
+        any moment.
         """
         ...
 

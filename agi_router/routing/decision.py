@@ -21,12 +21,28 @@ class SentRequest:
 class ReceivedAnswer:
     """The API's answer.
 
-    `body` is its text, cut to a size fit for a record; `elapsed_ms` counts from the start of the lookup.
+    `body` is its text, cut to a size fit for a record; `elapsed_ms` counts from the moment its request left.
     """
 
     status: int
     body: str
     elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAttempt:
+    """A URL that came to nothing, and another one is asked after it.
+
+    `request` is None when nothing was sent, `answer` when none came.
+    """
+
+    request: SentRequest | None = None
+    answer: ReceivedAnswer | None = None
+    failure: Failure
+
+
+LookupProgress = SentRequest | FailedAttempt
+"""What a lookup tells while it runs: a request is about to leave; an attempt failed and the next one follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,7 @@ class Decision:
     """The outcome of one lookup.
 
     `steps` starts with the answer's destination, when there is one, and goes on with the fallback chain.
+    `request` and `answer` are those of the last attempt, `failed_attempts` what went before it.
     `value` is what was found at the path, as text; `error` says why there is no destination.
     When all steps have failed, the call goes back to the dialplan.
     """
@@ -80,6 +97,7 @@ class Decision:
     route: str
     request: SentRequest | None = None
     answer: ReceivedAnswer | None = None
+    failed_attempts: tuple[FailedAttempt, ...] = ()
     value: str | None = None
     destination: Destination | None = None
     error: Failure | None = None

@@ -6,11 +6,11 @@ Reads top to bottom; every wait ends when the caller hangs up.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider
-from agi_router.routing.decision import Decision, SentRequest, Step
+from agi_router.routing.decision import Decision, FailedAttempt, LookupProgress, ReceivedAnswer, SentRequest, Step
 from agi_router.routing.destination import HangupDestination
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
 from ari_app.calls.legs import ring, take_back
@@ -122,23 +122,28 @@ async def _ask(call: Call, arrival: Arrival, decider: Decider) -> Decision:
         variables=dict(zip(variables, values[len(headers) :], strict=True)),
     )
 
-    def request_left(request: SentRequest) -> None:
-        call.tell(
-            e.RequestSent(
-                at=now(),
-                method=request.method,
-                url=request.url,
-                headers=dict(request.headers),
-                body=request.body,
-            )
-        )
+    return await decider.route(info, lambda progress: _tell_progress(call, progress))
 
-    return await decider.route(info, request_left)
+
+def _tell_progress(call: Call, progress: LookupProgress) -> None:
+    match progress:
+        case SentRequest(method=method, url=url, headers=headers, body=body):
+            call.tell(e.RequestSent(at=now(), method=method, url=url, headers=dict(headers), body=body))
+        case FailedAttempt(answer=answer, failure=why):
+            if answer is not None:
+                _tell_answer(call, answer)
+            call.tell(e.AttemptFailed(at=now(), code=why.code, message=why.message, remedy=why.remedy))
+        case _:
+            assert_never(progress)
+
+
+def _tell_answer(call: Call, answer: ReceivedAnswer) -> None:
+    call.tell(e.AnswerReceived(at=now(), status=answer.status, body=answer.body, elapsed_ms=answer.elapsed_ms))
 
 
 def _tell_decision(call: Call, decision: Decision) -> None:
-    if (answer := decision.answer) is not None:
-        call.tell(e.AnswerReceived(at=now(), status=answer.status, body=answer.body, elapsed_ms=answer.elapsed_ms))
+    if decision.answer is not None:
+        _tell_answer(call, decision.answer)
     if (found := decision.destination) is not None:
         call.tell(
             e.DestinationFound(

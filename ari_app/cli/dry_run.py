@@ -1,13 +1,13 @@
 """The dry run of a route: one decision, made by the code that decides for calls. Rings nobody."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
 from agi_router.decide import Router
 from agi_router.routing.call_info import CallInfo
-from agi_router.routing.decision import Decision, EndpointTarget, SentRequest, Target, TrunkTarget
+from agi_router.routing.decision import Decision, EndpointTarget, Target, TrunkTarget
 from agi_router.routing.errors import Failure
 from agi_router.routing.numbers import EXAMPLE, is_e164
 from ari_app.app import look_up_devices
@@ -70,10 +70,11 @@ def wrong_with(question: Question) -> Failure | None:
     return None
 
 
-async def decide(settings: Settings, question: Question, on_request: Callable[[SentRequest], None]) -> Outcome:
+async def decide(settings: Settings, question: Question) -> Outcome:
     """Ask the API for this call, and Asterisk, if it is there, for the devices that would ring."""
     async with Router(settings.routing) as router:
-        decision = await router.route(_call(router, question), on_request)
+        # What it tells on its way stands in the decision too; nobody waits for it here.
+        decision = await router.route(_call(router, question), lambda _: None)
     error = decision.error
     targets: tuple[Target, ...] = ()
     if error is None:

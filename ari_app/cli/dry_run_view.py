@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from agi_router.document import ConfigError
-from agi_router.routing.decision import Decision, SentRequest, Step
+from agi_router.routing.decision import Decision, ReceivedAnswer, SentRequest, Step
 from agi_router.routing.destination import HangupDestination
 from agi_router.routing.errors import Failure
 from ari_app.cli.dry_run import Device, Outcome, Question, decide, refused, wrong_with
@@ -39,6 +39,7 @@ def as_object(outcome: Outcome) -> dict[str, Any]:
     destination = decision.destination
     return {
         "route": outcome.route,
+        "failed_attempts": [asdict(attempt) for attempt in decision.failed_attempts],
         "request": asdict(decision.request) if decision.request else None,
         "answer": asdict(decision.answer) if decision.answer else None,
         "value": decision.value,
@@ -59,11 +60,7 @@ def _outcome(config: Path, question: Question, *, as_json: bool) -> Outcome:
             raise
         what = "; ".join(map(str, error.problems))
         return refused(question, Failure("configuration_invalid", what, "mend the configuration: check-config"))
-    return asyncio.run(decide(settings, question, _ignore))
-
-
-def _ignore(_request: SentRequest) -> None:
-    """The request is shown with its answer; nobody waits for it here."""
+    return asyncio.run(decide(settings, question))
 
 
 def _show(outcome: Outcome) -> None:
@@ -82,7 +79,16 @@ def _show(outcome: Outcome) -> None:
 
 
 def _show_lookup(terminal: Console, decision: Decision) -> None:
-    request, answer = decision.request, decision.answer
+    for attempt in decision.failed_attempts:
+        _show_exchange(terminal, attempt.request, attempt.answer)
+        _row(terminal, "failed", f"{attempt.failure.message} [{attempt.failure.code}]")
+        _row(terminal, "", attempt.failure.remedy)
+    _show_exchange(terminal, decision.request, decision.answer)
+    if decision.value is not None:
+        _row(terminal, "value", decision.value)
+
+
+def _show_exchange(terminal: Console, request: SentRequest | None, answer: ReceivedAnswer | None) -> None:
     if request is not None:
         _row(terminal, "request", f"{request.method} {request.url}")
         for name, value in request.headers.items():
@@ -92,8 +98,6 @@ def _show_lookup(terminal: Console, decision: Decision) -> None:
     if answer is not None:
         _row(terminal, "answer", f"{answer.status} in {answer.elapsed_ms:.0f} ms")
         _row(terminal, "", answer.body[:_LONGEST_BODY] + ("…" if len(answer.body) > _LONGEST_BODY else ""))
-    if decision.value is not None:
-        _row(terminal, "value", decision.value)
 
 
 def _row(terminal: Console, name: str, text: str) -> None:

@@ -38,11 +38,20 @@ class RequestSent(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerReceived(Happened):
-    """The API answered; `elapsed_ms` counts from the start of the lookup."""
+    """The API answered; `elapsed_ms` counts from the moment its request left."""
 
     status: int
     body: str
     elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed(Happened):
+    """One URL of the lookup came to nothing, and another one is asked next."""
+
+    code: str
+    message: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +176,7 @@ CallEvent = (
     CallArrived
     | RequestSent
     | AnswerReceived
+    | AttemptFailed
     | DestinationFound
     | LookupFailed
     | StepStarted

@@ -125,6 +125,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"asked {event.method} {event.url}{body}"
         case e.AnswerReceived():
             return f"the API answered {event.status} in {event.elapsed_ms:.0f} ms: {_cut(event.body) or '(empty)'}"
+        case e.AttemptFailed():
+            return f"failed, the next URL is asked: {event.message} [{event.code}]. {_capitalised(event.remedy)}"
         case e.DestinationFound():
             return f'found "{_cut(event.value)}" in the answer: {_destination(event)}'
         case e.LookupFailed():

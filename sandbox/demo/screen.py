@@ -24,6 +24,7 @@ _MARKS: dict[type[Any], tuple[str, str]] = {
     e.CallArrived: ("☎", "bold cyan"),
     e.RequestSent: ("→", "blue"),
     e.AnswerReceived: ("←", "blue"),
+    e.AttemptFailed: ("!", "yellow"),
     e.DestinationFound: ("✓", "bold green"),
     e.LookupFailed: ("✗", "bold yellow"),
     e.StepStarted: ("▸", "bold"),

@@ -260,7 +260,7 @@ async def test_other_commands_refuse_a_bad_configuration_with_status_2(command: 
 
 # --- test-route
 
-KEYS = ["route", "request", "answer", "value", "destination", "devices", "error"]
+KEYS = ["route", "failed_attempts", "request", "answer", "value", "destination", "devices", "error"]
 
 
 async def test_the_dry_run_shows_question_answer_and_who_would_ring(command: Command, api: str) -> None:

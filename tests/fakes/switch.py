@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider, Needs
-from agi_router.routing.decision import Decision, EndpointTarget, SentRequest, Step
+from agi_router.routing.decision import Decision, EndpointTarget, LookupProgress, Step
 from agi_router.routing.destination import EndpointDestination
 from ari_app.calls.ports import (
     ChannelDestroyed,
@@ -109,7 +109,7 @@ class Rings(Decider):
     def needs(self, route_name: str) -> Needs:
         return Needs()
 
-    async def route(self, info: CallInfo, on_request: Callable[[SentRequest], None]) -> Decision:
+    async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
         return Decision(route=info.route_name, steps=self.fallback(info.route_name))
 
     def fallback(self, route_name: str) -> tuple[Step, ...]:

@@ -135,6 +135,7 @@ def test_what_went_wrong_first_is_the_reason_on_record(happened: list[e.CallEven
     [
         e.RequestSent(at=START, method="GET", url="https://api.example.com"),
         e.AnswerReceived(at=START, status=200, body="", elapsed_ms=1),
+        e.AttemptFailed(at=START, code="api_timeout", message="m", remedy="r"),
         e.DestinationFound(at=START, value="456", destination_type="user", destination="456"),
         e.StepEnded(at=START, step=1, outcome="busy"),
         e.DeviceUnavailable(at=START, endpoint="PJSIP/ada", reason="not registered"),

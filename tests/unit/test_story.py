@@ -37,6 +37,22 @@ def told(*happened: e.CallEvent) -> list[str]:
     return [line.text for line in story("call-1", happened)]
 
 
+def test_a_url_that_fails_is_told_between_the_requests() -> None:
+    assert told(
+        e.RequestSent(at=at(0), method="GET", url="https://api.example.com/"),
+        e.AnswerReceived(at=at(0.01), status=503, body="busy", elapsed_ms=10),
+        e.AttemptFailed(
+            at=at(0.01), code="api_status", message="api.example.com answered 503", remedy="look into its log"
+        ),
+        e.RequestSent(at=at(0.01), method="GET", url="https://spare.example.com/"),
+    ) == [
+        "asked GET https://api.example.com/",
+        "the API answered 503 in 10 ms: busy",
+        "failed, the next URL is asked: api.example.com answered 503 [api_status]. Look into its log",
+        "asked GET https://spare.example.com/",
+    ]
+
+
 def test_an_answered_call_is_told_from_the_question_to_the_end() -> None:
     assert [
         str(line)

@@ -16,7 +16,7 @@ from aiohttp import web
 from agi_router.lookup.client import Answer, LookupClient
 from agi_router.lookup.guard import NetworkGuard
 from agi_router.routing.auth import BasicAuth
-from agi_router.routing.decision import SentRequest
+from agi_router.routing.decision import LookupProgress
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.route import Request, Send
 from agi_router.routing.template import Template
@@ -70,7 +70,7 @@ def request(url: str, **changes: Any) -> Request:
 
 
 async def ask(client: LookupClient, asked: Request) -> Answer:
-    sent: list[SentRequest] = []
+    sent: list[LookupProgress] = []
     try:
         return await client.ask(asked, {"callerNumber": "+12025550123"}, sent.append)
     finally:

@@ -13,7 +13,7 @@ from agi_router.decide import Router
 from agi_router.document import load_document, validate
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider, Needs
-from agi_router.routing.decision import Decision, EndpointTarget, SentRequest, TrunkTarget
+from agi_router.routing.decision import Decision, EndpointTarget, LookupProgress, TrunkTarget
 from agi_router.routing.destination import EndpointDestination, ExternalDestination, UserDestination
 from agi_router.settings import RoutingSections, routing_settings
 
@@ -80,7 +80,7 @@ async def router(api: Api, tmp_path: Path) -> AsyncIterator[Router]:
 
 async def decide(router: Decider, route: str = "sales", caller: str = "+12025550199") -> Decision:
     info = CallInfo(call_id="c1", route_name=route, caller_number=caller)
-    sent: list[SentRequest] = []
+    sent: list[LookupProgress] = []
     decision = await router.route(info, sent.append)
     assert sent == ([decision.request] if decision.request else [])
     return decision
@@ -231,7 +231,7 @@ async def test_the_fallback_is_the_routes_else_the_global_one(router: Router) ->
 async def test_a_bug_becomes_an_error_of_the_decision_and_a_traceback_in_the_log(
     router: Router, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(_: SentRequest) -> None:
+    def broken(_: LookupProgress) -> None:
         raise ZeroDivisionError
 
     with caplog.at_level(logging.ERROR):
