@@ -113,6 +113,7 @@ class LookupClient:
             URL(prepared.url, encoded=True),
             headers=prepared.headers,
             data=prepared.body,
+            skip_auto_headers=("Content-Type",),  # of an empty body it would say application/octet-stream
             allow_redirects=False,
             ssl=self._trusted(request),
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S),

@@ -17,7 +17,13 @@ from agi_router.routing.template import Template, Values, as_is, in_header
 
 MASK = "***"
 LONGEST_RECORDED = 16_384
-_SECRET_NAME = re.compile(r"authorization|cookie|token|secret|passw|api[-_]?key|hapikey|signature", re.IGNORECASE)
+_JSON_RPC = Template.parse("2.0")
+_CALL_ID = Template.parse("{{callId}}")
+_SECRET_NAME = re.compile(
+    r"authorization|cookie|token|secret|passw|pwd|credential|signature|hapikey"
+    r"|(api|access|auth|client|private|session|subscription)[-_]?key",
+    re.IGNORECASE,
+)
 
 Pairs = list[tuple[str, str]]
 
@@ -36,6 +42,7 @@ class PreparedRequest:
 def prepare(request: Request, values: Values) -> PreparedRequest:
     """The request of a route for the values of one call."""
     headers = {"Accept": "application/json, text/plain;q=0.9, */*;q=0.5", "User-Agent": f"agi-router/{__version__}"}
+    configured: Mapping[str, Template | Scalar] = request.headers
     body: bytes | None = None
     recorded_body = ""
     query: Pairs = []
@@ -46,16 +53,16 @@ def prepare(request: Request, values: Values) -> PreparedRequest:
             fields = _pairs(request.fields, values)
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             body, recorded_body = urlencode(fields).encode(), urlencode(_masked_pairs(fields), safe="*")
-        case Send.JSON:
-            fields_document = {name: _rendered(field, values) for name, field in request.fields.items()}
-            document = fields_document if request.body is None else _rendered(request.body, values)
+        case Send.HEADERS:
+            configured = {**request.headers, **request.fields}
+        case Send.JSON | Send.JSON_RPC:
+            document = _rendered(_document(request), values)
             headers["Content-Type"] = "application/json"
             body, recorded_body = json.dumps(document).encode(), json.dumps(_masked_json(document), ensure_ascii=False)
         case _:
             assert_never(request.send)
-    configured = {name: template.render(values, in_header).strip() for name, template in request.headers.items()}
     secret_headers, secret_query = _credentials(request)
-    headers = _merged(headers, configured, secret_headers)
+    headers = _merged(headers, _header_fields(configured, values), secret_headers)
     masked = {name: MASK if name in secret_headers or _SECRET_NAME.search(name) else headers[name] for name in headers}
     return PreparedRequest(
         method=request.method,
@@ -94,6 +101,22 @@ def _merged(*sources: Mapping[str, str]) -> dict[str, str]:
     for source in sources:
         merged |= {name.lower(): (name, value) for name, value in source.items()}
     return dict(merged.values())
+
+
+def _document(request: Request) -> JsonTemplate:
+    """The JSON that is sent: of JSON-RPC 2.0 the request object (its section 4), without params if there are none."""
+    given: JsonTemplate = {**request.fields} if request.body is None else request.body
+    if request.send is not Send.JSON_RPC:
+        return given
+    call: dict[str, JsonTemplate] = {"jsonrpc": _JSON_RPC, "id": _CALL_ID, "method": Template((request.rpc_method,))}
+    return call | ({"params": given} if given else {})
+
+
+def _header_fields(fields: Mapping[str, Template | Scalar], values: Values) -> dict[str, str]:
+    return {
+        name: field.render(values, in_header).strip() if isinstance(field, Template) else _as_text(field)
+        for name, field in fields.items()
+    }
 
 
 def _pairs(fields: Mapping[str, Template | Scalar], values: Values) -> Pairs:

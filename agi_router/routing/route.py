@@ -24,18 +24,29 @@ class Send(StrEnum):
 
     QUERY = "query"
     FORM = "form"
+    HEADERS = "headers"
     JSON = "json"
+    JSON_RPC = "json-rpc"
+
+    @property
+    def fills_the_body(self) -> bool:
+        """Whether the fields make up the body of the request."""
+        return self in {Send.FORM, Send.JSON, Send.JSON_RPC}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """The question to the API. `body` is a nested JSON template and excludes `fields`; keys are never templates."""
+    """The question to the API. `body` is a nested JSON template and excludes `fields`; keys are never templates.
+
+    JSON-RPC has an `rpc_method`, and the fields or the body, a dict or a list then, are its params.
+    """
 
     method: str
     url: UrlTemplate
     send: Send = Send.QUERY
     fields: Mapping[str, Template | Scalar] = field(default_factory=dict)
     body: JsonTemplate = None
+    rpc_method: str = ""
     headers: Mapping[str, Template] = field(default_factory=dict)
     auth: Auth = field(default_factory=NoAuth)
     deadline_s: float = DEFAULT_DEADLINE_S

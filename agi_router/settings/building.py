@@ -22,6 +22,7 @@ from agi_router.routing.destination import (
 from agi_router.routing.numbers import EXAMPLE, normalise
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.route import DestinationType, FallbackStep, Request, Response, Ringing, Route
+from agi_router.settings.request_headers import header_problems
 from agi_router.settings.sections import (
     ApiKeyAuthSection,
     AuthSection,
@@ -135,17 +136,21 @@ class _Building:
         )
 
     def request(self, section: RequestSection, at: At) -> Request:
-        return Request(
+        request = Request(
             method=section.sent_by,
             url=section.url,
             send=section.sent_as,
             fields=section.fields,
             body=section.body,
+            rpc_method=section.rpc_method or "",
             headers=section.headers,
             auth=_auth(section.auth),
             deadline_s=section.deadline_s,
             ca_file=self.ca_file(section.ca_file, (*at, "ca_file")),
         )
+        for where, message in header_problems(request):
+            self.problem((*at, *where), message)
+        return request
 
     def ca_file(self, name: str | None, at: At) -> Path | None:
         if name is None:

@@ -22,6 +22,7 @@ from agi_router.settings.values import (
     Paths,
     Region,
     RingSeconds,
+    RpcMethod,
     UpperCase,
     Url,
     UserId,
@@ -147,11 +148,12 @@ AuthSection = Annotated[
 class RequestSection(Section):
     """`request`."""
 
-    method: Annotated[Literal["GET", "POST"], UpperCase] | None = None
+    method: Annotated[Literal["GET", "POST", "PUT", "DELETE"], UpperCase] | None = None
     url: Url
     send: Send | None = None
     fields: dict[str, FieldTemplate] = Field(default_factory=dict)
     body: BodyTemplate = None
+    rpc_method: RpcMethod | None = None
     headers: dict[HeaderName, HeaderTemplate] = Field(default_factory=dict)
     auth: AuthSection = NoAuthSection()
     deadline_s: float = Field(default=DEFAULT_DEADLINE_S, ge=0.1, le=10)
@@ -161,10 +163,21 @@ class RequestSection(Section):
     def _fits_together(self) -> Self:
         if self.body is not None and self.fields:
             raise ValueError("has both fields and body; put all of it into body")
-        if self.body is not None and self.send not in {None, Send.JSON}:
+        if self.body is not None and self.send not in {None, Send.JSON, Send.JSON_RPC}:
             raise ValueError(f"has a body, which is sent as json, but says send: {self.send}; take send away")
-        if self.method == "GET" and self.sent_as is not Send.QUERY:
+        if self.method == "GET" and self.sent_as.fills_the_body:
             raise ValueError(f"method GET carries no {self.sent_as}; take method away (POST), or set send: query")
+        return self
+
+    @model_validator(mode="after")
+    def _is_json_rpc_or_not(self) -> Self:
+        is_json_rpc = self.send is Send.JSON_RPC
+        if is_json_rpc and self.rpc_method is None:
+            raise ValueError("is sent as json-rpc and names no method; add rpc_method: with the name the API gives it")
+        if self.rpc_method is not None and not is_json_rpc:
+            raise ValueError("has an rpc_method, which only JSON-RPC has; set send: json-rpc, or take rpc_method away")
+        if is_json_rpc and self.body is not None and not isinstance(self.body, dict | list):
+            raise ValueError("has a body that is a single value; the params of JSON-RPC are a mapping or a list")
         return self
 
     @property
@@ -172,14 +185,14 @@ class RequestSection(Section):
         """`send`, or what the other keys say."""
         if self.send is not None:
             return self.send
-        if self.body is not None or (self.method == "POST" and self.fields):
+        if self.body is not None or (self.method in {"POST", "PUT"} and self.fields):
             return Send.JSON
         return Send.QUERY
 
     @property
     def sent_by(self) -> str:
         """`method`, or what the other keys say."""
-        return self.method or ("GET" if self.sent_as is Send.QUERY else "POST")
+        return self.method or ("POST" if self.sent_as.fills_the_body else "GET")
 
 
 class ResponseSection(Section):

@@ -15,11 +15,10 @@ from agi_router.routing.response import endpoint_name
 from agi_router.routing.route import JsonTemplate, Scalar
 from agi_router.routing.template import Template
 from agi_router.routing.url_template import UrlTemplate
+from agi_router.settings.request_headers import header_name, is_header_text
 
 T = TypeVar("T")
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
-FRAMING_HEADERS = frozenset({"connection", "content-length", "host", "transfer-encoding", "upgrade"})
 OTHER_NAMES = {"UK": "GB", "EN": "GB"}
 
 
@@ -72,17 +71,15 @@ def _network(given: Any) -> Network:
         ) from None
 
 
-def _header_name(given: str) -> str:
-    if not HEADER_NAME.fullmatch(given):
-        raise ValueError("is not the name of a header; write it without spaces and colon, such as X-Source")
-    if given.lower() in FRAMING_HEADERS:
-        raise ValueError("is set by the router itself; take it away")
+def _rpc_method(given: str) -> str:
+    if "{{" in given:
+        raise ValueError("is the same for every call; variables belong into fields or body")
     return given
 
 
 def _header(given: str) -> Template:
     template = Template.parse(given)
-    if any(isinstance(part, str) and not (part.isascii() and part.isprintable()) for part in template.parts):
+    if not is_header_text(template):
         raise ValueError("a header holds printable ASCII characters on one line")
     return template
 
@@ -136,8 +133,9 @@ Email = Annotated[str, AfterValidator(_email)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Region = Annotated[str, AfterValidator(_region)]
 AllowedNetwork = Annotated[Network, PlainValidator(_network)]
-HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderName = Annotated[str, AfterValidator(header_name)]
 HeaderTemplate = Annotated[Template, PlainValidator(_text(_header))]
+RpcMethod = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_rpc_method)]
 Url = Annotated[UrlTemplate, PlainValidator(_text(UrlTemplate.parse))]
 FieldTemplate = Annotated[Template | Scalar, PlainValidator(_leaf)]
 BodyTemplate = Annotated[Any, PlainValidator(_json_template)]

@@ -220,7 +220,20 @@ def test_numbers_outside_without_any_trunk_are_errors_everywhere_at_once(tmp_pat
         ("headers: {'X Y': a}", "headers.X Y: is not the name of a header"),
         ("headers: {Content-Length: 1}", "is set by the router itself"),
         ("headers: {X-A: 'ä'}", "printable ASCII"),
-        ("send: xml", '"xml" does not exist; known here: query, form, json'),
+        ("headers: {keep-alive: 1}", "6: routes.sales.request.headers.keep-alive: belongs to the connection"),
+        ("headers: {X-A: a, x-a: b}", "6: routes.sales.request.headers.x-a: is already a header under headers"),
+        (
+            "auth: {type: bearer, token: t}\n      headers: {authorization: x}",
+            "7: routes.sales.request.headers.authorization: is the header in which auth puts the credentials",
+        ),
+        (
+            "auth: {type: api_key, name: X-Key, value: v}\n      headers: {x-key: x}",
+            "7: routes.sales.request.headers.x-key: is the header in which auth puts",
+        ),
+        ("auth: {type: api_key, name: accept, value: v}", "auth.name: is a header of the router's own"),
+        ("rpc_method: ''", "6: routes.sales.request.rpc_method: "),
+        ("rpc_method: 'a{{callId}}'", "6: routes.sales.request.rpc_method: is the same for every call"),
+        ("send: xml", '"xml" does not exist; known here: query, form, headers, json, json-rpc'),
         ("auth: {type: digest}", 'auth.type: "digest" does not exist; known here: none, basic, bearer, api_key'),
         ("auth: {type: bearer, token: ''}", "auth.token: is empty"),
         ('auth: {type: bearer, token: "a\\nb"}', "auth.token: is empty or holds characters"),
@@ -240,12 +253,51 @@ def test_a_request_that_cannot_be_is_told_where_it_stands(tmp_path: Path, keys: 
         ("body: {a: 1}\n      send: form", "take send away"),
         ("method: GET\n      send: json", "method GET carries no json"),
         ("method: GET\n      body: {a: 1}", "method GET carries no json"),
+        ("method: GET\n      send: form", "method GET carries no form"),
+        ("method: GET\n      send: json-rpc\n      rpc_method: m", "method GET carries no json-rpc"),
+        ("body: {a: 1}\n      send: headers", "take send away"),
+        ("send: json-rpc", "add rpc_method: with the name"),
+        ("rpc_method: m", "set send: json-rpc"),
+        ("rpc_method: m\n      send: json", "set send: json-rpc"),
+        ("rpc_method: m\n      send: json-rpc\n      body: '{{callId}}'", "a mapping or a list"),
     ],
 )
 def test_a_request_that_contradicts_itself_is_told(tmp_path: Path, keys: str, said: str) -> None:
     (told,) = problems(tmp_path, with_route(keys))
     assert told.startswith("4: routes.sales.request: ")
     assert said in told
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "said"),
+    [
+        ("X Y", "", "is not the name of a header"),
+        ('"X-A: b\\nX-B"', "", "is not the name of a header"),
+        ("Host", "", "belongs to the connection"),
+        ("Content-Length", "", "belongs to the connection"),
+        ("proxy-authorization", "", "belongs to the connection"),
+        ("content-type", "", "to replace it, write it under headers"),
+        ("user-agent", "", "to replace it, write it under headers"),
+        ("x-source", "headers: {X-Source: pbx}", "is already a header under headers"),
+        ("Authorization", "auth: {type: basic, username: u, password: p}", "in which auth puts the credentials"),
+        ("x-key", "auth: {type: api_key, name: X-Key, value: v}", "in which auth puts the credentials"),
+    ],
+)
+def test_a_field_that_cannot_be_a_header_is_told(tmp_path: Path, name: str, beside: str, said: str) -> None:
+    (told,) = problems(tmp_path, with_route(f"send: headers\n      fields: {{{name}: 1}}\n      {beside}"))
+    assert told.startswith("7: routes.sales.request.fields.")
+    assert said in told
+
+
+@pytest.mark.parametrize("text", ["ä", "a\\nX-B: c"])
+def test_a_field_whose_text_no_header_can_carry_is_told(tmp_path: Path, text: str) -> None:
+    (told,) = problems(tmp_path, with_route(f'send: headers\n      fields: {{X-A: "{text}"}}'))
+    assert "7: routes.sales.request.fields.X-A: a header holds printable ASCII" in told
+
+
+def test_fields_are_free_in_their_names_where_they_are_no_headers(tmp_path: Path) -> None:
+    fields = "fields: {'X Y': 1, Host: 2, authorization: ä, Authorization: 3}\n      auth: {type: bearer, token: t}"
+    assert len(load(tmp_path, with_route(fields)).routes[0].request.fields) == 4
 
 
 @pytest.mark.parametrize(
