@@ -20,10 +20,12 @@ from agi_router.routing.decider import Needs
 from agi_router.routing.decision import Decision, FailedAttempt, LookupProgress, ReceivedAnswer, SentRequest, Step
 from agi_router.routing.destination import Destination
 from agi_router.routing.errors import Failure, RoutingError
+from agi_router.routing.meaning import destination
 from agi_router.routing.policy import DialPolicy
-from agi_router.routing.response import destination, read_value
+from agi_router.routing.response import understand
 from agi_router.routing.route import FallbackStep, Route
 from agi_router.routing.template import call_values
+from agi_router.routing.understood import Understood
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ class _Found:
     request: SentRequest | None = None
     answer: ReceivedAnswer | None = None
     failed_attempts: tuple[FailedAttempt, ...] = ()
-    value: str | None = None
+    understood: Understood | None = None
     destination: Destination | None = None
 
     def note(self, progress: LookupProgress) -> None:
@@ -119,7 +121,7 @@ class Router:
             request=found.request,
             answer=found.answer,
             failed_attempts=found.failed_attempts,
-            value=found.value,
+            understood=found.understood,
             destination=found.destination,
             error=error,
             steps=steps + self.fallback(info.route_name),
@@ -140,9 +142,9 @@ class Router:
         found.answer = answer.received
         if answer.failure is not None:
             raise RoutingError(answer.failure.code, answer.failure.message, answer.failure.remedy)
-        found.value = read_value(route.response, answer.body, answer.charset)
-        found.destination = destination(found.value, route.response.type, self._directory, self._policy)
-        return self._directory.step(found.destination, route.ringing.timeout_s)
+        found.understood = understand(route.response, answer.body, answer.charset)
+        found.destination = destination(found.understood, self._directory, self._policy)
+        return self._directory.step(found.destination, found.understood.ring_s or route.ringing.timeout_s)
 
 
 def _unknown_route(name: str, routes: Mapping[str, Route]) -> RoutingError:

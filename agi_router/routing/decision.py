@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from agi_router.routing.destination import Destination
 from agi_router.routing.errors import Failure
+from agi_router.routing.understood import Understood
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ class Decision:
 
     `steps` starts with the answer's destination, when there is one, and goes on with the fallback chain.
     `request` and `answer` are those of the last attempt, `failed_attempts` what went before it.
-    `value` is what was found at the path, as text; `error` says why there is no destination.
+    `understood` is what the answer says, also when that leads nowhere; `error` says why there is no destination.
     When all steps have failed, the call goes back to the dialplan.
     """
 
@@ -98,7 +99,12 @@ class Decision:
     request: SentRequest | None = None
     answer: ReceivedAnswer | None = None
     failed_attempts: tuple[FailedAttempt, ...] = ()
-    value: str | None = None
+    understood: Understood | None = None
     destination: Destination | None = None
     error: Failure | None = None
     steps: tuple[Step, ...] = ()
+
+    @property
+    def value(self) -> str | None:
+        """What the answer said, as text; None when nothing could be read."""
+        return None if self.understood is None else self.understood.answered

@@ -5,6 +5,16 @@ from enum import StrEnum
 from typing import ClassVar
 
 
+class DestinationType(StrEnum):
+    """What the value of an answer names."""
+
+    USER = "user"
+    ENDPOINT = "endpoint"
+    EXTERNAL = "external"
+    HANGUP = "hangup"
+    AUTO = "auto"  # a number or a SIP login, by its shape
+
+
 class HangupCause(StrEnum):
     """The causes a `hangup` destination can name; each becomes one SIP status for the caller."""
 

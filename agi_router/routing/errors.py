@@ -1,6 +1,9 @@
 """The errors of routing. Every one says what happened (`code`, `message`) and what to do (`remedy`)."""
 
+import json
 from dataclasses import dataclass
+
+LONGEST_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +24,8 @@ class RoutingError(Exception):
     def __init__(self, code: str, message: str, remedy: str) -> None:
         super().__init__(message)
         self.failure = Failure(code, message, remedy)
+
+
+def shown(value: str) -> str:
+    """The value fit for a message: quoted, control characters escaped, cut."""
+    return json.dumps(value[:LONGEST_SHOWN], ensure_ascii=True) + ("…" if len(value) > LONGEST_SHOWN else "")

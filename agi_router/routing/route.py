@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agi_router.routing.auth import Auth, NoAuth
 from agi_router.routing.decider import Needs
-from agi_router.routing.destination import Destination
+from agi_router.routing.destination import Destination, DestinationType
 from agi_router.routing.path import JsonPath
 from agi_router.routing.template import Template, needs
 from agi_router.routing.url_template import UrlTemplate
@@ -63,16 +63,6 @@ class AnswerFormat(StrEnum):
 
     JSON = "json"
     TEXT = "text"
-
-
-class DestinationType(StrEnum):
-    """What the value of an answer names."""
-
-    USER = "user"
-    ENDPOINT = "endpoint"
-    EXTERNAL = "external"
-    HANGUP = "hangup"
-    AUTO = "auto"  # a number or a SIP login, by its shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from agi_router.lookup.guard import NetworkGuard
 from agi_router.routing.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth
 from agi_router.routing.destination import (
     Destination,
+    DestinationType,
     EndpointDestination,
     ExternalDestination,
     HangupDestination,
@@ -21,7 +22,7 @@ from agi_router.routing.destination import (
 )
 from agi_router.routing.numbers import EXAMPLE, normalise
 from agi_router.routing.policy import DialPolicy
-from agi_router.routing.route import DestinationType, FallbackStep, Request, Response, Ringing, Route
+from agi_router.routing.route import FallbackStep, Request, Response, Ringing, Route
 from agi_router.settings.request_headers import header_problems
 from agi_router.settings.sections import (
     ApiKeyAuthSection,

@@ -6,9 +6,9 @@ from pydantic import Field, SecretStr, model_validator
 
 from agi_router.document import Section
 from agi_router.routing.auth import KeyPlace
-from agi_router.routing.destination import HangupCause
+from agi_router.routing.destination import DestinationType, HangupCause
 from agi_router.routing.numbers import NumberFormat
-from agi_router.routing.route import DEFAULT_DEADLINE_S, DEFAULT_RING_S, AnswerFormat, DestinationType, Send
+from agi_router.routing.route import DEFAULT_DEADLINE_S, DEFAULT_RING_S, AnswerFormat, Send
 from agi_router.settings.values import (
     AllowedNetwork,
     BodyTemplate,

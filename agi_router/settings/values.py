@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Sec
 
 from agi_router.lookup.guard import Network
 from agi_router.routing.errors import RoutingError
+from agi_router.routing.meaning import endpoint_name
 from agi_router.routing.numbers import is_e164, is_region
 from agi_router.routing.path import JsonPath
-from agi_router.routing.response import endpoint_name
 from agi_router.routing.route import JsonTemplate, Scalar
 from agi_router.routing.template import Template
 from agi_router.routing.url_template import UrlTemplate

@@ -10,8 +10,9 @@ import pytest
 
 from agi_router.directory.trunks import Trunk
 from agi_router.lookup.reach import Reached
+from agi_router.routing.destination import DestinationType
 from agi_router.routing.errors import Failure
-from agi_router.routing.route import AnswerFormat, DestinationType, Request, Response, Route
+from agi_router.routing.route import AnswerFormat, Request, Response, Route
 from agi_router.routing.url_template import UrlTemplate
 from ari_app import doctor
 from ari_app.asterisk.devices import DeviceState

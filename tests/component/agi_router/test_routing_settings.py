@@ -11,6 +11,7 @@ from agi_router.directory.users import EndpointDevice, ExternalDevice
 from agi_router.document import ConfigError, load_document, validate
 from agi_router.routing.auth import ApiKeyAuth, BasicAuth, BearerAuth, KeyPlace, NoAuth
 from agi_router.routing.destination import (
+    DestinationType,
     EndpointDestination,
     ExternalDestination,
     HangupCause,
@@ -19,7 +20,7 @@ from agi_router.routing.destination import (
 )
 from agi_router.routing.numbers import NumberFormat
 from agi_router.routing.policy import DialPolicy
-from agi_router.routing.route import AnswerFormat, DestinationType, FallbackStep, Send
+from agi_router.routing.route import AnswerFormat, FallbackStep, Send
 from agi_router.routing.template import Template
 from agi_router.settings import RoutingSections, routing_settings
 

@@ -1,11 +1,15 @@
 """Answers: what bytes name, what that means, and that no bytes make a mess."""
 
+import json
+from dataclasses import asdict, replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agi_router.routing.destination import (
     Destination,
+    DestinationType,
     EndpointDestination,
     ExternalDestination,
     HangupCause,
@@ -13,10 +17,12 @@ from agi_router.routing.destination import (
     UserDestination,
 )
 from agi_router.routing.errors import Failure, RoutingError
+from agi_router.routing.meaning import destination
 from agi_router.routing.path import JsonPath
 from agi_router.routing.policy import DialPolicy
-from agi_router.routing.response import destination, read_value
-from agi_router.routing.route import AnswerFormat, DestinationType, Response
+from agi_router.routing.response import understand
+from agi_router.routing.route import AnswerFormat, Response
+from agi_router.routing.understood import Understood
 
 JSON = Response(format=AnswerFormat.JSON, type=DestinationType.AUTO, paths=(JsonPath.parse("to"),))
 TEXT = Response(format=AnswerFormat.TEXT, type=DestinationType.AUTO)
@@ -34,7 +40,7 @@ class OneUser:
 
 
 def meaning(value: str, type_: str = "auto") -> Destination:
-    return destination(value, DestinationType(type_), OneUser(), POLICY)
+    return destination(Understood(value=value, type=DestinationType(type_)), OneUser(), POLICY)
 
 
 def refused(value: str, type_: str = "auto") -> Failure:
@@ -46,7 +52,7 @@ def refused(value: str, type_: str = "auto") -> Failure:
 
 def unread(body: bytes, response: Response = JSON, charset: str | None = None) -> str:
     with pytest.raises(RoutingError) as raised:
-        read_value(response, body, charset)
+        understand(response, body, charset)
     return raised.value.failure.code
 
 
@@ -62,21 +68,21 @@ def unread(body: bytes, response: Response = JSON, charset: str | None = None) -
     ],
 )
 def test_json_is_read(body: bytes, value: str) -> None:
-    assert read_value(JSON, body) == value
+    assert understand(JSON, body).value == value
 
 
 def test_text_is_read_without_the_white_space_around_it() -> None:
-    assert read_value(TEXT, b" 380123456789\r\n") == "380123456789"
+    assert understand(TEXT, b" 380123456789\r\n").value == "380123456789"
 
 
 @pytest.mark.parametrize(("charset", "body"), [("windows-1251", "Зоя".encode("cp1251")), ("iso-8859-1", b"Zo\xeb")])
 def test_text_is_read_in_the_charset_that_it_names(charset: str, body: bytes) -> None:
-    assert read_value(TEXT, body, charset) in {"Зоя", "Zoë"}
+    assert understand(TEXT, body, charset).value in {"Зоя", "Zoë"}
 
 
 @pytest.mark.parametrize("charset", ["rot13", "hex", "utf-7", "no-such", "x\0y", "idna", ""])
 def test_a_charset_that_is_none_is_taken_as_utf_8(charset: str) -> None:
-    assert read_value(TEXT, b"ada", charset) == "ada"
+    assert understand(TEXT, b"ada", charset).value == "ada"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +123,7 @@ def test_a_page_of_html_is_no_destination() -> None:
 def test_no_bytes_make_reading_or_meaning_raise_anything_else(body: bytes, response: Response) -> None:
     for type_ in DestinationType:
         try:
-            destination(read_value(response, body), type_, OneUser(), POLICY)
+            destination(understand(replace(response, type=type_), body), OneUser(), POLICY)
         except RoutingError as error:
             assert error.failure.code
             assert error.failure.message.isprintable()
@@ -192,3 +198,9 @@ def test_a_login_of_the_directory_wins_over_a_number_of_the_same_shape() -> None
 def test_a_hangup_names_its_cause() -> None:
     assert meaning("Busy", "hangup") == HangupDestination(HangupCause.BUSY)
     assert "busy" in refused("later", "hangup").remedy
+
+
+def test_what_was_understood_is_kept_as_plain_json() -> None:
+    understood = Understood(value="456", type=DestinationType.USER, said="vip", variables={"AGI_ROUTER_ID": "7"})
+    assert Understood(**json.loads(json.dumps(asdict(understood)))) == replace(understood, notes=[])  # type: ignore[arg-type]
+    assert (understood.answered, replace(understood, said=None).answered) == ("vip", "456")

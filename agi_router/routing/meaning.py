@@ -1,0 +1,115 @@
+"""What the value of an answer means: the destination that it names, by the directory and the policy of this moment."""
+
+import re
+from typing import Protocol, assert_never
+
+from agi_router.routing.destination import (
+    Destination,
+    DestinationType,
+    EndpointDestination,
+    ExternalDestination,
+    HangupCause,
+    HangupDestination,
+    UserDestination,
+)
+from agi_router.routing.errors import RoutingError, shown
+from agi_router.routing.numbers import normalise
+from agi_router.routing.policy import DialPolicy
+from agi_router.routing.understood import Understood
+
+ENDPOINT = re.compile(r"[A-Za-z0-9_.+@-]{1,64}")
+TECHNOLOGY = "PJSIP/"
+
+
+class Names(Protocol):
+    """What the meaning of a value depends on: the directory's names."""
+
+    def user_id(self, id_or_email: str) -> str | None:
+        """The id of the user with this id or e-mail address; None when there is none."""
+        ...
+
+    def has_endpoint(self, endpoint: str) -> bool:
+        """Whether a device of some user is this endpoint."""
+        ...
+
+
+def destination(understood: Understood, names: Names, policy: DialPolicy) -> Destination:
+    """What the answer means now.
+
+    Raises RoutingError: user_unknown, value_not_endpoint, value_not_number, value_not_cause, policy_emergency.
+    """
+    value = understood.value
+    match understood.type:
+        case DestinationType.USER:
+            return _user(value, names)
+        case DestinationType.ENDPOINT:
+            return EndpointDestination(endpoint_name(value))
+        case DestinationType.EXTERNAL:
+            return ExternalDestination(_number(value, policy), understood.trunk)
+        case DestinationType.HANGUP:
+            return HangupDestination(_cause(value))
+        case DestinationType.AUTO:
+            return _by_shape(value, names, policy)
+        case _:
+            assert_never(understood.type)
+
+
+def endpoint_name(value: str) -> str:
+    """The PJSIP endpoint's name, `PJSIP/` in front of it allowed; raises RoutingError value_not_endpoint."""
+    name = value.removeprefix(TECHNOLOGY)
+    if not ENDPOINT.fullmatch(name):
+        raise RoutingError(
+            "value_not_endpoint",
+            f"{shown(value)} is not the name of a SIP endpoint",
+            "name one endpoint by letters, digits and _ . + @ - (at most 64), for example ada or PJSIP/ada",
+        )
+    return name
+
+
+def _user(value: str, names: Names) -> UserDestination:
+    user = names.user_id(value)
+    if user is None:
+        raise RoutingError(
+            "user_unknown",
+            f"no user has the id or e-mail address {shown(value)}",
+            "add the user to directory.users, or let the API answer with an id or e-mail address that stands there",
+        )
+    return UserDestination(user)
+
+
+def _number(value: str, policy: DialPolicy) -> str:
+    emergency = policy.emergency(value)
+    if emergency is not None:
+        raise RoutingError(emergency.code, emergency.message, emergency.remedy)
+    number = normalise(value, policy.region)
+    if number is None:
+        raise RoutingError(
+            "value_not_number",
+            f"{shown(value)} is not a telephone number (read with the region {policy.region})",
+            "let the API answer in E.164, for example +12025550123, or check defaults.region",
+        )
+    return number
+
+
+def _cause(value: str) -> HangupCause:
+    try:
+        return HangupCause(value.lower())
+    except ValueError:
+        raise RoutingError(
+            "value_not_cause",
+            f"{shown(value)} is not a hangup cause",
+            f"answer with one of {', '.join(HangupCause)}",
+        ) from None
+
+
+def _by_shape(value: str, names: Names, policy: DialPolicy) -> Destination:
+    # A login of digits only may look like a number: what the directory knows comes first.
+    name = value.removeprefix(TECHNOLOGY)
+    if names.has_endpoint(name):
+        return EndpointDestination(endpoint_name(name))
+    try:
+        return ExternalDestination(_number(value, policy))
+    except RoutingError as not_a_number:
+        if not_a_number.failure.code != "value_not_number":
+            raise
+    return EndpointDestination(endpoint_name(value))
