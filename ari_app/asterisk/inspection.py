@@ -1,11 +1,10 @@
 """What a diagnosis asks of Asterisk. Everything here only reads; the few functions that need a channel take a probe."""
 
-import asyncio
 import errno
 import json
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -57,19 +56,6 @@ class Application:
 
     unwanted: frozenset[str]
     allows_only: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """A contact of a trunk. `status` is Asterisk's word: Reachable, Unreachable, NonQualified, Unknown, Created.
-
-    `is_watched`: Asterisk asks it from time to time, though perhaps it has not begun.
-    """
-
-    uri: str
-    is_watched: bool
-    status: str
-    round_trip_ms: float | None
 
 
 async def greet(settings: AriSettings) -> Greeting:
@@ -188,36 +174,3 @@ async def inspecting(settings: AriSettings) -> AsyncIterator[Inspection]:
 async def has_extension(probe: Probe, context: str, extension: str) -> bool:
     """Whether the dialplan has this extension's first line. Raises RefusedError without func_dialplan.so."""
     return await probe.read(f"DIALPLAN_EXISTS({context},{extension},1)") == "1"
-
-
-async def trunk_contacts(probe: Probe, endpoint: str) -> tuple[Contact, ...] | None:
-    """Where a trunk's calls go; None when there is no such endpoint.
-
-    Raises RefusedError without func_pjsip_endpoint.so, func_pjsip_aor.so and func_pjsip_contact.so.
-    """
-    try:
-        await probe.contacts(endpoint)
-    except RefusedError:
-        return None
-    aors = _listed(await probe.read(f"PJSIP_ENDPOINT({endpoint},aors)"))
-    by_aor = await asyncio.gather(*(_aor_contacts(probe, aor) for aor in aors))
-    return tuple(contact for contacts in by_aor for contact in contacts)
-
-
-async def _aor_contacts(probe: Probe, aor: str) -> Sequence[Contact]:
-    ids, frequency_s = await asyncio.gather(
-        *(probe.read(f"PJSIP_AOR({aor},{field})") for field in ("contact", "qualify_frequency"))
-    )
-    return await asyncio.gather(*(_contact(probe, contact, frequency_s != "0") for contact in _listed(ids)))
-
-
-async def _contact(probe: Probe, contact_id: str, is_watched: bool) -> Contact:
-    uri, status, round_trip = await asyncio.gather(
-        *(probe.read(f"PJSIP_CONTACT({contact_id},{field})") for field in ("uri", "status", "rtt"))
-    )
-    microseconds = float(round_trip) if round_trip.isdecimal() else None
-    return Contact(uri, is_watched, status, None if microseconds is None else microseconds / 1000)
-
-
-def _listed(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]

@@ -43,6 +43,11 @@ def judge_database(path: str, state: StorageState) -> Finding:
             f"{path} was made by a newer agi-router: its revision is {stands.current}, this one knows {stands.head}",
             "run that newer version, or name another database in storage.url",
         )
+    if state.write_error and "locked" in state.write_error:
+        return DATABASE.error(
+            f"{path} cannot be written, another program keeps it locked: {state.write_error}",
+            f"find that program, such as an open sqlite3 or a backup, and end it: fuser -v {path}",
+        )
     if state.write_error:
         return DATABASE.error(
             f"{path} cannot be written by {state.user}; it belongs to {state.owner}: {state.write_error}",

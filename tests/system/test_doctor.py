@@ -154,6 +154,51 @@ async def test_a_trunk_that_does_not_answer_is_an_error() -> None:
         assert "firewall" in diagnosis.findings["trunk:main"].remedy
 
 
+PJSIP_MISTAKES = """
+[bare]
+type = endpoint
+[stray]
+type = endpoint
+aors = nowhere
+[shut]
+type = endpoint
+aors = shut
+[shut]
+type = aor
+[away]
+type = endpoint
+aors = away
+[away]
+type = aor
+contact = sip:away@{dead}
+qualify_frequency = 1
+qualify_timeout = 0.3
+"""
+
+
+async def test_each_mistake_in_pjsip_conf_is_told_as_what_it_is() -> None:
+    def mistaken(config: Config) -> None:
+        config["directory"]["users"][0]["devices"] = ["PJSIP/bare", "PJSIP/stray", "PJSIP/shut", "PJSIP/away"]
+        config["trunks"] = [{"name": name, "endpoint": f"PJSIP/{name}2"} for name in ("bare", "stray")]
+
+    async with running(small) as rig:
+        layout = rig.asterisk.layout
+        conf = PJSIP_MISTAKES.format(dead=f"{layout.dead_trunk}:{layout.dead_trunk_port}")
+        trunks = "[bare2]\ntype = endpoint\n[stray2]\ntype = endpoint\naors = nowhere\n"
+        with (rig.asterisk.config_dir / "pjsip.conf").open("a") as pjsip:
+            pjsip.write(conf + trunks)
+        await rig.asterisk.cli("module reload res_pjsip.so")
+        async with asyncio.timeout(10):
+            while "Unavail" not in await rig.asterisk.cli("pjsip show contacts"):
+                await asyncio.sleep(0.05)  # Asterisk's command line has no event to wait for
+        diagnosis = await examine(rig, change=mistaken)
+        named = ("endpoint:bare", "endpoint:stray", "endpoint:shut", "endpoint:away", "trunk:bare", "trunk:stray")
+        assert diagnosis.wrong() == dict.fromkeys(named, "error") | {"endpoint:away": "warning"}
+        told = ("has no aor", "no aor nowhere", "max_contacts = 0", "1 contact, and none", "has no aor", "aor nowhere")
+        for name, words in zip(named, told, strict=True):
+            assert words in diagnosis.findings[name].found
+
+
 # --- ARI
 
 

@@ -15,8 +15,9 @@ from agi_router.routing.errors import Failure
 from agi_router.routing.route import AnswerFormat, Request, Response, Route
 from agi_router.routing.url_template import UrlTemplate
 from ari_app import doctor
+from ari_app.asterisk.aors import Aor, Contact
 from ari_app.asterisk.devices import DeviceState
-from ari_app.asterisk.inspection import Application, Contact, Greeting, Trouble, UnreachedError
+from ari_app.asterisk.inspection import Application, Greeting, Trouble, UnreachedError
 from ari_app.asterisk.settings import AriSettings
 from ari_app.calls.ports import NotFoundError, RefusedError, UnreachableError
 from ari_app.control.client import NoRouterError
@@ -251,6 +252,33 @@ def test_an_endpoint_must_exist_and_should_have_a_contact_that_answers(device: D
     assert "user 456" in finding.found
 
 
+NO_AOR, EMPTY, CLOSED = Aor("desk", None), Aor("ada", (), max_contacts=5), Aor("ada", ())
+AWAY, MANY_AWAY = Aor("ada", ("ada@@1",), max_contacts=5), Aor("ada", ("ada@@1", "ada@@2"))
+
+
+@pytest.mark.parametrize(
+    ("state", "aors", "status", "word", "remedy"),
+    [
+        ("missing", None, "error", "no such endpoint", "type = endpoint"),
+        ("missing", (), "error", "no aor", "set aors = ada"),
+        ("missing", (EMPTY,), "error", "cannot tell", "chan_pjsip.so"),
+        ("offline", (NO_AOR,), "error", "no aor desk", "add [desk] with type = aor and max_contacts = 5"),
+        ("offline", (NO_AOR, AWAY), "warning", "1 contact, and none answers", "network"),
+        ("offline", (MANY_AWAY,), "warning", "2 contacts, and none answers", "network"),
+        ("offline", (CLOSED,), "error", "max_contacts = 0", "set max_contacts = 5 in [ada]"),
+        ("offline", (EMPTY,), "warning", "no phone is registered", "register one as ada"),
+        ("offline", None, "warning", "no phone is registered", "register one as ada"),
+    ],
+)
+def test_why_nothing_would_ring_is_told_apart(
+    state: str, aors: tuple[Aor, ...] | None, status: str, word: str, remedy: str
+) -> None:
+    finding = judge_endpoint("ada", DeviceState(state, ()), ["user 456"], aors)
+    assert (finding.id, finding.status) == ("endpoint:ada", status)
+    assert word in finding.found
+    assert remedy in finding.remedy
+
+
 GOOD, BAD = Contact("sip:a", True, "Reachable", 4.2), Contact("sip:b", True, "Unreachable", None)
 UNWATCHED, NEW = Contact("sip:c", False, "NonQualified", None), Contact("sip:d", True, "NonQualified", None)
 
@@ -264,15 +292,30 @@ UNWATCHED, NEW = Contact("sip:c", False, "NonQualified", None), Contact("sip:d",
         ((UNWATCHED, BAD), "warning", "not watched"),
         ((NEW,), "warning", "not answered yet"),
         ((), "error", "no contact"),
-        (None, "error", "no endpoint"),
     ],
 )
 def test_a_trunk_is_fine_when_one_of_its_contacts_answers(
-    contacts: tuple[Contact, ...] | None, status: str, word: str
+    contacts: tuple[Contact, ...], status: str, word: str
 ) -> None:
-    finding = judge_trunk(Trunk(name="main", endpoint="provider"), contacts)
+    aors = (Aor("provider", tuple(contact.uri for contact in contacts)), NO_AOR)[: 2 if contacts else 1]
+    finding = judge_trunk(Trunk(name="main", endpoint="provider"), aors, contacts)
     assert (finding.id, finding.status) == ("trunk:main", status)
     assert word in finding.found
+
+
+@pytest.mark.parametrize(
+    ("aors", "word", "remedy"),
+    [
+        (None, "no endpoint", "add [provider] with type = endpoint"),
+        ((), "has no aor", "set aors = provider"),
+        ((NO_AOR,), "names the aor desk", "add [desk] with type = aor and contact"),
+    ],
+)
+def test_a_trunk_without_a_way_out_is_told_what_it_lacks(aors: tuple[Aor, ...] | None, word: str, remedy: str) -> None:
+    finding = judge_trunk(Trunk(name="main", endpoint="provider"), aors, ())
+    assert finding.status == "error"
+    assert word in finding.found
+    assert remedy in finding.remedy
 
 
 # --- routes
@@ -310,6 +353,7 @@ def state(current: str | None = "0001", *, known: tuple[str, ...] = ("0001",), w
         (state(None), "error", "db upgrade"),
         (state("0009"), "error", "newer version"),
         (state(why="attempt to write a readonly database"), "error", "own the file"),
+        (state(why="database is locked"), "error", "fuser -v"),
         (StorageState(revision=None, user="root", owner="", write_error=None), "warning", "first agi-router serve"),
         (StorageState(revision=None, user="root", owner="", write_error="no folder"), "error", "make the folder"),
     ],
