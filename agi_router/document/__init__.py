@@ -5,6 +5,16 @@ Knows no section of its own; see `validation` for how a program declares its sec
 
 from agi_router.document.problems import ConfigError, Position, Problem, suggestion
 from agi_router.document.validation import Section, validate
-from agi_router.document.yaml_tree import Document, load_document
+from agi_router.document.yaml_tree import Document, Substituted, load_document
 
-__all__ = ["ConfigError", "Document", "Position", "Problem", "Section", "load_document", "suggestion", "validate"]
+__all__ = [
+    "ConfigError",
+    "Document",
+    "Position",
+    "Problem",
+    "Section",
+    "Substituted",
+    "load_document",
+    "suggestion",
+    "validate",
+]

@@ -21,6 +21,21 @@ ENVIRONMENT = re.compile(r"\$(\$\{|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\})")
 TAG = "tag:yaml.org,2002:"
 
 
+class Substituted(str):
+    """A text with `${NAME}` in it, replaced; `spans` are the places (start, end) of what came from the environment.
+
+    Equal to the plain text in all else: it tells apart, in a text that is no secret as a whole, what may be one.
+    """
+
+    spans: tuple[tuple[int, int], ...]
+
+    def __new__(cls, text: str, spans: tuple[tuple[int, int], ...]) -> "Substituted":
+        """The text with its spans; each counts characters from 0, its end not included."""
+        made = super().__new__(cls, text)
+        made.spans = spans
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """The merged configuration: plain dicts, lists and scalars, and the position of each of them.
@@ -228,16 +243,21 @@ class _Composer:
                 return None
 
     def substituted(self, node: yaml.Node, text: str, path: Path) -> str:
-        def value(found: re.Match[str]) -> str:
-            name = found["name"]
+        result, end = "", 0
+        spans: list[tuple[int, int]] = []
+        for found in ENVIRONMENT.finditer(text):
+            result += text[end : found.start()]
+            name, end = found["name"], found.end()
             if name is None:
-                return "${"
+                result += "${"
+                continue
             if name not in self.reading.environment:
                 message = f"the environment variable {name} is not set; set it, or write $${{ for a literal ${{"
                 self.reading.problems.append(Problem(self.position(node), dotted(path), message))
-            return self.reading.environment.get(name, "")
-
-        return ENVIRONMENT.sub(value, text)
+            value = self.reading.environment.get(name, "")
+            spans.append((len(result), len(result) + len(value)))
+            result += value
+        return Substituted(result + text[end:], tuple(spans)) if spans else result + text[end:]
 
     def position(self, node: yaml.Node) -> Position:
         return Position(self.file, node.start_mark.line + 1)

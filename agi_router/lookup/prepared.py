@@ -1,8 +1,7 @@
 """One request for one call: its bytes as they leave, and the same with its secrets masked, fit for a record."""
 
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, assert_never
 from urllib.parse import urlencode
@@ -10,20 +9,15 @@ from urllib.parse import urlencode
 from aiohttp import encode_basic_auth
 
 from agi_router import __version__
+from agi_router.lookup.masking import MASK, masked_json, masked_pairs, masked_url, without_secrets
 from agi_router.routing.auth import ApiKeyAuth, BasicAuth, BearerAuth, KeyPlace, NoAuth
 from agi_router.routing.decision import SentRequest
 from agi_router.routing.route import JsonTemplate, Request, Scalar, Send
 from agi_router.routing.template import Template, Values, as_is, in_header
 
-MASK = "***"
 LONGEST_RECORDED = 16_384
 _JSON_RPC = Template.parse("2.0")
 _CALL_ID = Template.parse("{{callId}}")
-_SECRET_NAME = re.compile(
-    r"authorization|cookie|token|secret|passw|pwd|credential|signature|hapikey"
-    r"|(api|access|auth|client|private|session|subscription)[-_]?key",
-    re.IGNORECASE,
-)
 
 Pairs = list[tuple[str, str]]
 
@@ -41,41 +35,66 @@ class PreparedRequest:
 
 def prepare(request: Request, values: Values) -> PreparedRequest:
     """The request of a route for the values of one call."""
-    headers = {"Accept": "application/json, text/plain;q=0.9, */*;q=0.5", "User-Agent": f"agi-router/{__version__}"}
-    configured: Mapping[str, Template | Scalar] = request.headers
-    body: bytes | None = None
-    recorded_body = ""
-    query: Pairs = []
-    match request.send:
-        case Send.QUERY:
-            query = _pairs(request.fields, values)
-        case Send.FORM:
-            fields = _pairs(request.fields, values)
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-            body, recorded_body = urlencode(fields).encode(), urlencode(_masked_pairs(fields), safe="*")
-        case Send.HEADERS:
-            configured = {**request.headers, **request.fields}
-        case Send.JSON | Send.JSON_RPC:
-            document = _rendered(_document(request), values)
-            headers["Content-Type"] = "application/json"
-            body, recorded_body = json.dumps(document).encode(), json.dumps(_masked_json(document), ensure_ascii=False)
-        case _:
-            assert_never(request.send)
     secret_headers, secret_query = _credentials(request)
-    headers = _merged(headers, _header_fields(configured, values), secret_headers)
-    masked = {name: MASK if name in secret_headers or _SECRET_NAME.search(name) else headers[name] for name in headers}
+    told = without_secrets(request)
     return PreparedRequest(
         method=request.method,
-        url=request.url.render(values, [*query, *secret_query]),
-        headers=headers,
-        body=body,
+        url=_url(request, values, secret_query),
+        headers=_headers(request, values, secret_headers),
+        body=_body(request, values),
         record=SentRequest(
             method=request.method,
-            url=_masked_url(request.url.render(values, [*query, *((name, MASK) for name, _ in secret_query)])),
-            headers=masked,
-            body=recorded_body[:LONGEST_RECORDED],
+            url=masked_url(_url(told, values, [(name, MASK) for name, _ in secret_query])),
+            headers=dict(masked_pairs(_headers(told, values, dict.fromkeys(secret_headers, MASK)).items())),
+            body=_told_body(told, values)[:LONGEST_RECORDED],
         ),
     )
+
+
+def _url(request: Request, values: Values, credentials: Pairs) -> str:
+    query = _pairs(request.fields, values) if request.send is Send.QUERY else []
+    return request.url.render(values, [*query, *credentials])
+
+
+def _headers(request: Request, values: Values, credentials: Mapping[str, str]) -> dict[str, str]:
+    own = {"Accept": "application/json, text/plain;q=0.9, */*;q=0.5", "User-Agent": f"agi-router/{__version__}"}
+    configured: Mapping[str, Template | Scalar] = request.headers
+    match request.send:
+        case Send.QUERY:
+            pass
+        case Send.HEADERS:
+            configured = {**request.headers, **request.fields}
+        case Send.FORM:
+            own["Content-Type"] = "application/x-www-form-urlencoded"
+        case Send.JSON | Send.JSON_RPC:
+            own["Content-Type"] = "application/json"
+        case _:
+            assert_never(request.send)
+    return _merged(own, _header_fields(configured, values), credentials)
+
+
+def _body(request: Request, values: Values) -> bytes | None:
+    match request.send:
+        case Send.QUERY | Send.HEADERS:
+            return None
+        case Send.FORM:
+            return urlencode(_pairs(request.fields, values)).encode()
+        case Send.JSON | Send.JSON_RPC:
+            return json.dumps(_rendered(_document(request), values)).encode()
+        case _:
+            assert_never(request.send)
+
+
+def _told_body(told: Request, values: Values) -> str:
+    match told.send:
+        case Send.QUERY | Send.HEADERS:
+            return ""
+        case Send.FORM:
+            return urlencode(masked_pairs(_pairs(told.fields, values)), safe="*")
+        case Send.JSON | Send.JSON_RPC:
+            return json.dumps(masked_json(_rendered(_document(told), values)), ensure_ascii=False)
+        case _:
+            assert_never(told.send)
 
 
 def _credentials(request: Request) -> tuple[dict[str, str], Pairs]:
@@ -143,26 +162,3 @@ def _rendered(node: JsonTemplate, values: Values) -> Any:
             return [_rendered(item, values) for item in node]
         case _:
             return node
-
-
-def _masked_pairs(pairs: Iterable[tuple[str, str]]) -> Pairs:
-    return [(name, MASK if _SECRET_NAME.search(name) else value) for name, value in pairs]
-
-
-def _masked_json(node: Any) -> Any:
-    match node:
-        case dict():
-            return {key: MASK if _SECRET_NAME.search(key) else _masked_json(item) for key, item in node.items()}
-        case list():
-            return [_masked_json(item) for item in node]
-        case _:
-            return node
-
-
-def _masked_url(url: str) -> str:
-    address, separator, query = url.partition("?")
-    fields = [
-        f"{field.partition('=')[0]}={MASK}" if _SECRET_NAME.search(field.partition("=")[0]) else field
-        for field in query.split("&")
-    ]
-    return address + separator + "&".join(fields)

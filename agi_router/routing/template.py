@@ -5,8 +5,8 @@ The operator's own characters are kept as they are; only what the caller brings 
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -32,6 +32,7 @@ CHANNEL_VARIABLE = re.compile(r"var\.[A-Za-z_][A-Za-z0-9_]{0,63}")  # without ( 
 _PLACE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 Values = Mapping[str, str]
+Spans = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +43,38 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True)
+class Secret:
+    """A fixed text that is sent, and never told."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """Fixed texts and variables in their order."""
 
-    parts: tuple[str | Variable, ...]
+    parts: tuple[str | Secret | Variable, ...]
 
     @classmethod
-    def parse(cls, text: str) -> "Template":
-        """Raises ValueError for an unknown name, with the nearest right one, and for a brace that is left open."""
-        parts: list[str | Variable] = []
+    def parse(cls, text: str, secret: Spans = ()) -> "Template":
+        """What stands in the `secret` spans (start, end) is kept as it is.
+
+        Raises ValueError for an unknown name, with the nearest right one, and for a brace that is left open.
+        """
+        parts: list[str | Secret | Variable] = []
         end = 0
-        for place in _PLACE.finditer(text):
-            parts += [text[end : place.start()], _variable(place[1].strip())]
-            end = place.end()
-        parts.append(text[end:])
-        if any(isinstance(part, str) and "{{" in part for part in parts):
-            raise ValueError("{{ is not closed; write {{callerNumber}}")
-        return cls(tuple(part for part in parts if part))
+        for start, stop in secret:
+            parts += [*_parts(text[end:start]), *([Secret(text[start:stop])] if start < stop else [])]
+            end = stop
+        return cls((*parts, *_parts(text[end:])))
 
     def render(self, values: Values, encode: Callable[[str], str]) -> str:
         """The text for one call; `encode` makes a value fit for the place."""
-        return "".join(encode(values.get(p.name, "")) if isinstance(p, Variable) else p for p in self.parts)
+        return "".join(_rendered(part, values, encode) for part in self.parts)
+
+    def hiding(self, mask: str) -> "Template":
+        """The same with `mask` in the place of each secret, fit for a record."""
+        return Template(tuple(mask if isinstance(part, Secret) else part for part in self.parts))
 
     @property
     def variables(self) -> frozenset[str]:
@@ -117,6 +129,28 @@ def in_header(value: str) -> str:
 def as_is(value: str) -> str:
     """For JSON and forms, whose encoders do the rest."""
     return value
+
+
+def _rendered(part: str | Secret | Variable, values: Values, encode: Callable[[str], str]) -> str:
+    match part:
+        case str():
+            return part
+        case Secret():
+            return part.text
+        case Variable():
+            return encode(values.get(part.name, ""))
+
+
+def _parts(text: str) -> list[str | Variable]:
+    parts: list[str | Variable] = []
+    end = 0
+    for place in _PLACE.finditer(text):
+        parts += [text[end : place.start()], _variable(place[1].strip())]
+        end = place.end()
+    parts.append(text[end:])
+    if any(isinstance(part, str) and "{{" in part for part in parts):
+        raise ValueError("{{ is not closed; write {{callerNumber}}")
+    return [part for part in parts if part]
 
 
 def _variable(name: str) -> Variable:

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from agi_router.routing.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, KeyPlace, NoAuth
 from agi_router.routing.route import Request, Send
-from agi_router.routing.template import Template
+from agi_router.routing.template import Secret, Template, Variable
 
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, token
 CONNECTION_HEADERS = frozenset(
@@ -44,7 +44,10 @@ def header_name(given: str) -> str:
 
 def is_header_text(template: Template) -> bool:
     """Whether the fixed texts can stand in a header; what a call brings is encoded."""
-    return all(not isinstance(part, str) or (part.isascii() and part.isprintable()) for part in template.parts)
+    fixed = (
+        part.text if isinstance(part, Secret) else part for part in template.parts if not isinstance(part, Variable)
+    )
+    return all(text.isascii() and text.isprintable() for text in fixed)
 
 
 def header_problems(request: Request) -> Iterator[tuple[At, str]]:

@@ -7,13 +7,14 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
 
+from agi_router.document import Substituted
 from agi_router.lookup.guard import Network
 from agi_router.routing.errors import RoutingError
 from agi_router.routing.meaning import endpoint_name
 from agi_router.routing.numbers import is_e164, is_region
 from agi_router.routing.path import JsonPath
 from agi_router.routing.route import JsonTemplate, Scalar
-from agi_router.routing.template import Template
+from agi_router.routing.template import Spans, Template
 from agi_router.routing.url_template import UrlTemplate
 from agi_router.settings.request_headers import header_name, is_header_text
 
@@ -78,7 +79,7 @@ def _rpc_method(given: str) -> str:
 
 
 def _header(given: str) -> Template:
-    template = Template.parse(given)
+    template = _template(given)
     if not is_header_text(template):
         raise ValueError("a header holds printable ASCII characters on one line")
     return template
@@ -91,10 +92,23 @@ def _one_line(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _template(given: str) -> Template:
+    return Template.parse(given, _from_environment(given))
+
+
+def _url(given: str) -> UrlTemplate:
+    return UrlTemplate.parse(given, _from_environment(given))
+
+
+def _from_environment(given: str) -> Spans:
+    # Only ${NAME} brings secrets into a request: what is written out is in the open already.
+    return given.spans if isinstance(given, Substituted) else ()
+
+
 def _leaf(given: Any) -> Template | Scalar:
     match given:
         case str():
-            return Template.parse(given)
+            return _template(given)
         case None | bool() | int() | float():
             return given
         case _:
@@ -136,7 +150,7 @@ AllowedNetwork = Annotated[Network, PlainValidator(_network)]
 HeaderName = Annotated[str, AfterValidator(header_name)]
 HeaderTemplate = Annotated[Template, PlainValidator(_text(_header))]
 RpcMethod = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_rpc_method)]
-Url = Annotated[UrlTemplate, PlainValidator(_text(UrlTemplate.parse))]
+Url = Annotated[UrlTemplate, PlainValidator(_text(_url))]
 FieldTemplate = Annotated[Template | Scalar, PlainValidator(_leaf)]
 BodyTemplate = Annotated[Any, PlainValidator(_json_template)]
 Paths = Annotated[tuple[JsonPath, ...], PlainValidator(_paths)]

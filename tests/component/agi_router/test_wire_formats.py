@@ -1,7 +1,7 @@
 """Every method and every way to send fields, from the configuration to what a real HTTP server gets."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,11 @@ class Api:
     folder: Path
     got: list[Got]
 
-    async def ask(self, keys: str, url: str = "/x") -> tuple[Got, Decision]:
-        """What the server gets for a request of these keys, and the decision."""
+    async def ask(
+        self, keys: str, url: str = "/x", environment: Mapping[str, str] | None = None
+    ) -> tuple[Got, Decision]:
+        """What the server gets for a request of these keys, and the decision; `url` from the path on, or all of it."""
+        origin = f"http://127.0.0.1:{self.port}" if url.startswith("/") else ""
         file = self.folder / "config.yaml"
         file.write_text(
             "network: {allowed_networks: [127.0.0.0/8]}\n"
@@ -59,11 +62,11 @@ class Api:
             "routes:\n"
             "  r:\n"
             "    request:\n"
-            f"      url: http://127.0.0.1:{self.port}{url}\n"
+            f"      url: {origin}{url}\n"
             f"      {keys}\n"
             "    response: {format: text, type: endpoint}\n"
         )
-        document = load_document(file, {"SECRET": SECRET})
+        document = load_document(file, environment or {"SECRET": SECRET})
         settings = routing_settings(document, validate(document, RoutingSections))
         info = CallInfo(
             call_id="c-1", route_name="r", caller_number="(202) 555-0123", caller_name='Zoë "&\r\nX-Evil: 1'
@@ -214,6 +217,12 @@ async def test_headers_may_replace_what_the_router_says_of_itself(api: Api) -> N
         "send: json-rpc\n      rpc_method: m\n      body: [{login: {client_secret: '${SECRET}'}}]",
         "method: PUT\n      send: form\n      fields: {pwd: '${SECRET}'}",
         "method: DELETE\n      fields: {api_key: '${SECRET}'}",
+        "fields: {k: '${SECRET}'}",
+        "method: PUT\n      send: form\n      fields: {k: 'a ${SECRET} b'}",
+        "method: PUT\n      fields: {k: '${SECRET}'}",
+        "send: headers\n      fields: {X-K: 'a ${SECRET}'}",
+        "headers: {X-K: '{{callId}}${SECRET}'}",
+        "send: json-rpc\n      rpc_method: execute_kw\n      body: [crm, 2, '${SECRET}', {args: ['${SECRET}']}]",
     ],
 )
 async def test_a_secret_is_sent_and_not_recorded(api: Api, keys: str) -> None:
@@ -221,3 +230,20 @@ async def test_a_secret_is_sent_and_not_recorded(api: Api, keys: str) -> None:
     assert SECRET in repr(got)
     assert SECRET not in repr(decision)
     assert "***" in repr(decision.request)
+
+
+@pytest.mark.parametrize("url", ["/a/${SECRET}/b", "/${SECRET}", "/?k=${SECRET}&n=1", "/?n={{callId}}${SECRET}"])
+async def test_a_secret_in_the_url_is_sent_and_not_recorded(api: Api, url: str) -> None:
+    got, decision = await api.ask("method: GET", url)
+    assert SECRET in got.path + repr(got.query)
+    assert decision.request is not None
+    told = url.replace("${SECRET}", "***").replace("{{callId}}", "c-1")
+    assert decision.request.url == f"http://127.0.0.1:{api.port}{told}"
+
+
+async def test_an_address_from_the_environment_is_no_secret(api: Api) -> None:
+    url = f"http://127.0.0.1:{api.port}/search?n={{{{callerNumberDigits}}}}"
+    got, decision = await api.ask("method: GET", "${URL}", {"URL": url})
+    assert got.query == {"n": "12025550123"}
+    assert decision.request is not None
+    assert decision.request.url == f"http://127.0.0.1:{api.port}/search?n=12025550123"

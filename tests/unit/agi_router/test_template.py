@@ -181,3 +181,10 @@ def test_any_text_is_a_template_or_a_clear_error(text: str) -> None:
         assert str(error)
     else:
         assert "{{" not in template.render(call_values(info(), "US"), as_is)
+
+
+def test_a_secret_span_is_sent_as_it_is_and_hidden_on_demand() -> None:
+    template = Template.parse("a s{{e {{callId}}", secret=[(2, 6)])
+    assert template.render({"callId": "c-1"}, as_is) == "a s{{e c-1"
+    assert template.hiding("***").render({"callId": "c-1"}, as_is) == "a *** c-1"
+    assert "s{{e" not in repr(template)
