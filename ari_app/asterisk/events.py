@@ -82,6 +82,7 @@ def present_channel(channel: Mapping[str, Any]) -> PresentChannel:
         channel_id=channel["id"],
         name=channel["name"],
         up=channel["state"] == "Up",
+        entered=dialplan.get("app_name") == "Stasis",
         args=tuple(args) if app else (),
         caller_number=_printable(channel["caller"]["number"]),
         caller_name=_printable(_QUOTED_PAIR.sub(r"\1", channel["caller"]["name"])),

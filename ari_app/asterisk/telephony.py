@@ -16,6 +16,7 @@ class AriTelephony(Telephony):
     def __init__(self, app: str) -> None:
         self._app = app
         self._client: AriClient | None = None
+        self._had_one_contact: set[str] = set()
 
     def use(self, client: AriClient | None) -> None:
         """From now on requests go through this client; None while there is no connection."""
@@ -46,7 +47,16 @@ class AriTelephony(Telephony):
 
     async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:
         """See Telephony. Asterisk answers 500 for an endpoint that it does not know."""
-        return dial_strings(await self._variable(channel_id, f"PJSIP_DIAL_CONTACTS({endpoint})"), endpoint)
+        contacts = dial_strings(await self._variable(channel_id, f"PJSIP_DIAL_CONTACTS({endpoint})"), endpoint)
+        if len(contacts) == 1:
+            self._had_one_contact.add(endpoint)
+        else:
+            self._had_one_contact.discard(endpoint)
+        return contacts
+
+    def had_one_contact(self, endpoint: str) -> bool:
+        """See Telephony."""
+        return endpoint in self._had_one_contact
 
     async def create_leg(
         self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
@@ -60,10 +70,18 @@ class AriTelephony(Telephony):
             variables=dict(variables),
         )
 
-    async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:
+    async def originate(
+        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str], timeout_s: float
+    ) -> None:
         """See Telephony."""
-        shown = {"caller": caller} if caller else {}
-        await self._ari.channels.dial(channelId=channel_id, timeout=int(timeout_s), **shown)
+        await self._ari.channels.originateWithId(
+            channelId=channel_id,
+            endpoint=dial_string,
+            app=self._app,
+            originator=originator,
+            variables=dict(variables),
+            timeout=int(timeout_s),
+        )
 
     async def create_bridge(self, bridge_id: str) -> None:
         """See Telephony."""

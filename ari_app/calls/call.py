@@ -41,8 +41,7 @@ class CallerGoneError(Exception):
 class LegState(Enum):
     """The life of a leg, in this order; RINGING may be skipped."""
 
-    CREATED = auto()
-    ENTERED = auto()
+    PLACED = auto()
     RINGING = auto()
     UP = auto()
     ENDED = auto()
@@ -50,19 +49,21 @@ class LegState(Enum):
 
 @dataclass(slots=True, kw_only=True)
 class Leg:
-    """One channel that we created. `ending` is the reason why we took it back, for the record."""
+    """One channel that we created.
+
+    `name` is "" until the leg has entered the application; `ending` is the reason why we took it back, for the record.
+    """
 
     role: str
     channel_id: str
     endpoint: str
     dial_string: str
     name: str = ""
-    state: LegState = LegState.CREATED
+    state: LegState = LegState.PLACED
     ending: LegOutcome | None = None
     cause: int = 0
     outcome: LegOutcome | None = None
     exists: asyncio.Event = field(default_factory=asyncio.Event)
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def alive(self) -> bool:
@@ -126,18 +127,19 @@ class Call:
         self.is_over = self.is_over or isinstance(event, e.CallEnded | e.SentToDialplan)
         self._writer.write(self.call_id, event)
 
-    def request(self, request: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def request(self, request: Coroutine[Any, Any, T]) -> asyncio.Task[T | None]:
         """Send a request that the story does not wait for; a failure is logged, its consequence arrives as an event."""
         assert self._requests is not None, "requests are sent from within the story"
         task = self._requests.create_task(self._logged(request))
         task.add_done_callback(lambda _: request.close())  # of a task that was cancelled before it began
         return task
 
-    async def _logged(self, request: Coroutine[Any, Any, None]) -> None:
+    async def _logged(self, request: Coroutine[Any, Any, T]) -> T | None:
         try:
-            await request
+            return await request
         except TelephonyError as error:
             self.log.info("a request failed", error=str(error))
+            return None
 
     def prepare_bridge(self) -> None:
         """Have the bridge made while the call is being decided: then the answer need not wait for it."""
@@ -177,6 +179,11 @@ class Call:
         self.legs[leg.channel_id] = leg
         self.inbox.expect_leg()
         self._switchboard.watch(leg.channel_id, self.inbox)
+
+    def disown(self, leg: Leg) -> None:
+        """Take back a plan of which nothing came: no event of this leg is waited for."""
+        del self.legs[leg.channel_id]
+        self._switchboard.forget([leg.channel_id], self.inbox)
 
     async def unless_caller_gone(self, work: Coroutine[Any, Any, T] | asyncio.Task[T]) -> T:
         """The work's result, or CallerGoneError as soon as the caller is gone; the work is cancelled then."""
@@ -224,20 +231,13 @@ class Call:
         match event:
             case ChannelEntered():
                 leg.name = event.name
-                if leg.state is LegState.CREATED:
-                    self._move(leg, LegState.ENTERED)
-                elif not leg.alive:  # it was given up while its creation was under way
-                    self.request(self.telephony.hang_up(leg.channel_id, "normal"))
+                self._note_answer(leg)
             case ChannelRinging():
-                if leg.state in (LegState.CREATED, LegState.ENTERED):
-                    self._move(leg, LegState.RINGING)
+                if leg.state is LegState.PLACED:
+                    leg.state = LegState.RINGING
                     self.tell(e.LegRinging(at=now(), leg=leg.role))
             case ChannelUp():
-                if not leg.alive:  # its hangup failed, and now somebody has picked up
-                    self.request(self.telephony.hang_up(leg.channel_id, "normal"))
-                elif leg.state is not LegState.UP:
-                    self._move(leg, LegState.UP)
-                    self.tell(e.LegAnswered(at=now(), leg=leg.role))
+                self._note_answer(leg)
             case ChannelDestroyed():
                 if leg.alive:
                     self._end(leg, event.cause, event.tech_cause)
@@ -246,15 +246,18 @@ class Call:
             case ChannelLeft():
                 pass  # its cause follows with ChannelDestroyed
 
-    def _move(self, leg: Leg, state: LegState) -> None:
-        leg.state = state
-        leg.moved.set()
+    def _note_answer(self, leg: Leg) -> None:
+        if not leg.alive:  # its hangup failed, or it was given up while it was placed, and now somebody has picked up
+            self.request(self.telephony.hang_up(leg.channel_id, "normal"))
+        elif leg.state is not LegState.UP:
+            leg.state = LegState.UP
+            self.tell(e.LegAnswered(at=now(), leg=leg.role))
 
     def _end(self, leg: Leg, cause: int, tech_cause: int | None) -> None:
         answered = leg.state is LegState.UP
         leg.cause = cause or leg.cause
         leg.outcome = leg.ending or (LegOutcome.ANSWERED if answered else leg_outcome(cause, tech_cause))
-        self._move(leg, LegState.ENDED)
+        leg.state = LegState.ENDED
         leg.exists.set()
         self.tell(e.LegEnded(at=now(), leg=leg.role, outcome=leg.outcome.value, cause=leg.cause, tech_cause=tech_cause))
 

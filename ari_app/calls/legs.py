@@ -1,13 +1,17 @@
 """Ring the targets of a step: every contact of every device at once; the first to answer wins.
 
-A leg is created, enters the application, and only then is dialled: Asterisk refuses requests for it before. The ids are
-ours and watched beforehand, so an answer can't be faster than we are.
+One request sends a leg's INVITE, and the leg enters the application when it is answered. The ids are ours and watched
+beforehand, so an answer can't be faster than we are.
+
+Which contacts a device has must be asked, and that takes as long as to send an INVITE. So a device that had one contact
+when it was asked last rings at once, by its first contact, and is asked meanwhile: docs/decisions/0008.
 """
 
 import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, assert_never
 
 from agi_router.routing.decision import EndpointTarget, Target, TrunkTarget
@@ -22,6 +26,11 @@ GUARD_S: Final = 5
 LEG_GUARD: Final = {"CHANNEL(hangup_handler_push)": "agi-router-hangup,s,1"}
 """Set on every leg; dialplan/agi-router.conf tells what the handler does."""
 
+GUARDED_CALLER: Final = "AGI_ROUTER_CALLER"
+"""Names the caller's channel to the leg's guard, which ends it if this leg is the one that he speaks with."""
+
+TAKEN_CONTACT: Final = "CHANNEL(pjsip,target_uri)"
+
 
 @dataclass(frozen=True, slots=True)
 class Rung:
@@ -31,15 +40,6 @@ class Rung:
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """One contact to ring, and the number shown to it (None: the caller's own, with its presentation)."""
-
-    endpoint: str
-    dial_string: str
-    caller_id: str | None = None
-
-
 async def ring(call: Call, targets: Sequence[Target], timeout_s: float) -> Rung:
     """Ring all targets for at most `timeout_s` seconds. Raises CallerGoneError; leaves nothing ringing either way."""
     legs: list[Leg] = []
@@ -47,10 +47,8 @@ async def ring(call: Call, targets: Sequence[Target], timeout_s: float) -> Rung:
     ending = LegOutcome.CANCELLED  # until something better is known: the caller gave up, or the router stops
     try:
         async with asyncio.timeout(timeout_s):
-            for plan in await call.unless_caller_gone(_plans(call, targets)):
-                leg = call.new_leg(plan.endpoint, plan.dial_string)
-                legs.append(leg)
-                call.request(_place(call, leg, plan.caller_id, timeout_s))
+            placing = _Placing(call, math.ceil(timeout_s) + GUARD_S, legs)
+            await call.unless_caller_gone(placing.place_all(targets))
             winner = await _first_answer(call, legs)
         ending = LegOutcome.ANSWERED_ELSEWHERE
     except TimeoutError:
@@ -80,52 +78,107 @@ async def _hang_up(call: Call, leg: Leg, ending: LegOutcome) -> None:
     await call.telephony.hang_up(leg.channel_id, reason)
 
 
-async def _plans(call: Call, targets: Sequence[Target]) -> list[_Plan]:
-    """Every contact of every target, in the order of the targets; what can't be rung is put on record."""
-    found = await asyncio.gather(*(_plans_of(call, target) for target in dict.fromkeys(targets)))
-    return [plan for plans in found for plan in plans]
+@dataclass(frozen=True, slots=True)
+class _Placing:
+    """The legs of a step while they are placed. `timeout_s` is Asterisk's."""
+
+    call: Call
+    timeout_s: int
+    legs: list[Leg]
+
+    async def place_all(self, targets: Sequence[Target]) -> None:
+        """Ring every contact of every target; what can't be rung is put on record."""
+        await asyncio.gather(*(self._place(target) for target in dict.fromkeys(targets)))
+
+    async def _place(self, target: Target) -> None:
+        match target:
+            case TrunkTarget():
+                self._dial(f"PJSIP/{target.endpoint}", f"PJSIP/{target.dial}@{target.endpoint}", target.caller_id)
+            case EndpointTarget() if self.call.telephony.had_one_contact(target.endpoint):
+                await self._ring_and_ask(target.endpoint)
+            case EndpointTarget():
+                self._ring_contacts(target.endpoint, await self._contacts(target.endpoint))
+            case _:
+                assert_never(target)
+
+    async def _contacts(self, endpoint: str) -> tuple[str, ...] | None:
+        """None for an endpoint that Asterisk does not know."""
+        try:
+            return await self.call.telephony.contacts(self.call.caller.channel_id, endpoint)
+        except RefusedError:
+            return None
+
+    def _ring_contacts(self, endpoint: str, contacts: tuple[str, ...] | None) -> None:
+        if not contacts:
+            reason = "not known to Asterisk" if contacts is None else "not registered"
+            self.call.tell(e.DeviceUnavailable(at=now(), endpoint=f"PJSIP/{endpoint}", reason=reason))
+        for contact in contacts or ():
+            self._dial(f"PJSIP/{endpoint}", contact)
+
+    async def _ring_and_ask(self, endpoint: str) -> None:
+        """Ring the first contact, ask for all meanwhile, and ring the others if there are any by now."""
+        call, dialled_at = self.call, now()
+        leg = self._new_leg(f"PJSIP/{endpoint}", f"PJSIP/{endpoint}")
+        placing = call.request(self._originate(leg))
+        try:
+            contacts = await self._contacts(endpoint)
+            await asyncio.wait([placing])
+        except (asyncio.CancelledError, TelephonyError):
+            call.tell(_dialled(leg, dialled_at))
+            raise
+        if not placing.result():
+            self.legs.remove(leg)
+            call.disown(leg)
+            self._ring_contacts(endpoint, contacts)
+            return
+        if contacts and len(contacts) > 1:
+            taken = await call.telephony.read_variable(leg.channel_id, TAKEN_CONTACT)
+            leg.dial_string = f"PJSIP/{endpoint}/{taken}"
+        elif contacts:
+            leg.dial_string = contacts[0]
+        call.tell(_dialled(leg, dialled_at))
+        for contact in contacts or ():
+            if contact != leg.dial_string:
+                self._dial(leg.endpoint, contact)
+
+    def _new_leg(self, endpoint: str, dial_string: str) -> Leg:
+        leg = self.call.new_leg(endpoint, dial_string)
+        self.legs.append(leg)
+        return leg
+
+    def _dial(self, endpoint: str, dial_string: str, caller_id: str | None = None) -> None:
+        """Place one leg, without waiting for it. `caller_id` is the number shown; None shows the caller's own."""
+        self.call.request(self._dial_leg(self._new_leg(endpoint, dial_string), caller_id))
+
+    async def _dial_leg(self, leg: Leg, caller_id: str | None) -> None:
+        if leg.ending is not None:  # taken back before its turn came
+            leg.exists.set()
+            self.call.inbox.put(ChannelDestroyed(leg.channel_id, 0))
+            return
+        self.call.tell(_dialled(leg, now()))
+        if not await self._originate(leg, caller_id):
+            # The story waits for events only: a leg that never came to be ends like any other.
+            self.call.inbox.put(ChannelDestroyed(leg.channel_id, 0))
+
+    async def _originate(self, leg: Leg, caller_id: str | None = None) -> bool:
+        """Send the leg's INVITE; whether that succeeded."""
+        call = self.call
+        variables = LEG_GUARD | {GUARDED_CALLER: call.caller.name} | _shown(caller_id)
+        try:
+            await call.telephony.originate(
+                leg.channel_id, leg.dial_string, call.caller.channel_id, variables, self.timeout_s
+            )
+        except TelephonyError as error:
+            call.log.info("a leg could not be placed", leg=leg.role, endpoint=leg.endpoint, error=str(error))
+            call.request(call.telephony.hang_up(leg.channel_id, "normal"))  # it may be there, and the answer was late
+            return False
+        finally:
+            leg.exists.set()
+        return True
 
 
-async def _plans_of(call: Call, target: Target) -> list[_Plan]:
-    match target:
-        case TrunkTarget():
-            dial_string = f"PJSIP/{target.dial}@{target.endpoint}"
-            return [_Plan(f"PJSIP/{target.endpoint}", dial_string, target.caller_id)]
-        case EndpointTarget():
-            endpoint = f"PJSIP/{target.endpoint}"
-            try:
-                contacts = await call.telephony.contacts(call.caller.channel_id, target.endpoint)
-            except RefusedError:
-                call.tell(e.DeviceUnavailable(at=now(), endpoint=endpoint, reason="not known to Asterisk"))
-                return []
-            if not contacts:
-                call.tell(e.DeviceUnavailable(at=now(), endpoint=endpoint, reason="not registered"))
-            return [_Plan(endpoint, contact) for contact in contacts]
-        case _:
-            assert_never(target)
-
-
-async def _place(call: Call, leg: Leg, caller_id: str | None, timeout_s: float) -> None:
-    """Create the leg, and dial it once it is in the application, unless it was taken back meanwhile."""
-    try:
-        await call.telephony.create_leg(
-            leg.channel_id, leg.dial_string, call.caller.channel_id, LEG_GUARD | _shown(caller_id)
-        )
-        leg.exists.set()
-        while leg.state is LegState.CREATED:
-            leg.moved.clear()
-            await leg.moved.wait()
-        if leg.state is LegState.ENTERED and leg.ending is None:
-            call.tell(e.LegDialled(at=now(), leg=leg.role, endpoint=leg.endpoint, contact=_contact(leg.dial_string)))
-            caller = None if caller_id else call.caller.channel_id
-            await call.telephony.dial(leg.channel_id, caller, math.ceil(timeout_s) + GUARD_S)
-    except TelephonyError as error:
-        call.log.info("a leg could not be placed", leg=leg.role, endpoint=leg.endpoint, error=str(error))
-        # The story waits for events only: a leg that never came to be ends like any other.
-        call.inbox.put(ChannelDestroyed(leg.channel_id, 0))
-        await call.telephony.hang_up(leg.channel_id, "normal")
-    finally:
-        leg.exists.set()
+def _dialled(leg: Leg, at: datetime) -> e.LegDialled:
+    return e.LegDialled(at=at, leg=leg.role, endpoint=leg.endpoint, contact=_contact(leg.dial_string))
 
 
 def _shown(caller_id: str | None) -> dict[str, str]:
@@ -136,6 +189,7 @@ def _shown(caller_id: str | None) -> dict[str, str]:
         "CONNECTEDLINE(num,i)": caller_id,
         "CONNECTEDLINE(name,i)": "",
         "CONNECTEDLINE(num-pres,i)": "allowed",
+        "CONNECTEDLINE(name-pres,i)": "allowed",
     }
 
 

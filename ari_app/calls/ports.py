@@ -76,11 +76,16 @@ ChannelEvent = ChannelEntered | ChannelRinging | ChannelUp | ChannelHangingUp | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresentChannel:
-    """A channel as a snapshot shows it; `args` are those of its Stasis(), () when they can't be known."""
+    """A channel as a snapshot shows it.
+
+    `entered`: it is in the application, and not only watched by it. `args` are those of its Stasis(), () when they
+    can't be known.
+    """
 
     channel_id: str
     name: str
     up: bool
+    entered: bool
     args: tuple[str, ...]
     caller_number: str
     caller_name: str
@@ -120,14 +125,17 @@ class Telephony(Protocol):
         """
         ...
 
-    async def create_leg(
-        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
-    ) -> None:
-        """Create a channel under this id; nothing rings yet. Wait for its ChannelEntered before the next request."""
+    def had_one_contact(self, endpoint: str) -> bool:
+        """Whether `contacts` was one when it was asked last. By now it may be otherwise."""
         ...
 
-    async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:
-        """Send the leg's INVITE, showing `caller`'s number and presentation (None: what the leg's variables set)."""
+    async def originate(
+        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str], timeout_s: float
+    ) -> None:
+        """Create a channel under this id and send its INVITE; it enters the application when it is answered.
+
+        It shows the number of `originator`, with its presentation, unless the variables set another.
+        """
         ...
 
     async def create_bridge(self, bridge_id: str) -> None:

@@ -6,7 +6,7 @@ ends; a caller who waits goes on to his fallback; a record without channels is c
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -178,17 +178,14 @@ class Recovery:
             log.exception("the call log can't be read; callers who waited are routed anew")
             return []
 
-    def _replay(self, call: Call, expected: Mapping[str, LegState | None], snapshot: Snapshot) -> None:
+    def _replay(self, call: Call, expected: Set[str], snapshot: Snapshot) -> None:
         """Tell a running call what it missed: channels that are gone, legs that came up."""
-        for channel_id, state in expected.items():
+        for channel_id in expected:
             channel = snapshot.channels.get(channel_id)
             if channel is None:
                 call.inbox.put(ChannelDestroyed(channel_id, 0))
-            elif state is not None:
-                if state is LegState.CREATED:
-                    call.inbox.put(_entered(channel))
-                if channel.up:
-                    call.inbox.put(ChannelUp(channel_id))
+            elif channel_id in call.legs and channel.up:
+                call.inbox.put(_entered(channel) if channel.entered else ChannelUp(channel_id))
 
     async def _clear(self, found: Survey) -> None:
         try:
@@ -243,10 +240,10 @@ def _without(departed: Set[str], snapshot: Snapshot) -> Snapshot:
     return Snapshot(channels=present, bridges=snapshot.bridges)
 
 
-def _expected(call: Call) -> dict[str, LegState | None]:
-    """The channels that must be there if nothing was missed; None stands for the caller's state."""
-    legs = {leg.channel_id: leg.state for leg in call.legs.values() if leg.alive and leg.exists.is_set()}
-    return {call.caller.channel_id: None, **legs}
+def _expected(call: Call) -> frozenset[str]:
+    """The channels that must be there if nothing was missed."""
+    legs = {leg.channel_id for leg in call.legs.values() if leg.alive and leg.exists.is_set()}
+    return frozenset({call.caller.channel_id}) | legs
 
 
 def _entered(channel: PresentChannel) -> ChannelEntered:

@@ -8,7 +8,7 @@ from ari_app.domain import events as e
 from ari_app.domain.causes import NORMAL_CLEARING, UNKNOWN
 
 GUARD_PEER = "AGI_ROUTER_PEER"
-"""Names the other channel of the bridge to the hangup guard, which ends it when no router is there to do so."""
+"""Tells the hangup guard with whom the caller speaks: it ends the other one when no router is there to do so."""
 
 
 async def converse(call: Call, leg: Leg) -> None:
@@ -45,11 +45,13 @@ async def _connect(call: Call, leg: Leg) -> None:
     await call.telephony.answer(call.caller.channel_id)
     call.tell(e.CallAnswered(at=now(), leg=leg.role))
     await call.bridge_ready()
-    await asyncio.gather(
-        call.telephony.set_variable(call.caller.channel_id, GUARD_PEER, leg.name),
-        call.telephony.set_variable(leg.channel_id, GUARD_PEER, call.caller.name),
-        call.telephony.add_to_bridge(call.bridge_id, [call.caller.channel_id, leg.channel_id]),
-    )
+    while leg.alive and not leg.name:
+        await call.next_event()
+    if leg.alive:
+        await asyncio.gather(
+            call.telephony.set_variable(call.caller.channel_id, GUARD_PEER, leg.name),
+            call.telephony.add_to_bridge(call.bridge_id, [call.caller.channel_id, leg.channel_id]),
+        )
 
 
 async def _end_unbridged(call: Call, leg: Leg) -> None:

@@ -13,6 +13,7 @@ from ari_app.calls.ports import (
     ChannelEntered,
     ChannelEvent,
     ChannelLeft,
+    ChannelUp,
     PresentChannel,
     Snapshot,
     Telephony,
@@ -29,8 +30,7 @@ CALLER = "1772357400.1"
 class Switch(Telephony):
     """Every request succeeds, unless `errors` has something to raise by its name; it waits while `held` has an event.
 
-    `requests` are the names of what was asked, in the order in which it was done. Legs enter at once and are gone when
-    they are hung up.
+    `requests` are the names of what was asked, in the order in which it was done. Legs are gone when they are hung up.
     """
 
     def __init__(self) -> None:
@@ -41,6 +41,8 @@ class Switch(Telephony):
         self.dialled: list[str] = []
         self.present: list[PresentChannel] = []
         self.contacts_each = 1
+        self.rings_and_asks = False
+        self.taken_contact = ""
         self.deliver: Callable[[ChannelEvent], None]
 
     async def _do(self, name: str) -> None:
@@ -69,14 +71,13 @@ class Switch(Telephony):
         await self._do("contacts")
         return tuple(f"PJSIP/{endpoint}/sip:{endpoint}@127.0.0.1:{5060 + n}" for n in range(self.contacts_each))
 
-    async def create_leg(
-        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
-    ) -> None:
-        await self._do("create_leg")
-        self.deliver(entered(channel_id))
+    def had_one_contact(self, endpoint: str) -> bool:
+        return self.rings_and_asks
 
-    async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:
-        await self._do("dial")
+    async def originate(
+        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str], timeout_s: float
+    ) -> None:
+        await self._do("originate")
         self.dialled.append(channel_id)
 
     async def create_bridge(self, bridge_id: str) -> None:
@@ -93,7 +94,7 @@ class Switch(Telephony):
 
     async def read_variable(self, channel_id: str, name: str) -> str:
         await self._do("read_variable")
-        return ""
+        return self.taken_contact
 
     async def snapshot(self) -> Snapshot:
         await self._do("snapshot")
@@ -172,6 +173,11 @@ class Exchange:
     def arrive(self) -> None:
         """A caller enters."""
         self.switch.deliver(entered(CALLER))
+
+    def pick_up(self, leg: str) -> None:
+        """A phone is answered: its leg is up, and enters the application."""
+        self.switch.deliver(ChannelUp(leg))
+        self.switch.deliver(entered(leg))
 
     async def until(self, name: str) -> None:
         """Wait until this request is made."""

@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from ari_app.domain import events as e
+from ari_app.domain.record import CallRecord
 from sandbox import Answer, Phone
 from sandbox.api import SEARCH, calls_of_user
 from sandbox.phone.incoming import IncomingCall
@@ -22,6 +24,14 @@ async def ringing_at(phones_: list[Phone]) -> list[IncomingCall]:
     for call in calls:
         await call.ring()
     return calls
+
+
+def sip_uris(*phones_: Phone) -> list[str]:
+    return sorted(f"sip:{phone.name}@{phone.sip.local[0]}:{phone.sip.local[1]}" for phone in phones_)
+
+
+def contacts_of(record: CallRecord) -> list[str]:
+    return sorted(leg.contact for leg in record.legs)
 
 
 async def test_three_devices_ring_one_answers_and_the_others_see_answered_elsewhere() -> None:
@@ -58,6 +68,37 @@ async def test_every_contact_of_one_device_rings() -> None:
         await call.hang_up()
         await rig.idle()
         assert len({leg.contact for leg in (await rig.record()).legs}) == 3
+
+
+async def test_a_device_whose_contacts_have_changed_since_its_last_call_rings_at_those_it_has() -> None:
+    async with running() as rig, AsyncExitStack() as stack:
+
+        async def call_and_ring(*expected: Phone) -> CallRecord:
+            call = await rig.call()
+            ringing = await ringing_at(list(expected))
+            await call.cancel()
+            for ringing_call in ringing:
+                await ringing_call.cancelled()
+            await rig.idle()
+            return (await rig.router.records())[-1]
+
+        (first,) = await phones(stack, rig, "ada")
+        for _ in range(2):
+            assert contacts_of(await call_and_ring(first)) == sip_uris(first)
+        async with rig.user("ada") as second:
+            assert contacts_of(await call_and_ring(first, second)) == sip_uris(first, second)
+        await call_and_ring(first)
+        assert contacts_of(await call_and_ring(first)) == sip_uris(first)
+        await stack.aclose()
+        call = await rig.call()
+        assert (await call.ended()).how == "failed"
+        await rig.idle()
+        record = (await rig.router.records())[-1]
+        assert record.legs == ()
+        unavailable = {
+            event.endpoint for event in await rig.router.trace(record.call_id) if isinstance(event, e.DeviceUnavailable)
+        }
+        assert "PJSIP/ada" in unavailable
 
 
 async def test_two_phones_answer_in_the_same_instant_and_just_one_keeps_the_call() -> None:

@@ -46,9 +46,9 @@ async def test_a_bridge_that_could_not_be_made_during_the_lookup_is_made_for_the
     async with Exchange("ada") as exchange:
         exchange.switch.errors["create_bridge"] = [UnreachableError("there is no connection to Asterisk")]
         exchange.arrive()
-        await exchange.until("dial")
+        await exchange.until("originate")
         await asyncio.sleep(0)
-        exchange.switch.deliver(ChannelUp(exchange.switch.dialled[0]))
+        exchange.pick_up(exchange.switch.dialled[0])
         await exchange.until("add_to_bridge")
         exchange.switch.deliver(ChannelLeft(CALLER))
         await exchange.over()
@@ -59,10 +59,10 @@ async def test_a_bridge_that_cannot_be_removed_does_not_end_the_call_a_second_ti
     async with Exchange("ada") as exchange:
         exchange.switch.errors["destroy_bridge"] = [UnreachableError("no answer in time")]
         exchange.arrive()
-        await exchange.until("dial")
+        await exchange.until("originate")
         await asyncio.sleep(0)
         leg = exchange.switch.dialled[0]
-        exchange.switch.deliver(ChannelUp(leg))
+        exchange.pick_up(leg)
         await exchange.until("add_to_bridge")
         exchange.switch.deliver(ChannelDestroyed(leg, 16))
         await exchange.over()
@@ -74,7 +74,7 @@ async def test_a_bridge_that_cannot_be_removed_does_not_end_the_call_a_second_ti
 async def test_a_story_that_breaks_puts_the_end_of_its_legs_on_record() -> None:
     async with Exchange("ada", "bob") as exchange:
         exchange.arrive()
-        await exchange.until("dial")
+        await exchange.until("originate")
         exchange.switch.errors["contacts"] = [UnreachableError("no answer in time")]
         exchange.switch.held["hang_up"] = asyncio.Event()
         await asyncio.sleep(0)
@@ -90,7 +90,7 @@ async def test_a_story_that_breaks_puts_the_end_of_its_legs_on_record() -> None:
 async def test_calls_that_are_given_back_at_a_stop_have_no_leg_without_an_end() -> None:
     async with Exchange("ada") as exchange:
         exchange.arrive()
-        await exchange.until("dial")
+        await exchange.until("originate")
     ended = [event.outcome for event in exchange.told.events if isinstance(event, e.LegEnded)]
     assert ended == ["cancelled"]
     assert len(exchange.ends()) == 1
@@ -98,7 +98,7 @@ async def test_calls_that_are_given_back_at_a_stop_have_no_leg_without_an_end() 
 
 async def test_a_phone_that_picks_up_after_its_hangup_failed_is_hung_up() -> None:
     async with Exchange("ada", "bob") as exchange:
-        exchange.switch.errors["dial"] = [UnreachableError("no answer in time")]
+        exchange.switch.errors["originate"] = [UnreachableError("no answer in time")]
         exchange.switch.errors["hang_up"] = [RefusedError("500")]
         exchange.arrive()
         async with asyncio.timeout(3):
@@ -118,7 +118,13 @@ async def test_a_caller_whom_nobody_was_told_of_goes_to_the_dialplan_at_the_end(
         pass
     exchange.switch.present.append(
         PresentChannel(
-            channel_id=CALLER, name="PJSIP/c-1", up=False, args=("sales",), caller_number="101", caller_name=""
+            channel_id=CALLER,
+            name="PJSIP/c-1",
+            up=False,
+            entered=True,
+            args=("sales",),
+            caller_number="101",
+            caller_name="",
         )
     )
     await exchange.recovery.release()
@@ -131,14 +137,20 @@ async def test_a_caller_who_came_and_went_while_the_log_was_read_is_one_call() -
     async with Exchange("ada") as exchange:
         exchange.switch.present.append(
             PresentChannel(
-                channel_id=CALLER, name="PJSIP/c-1", up=False, args=("sales",), caller_number="101", caller_name=""
+                channel_id=CALLER,
+                name="PJSIP/c-1",
+                up=False,
+                entered=True,
+                args=("sales",),
+                caller_number="101",
+                caller_name="",
             )
         )
         exchange.switch.held["snapshot"] = asyncio.Event()
         reconciling = asyncio.create_task(exchange.recovery.reconcile())
         await exchange.until("snapshot")
         exchange.arrive()
-        await exchange.until("dial")
+        await exchange.until("originate")
         exchange.switch.deliver(ChannelLeft(CALLER))
         await exchange.over()
         exchange.switch.held["snapshot"].set()
@@ -154,7 +166,7 @@ async def test_a_call_that_begins_and_ends_while_a_slow_log_is_read_is_not_ended
 
         async def begin_and_read() -> list[CallRecord]:
             exchange.arrive()  # after the reconciling has looked at the calls that live
-            await exchange.until("dial")
+            await exchange.until("originate")
             return list(await flushed())
 
         exchange.told.open_calls = begin_and_read  # type: ignore[method-assign]
@@ -179,7 +191,7 @@ async def test_the_last_events_of_a_hundred_phones_do_not_end_the_call_that_one_
             while len(exchange.switch.dialled) < 100:
                 await asyncio.sleep(0.001)
         winner, *losers = exchange.switch.dialled
-        exchange.switch.deliver(ChannelUp(winner))
+        exchange.pick_up(winner)
         await exchange.until("answer")
         for leg in losers:
             for event in (ChannelHangingUp(leg, 0), ChannelHangingUp(leg, 26), ChannelLeft(leg)):
@@ -189,3 +201,45 @@ async def test_the_last_events_of_a_hundred_phones_do_not_end_the_call_that_one_
         exchange.switch.deliver(ChannelLeft(CALLER))
         await exchange.over()
         assert [end.by for end in exchange.ends() if isinstance(end, e.CallEnded)] == ["caller"]
+
+
+async def test_a_device_that_is_rung_while_its_contacts_are_asked_rings_once_at_each() -> None:
+    async with Exchange("ada") as exchange:
+        exchange.switch.rings_and_asks = True
+        exchange.switch.contacts_each = 3
+        exchange.switch.taken_contact = "sip:ada@127.0.0.1:5061"
+        exchange.arrive()
+        async with asyncio.timeout(3):
+            while len(exchange.switch.dialled) < 3:
+                await asyncio.sleep(0.001)
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        told = await exchange.over()
+        dialled = [event.contact for event in told if isinstance(event, e.LegDialled)]
+        assert sorted(dialled) == [f"sip:ada@127.0.0.1:{port}" for port in (5060, 5061, 5062)]
+        assert len([event for event in told if isinstance(event, e.LegEnded)]) == 3
+
+
+async def test_a_device_that_has_unregistered_since_it_was_rung_last_is_named_as_not_registered() -> None:
+    async with Exchange("ada") as exchange:
+        exchange.switch.rings_and_asks = True
+        exchange.switch.contacts_each = 0
+        exchange.switch.errors["originate"] = [RefusedError("500 Allocation failed")]
+        exchange.arrive()
+        told = await exchange.over()
+        assert [event.reason for event in told if isinstance(event, e.DeviceUnavailable)] == ["not registered"]
+        assert [event.outcome for event in told if isinstance(event, e.StepEnded)] == ["unavailable"]
+        assert not [event for event in told if isinstance(event, e.LegDialled | e.LegEnded)]
+
+
+async def test_a_caller_who_hangs_up_while_contacts_are_asked_leaves_no_leg_of_the_device_that_rings() -> None:
+    async with Exchange("ada") as exchange:
+        exchange.switch.rings_and_asks = True
+        exchange.switch.held["contacts"] = asyncio.Event()
+        exchange.arrive()
+        await exchange.until("originate")
+        await exchange.until("contacts")
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        told = await exchange.over()
+        assert "hang_up" in exchange.switch.requests
+        legs = [type(event) for event in told if isinstance(event, e.LegDialled | e.LegEnded)]
+        assert legs == [e.LegDialled, e.LegEnded]

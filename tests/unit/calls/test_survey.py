@@ -11,7 +11,13 @@ NOBODY: frozenset[str] = frozenset()
 
 def channel(channel_id: str) -> PresentChannel:
     return PresentChannel(
-        channel_id=channel_id, name=f"PJSIP/{channel_id}", up=True, args=("sales",), caller_number="", caller_name=""
+        channel_id=channel_id,
+        name=f"PJSIP/{channel_id}",
+        up=True,
+        entered=True,
+        args=("sales",),
+        caller_number="",
+        caller_name="",
     )
 
 
