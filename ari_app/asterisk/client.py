@@ -72,9 +72,7 @@ class AriHttp(HttpClient):
             else:
                 answer = await self._over_http(method, url, params, data, headers)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise UnreachableError(
-                f"Asterisk's ARI at {self._settings.url}: {str(error) or type(error).__name__}"
-            ) from error
+            raise UnreachableError(f"Asterisk's ARI at {self._settings.url}: {_seen(error)}") from error
         if answer.status >= 300:
             raise _refusal(method, url, answer)
         return answer
@@ -112,9 +110,12 @@ class AriHttp(HttpClient):
         except aiohttp.WSServerHandshakeError as error:
             raise RefusedError(f"Asterisk refused the event stream: {error.status} {error.message}") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise UnreachableError(
-                f"Asterisk's ARI at {self._settings.url}: {str(error) or type(error).__name__}"
-            ) from error
+            raise UnreachableError(f"Asterisk's ARI at {self._settings.url}: {_seen(error)}") from error
+
+
+def _seen(error: Exception) -> str:
+    silent = isinstance(error, TimeoutError) and not str(error)
+    return "no answer in time" if silent else str(error) or type(error).__name__
 
 
 def _refusal(method: str, url: str, answer: Answer) -> NotFoundError | RefusedError:

@@ -5,8 +5,8 @@ from typing import Final, assert_never
 
 from ari_app.asterisk.inspection import Greeting, Trouble, UnreachedError
 from ari_app.asterisk.settings import AriSettings
-from ari_app.calls.ports import TelephonyError
-from ari_app.doctor.finding import Finding, Group, Topic
+from ari_app.calls.ports import TelephonyError, UnreachableError
+from ari_app.doctor.finding import SILENT, Finding, Group, Topic
 
 ARI = Topic("ari", Group.ASTERISK)
 DESCRIPTION = Topic("ari-description", Group.ASTERISK)
@@ -44,7 +44,8 @@ def judge_trouble(settings: AriSettings, error: UnreachedError) -> Finding:
             return ARI.error(
                 f"{url} takes no connection: {error}",
                 "start Asterisk; if it runs, its web server is off or elsewhere: enabled, bindaddr and bindport in "
-                'http.conf, and what asterisk -rx "http show status" says, must fit asterisk.ari.url',
+                'http.conf, and what asterisk -rx "http show status" says, must fit asterisk.ari.url; '
+                'after a change asterisk -rx "core reload"',
             )
         case Trouble.TIMEOUT:
             return ARI.error(
@@ -86,6 +87,8 @@ def judge_trouble(settings: AriSettings, error: UnreachedError) -> Finding:
 
 def judge_description(error: TelephonyError | TimeoutError) -> Finding:
     """The router cannot connect either without Asterisk's description of ARI, so only its failure is told."""
+    if isinstance(error, (UnreachableError, TimeoutError)):
+        return DESCRIPTION.error(f"Asterisk did not give its description of ARI: {_reason(error)}", SILENT)
     return DESCRIPTION.error(
         f"Asterisk does not give the description of ARI that the router reads first: {_reason(error)}",
         "it stands in rest-api/ of Asterisk's data folder, in Debian /usr/share/asterisk/rest-api: install it again",
@@ -102,6 +105,8 @@ def judge_rights(settings: AriSettings, error: TelephonyError | TimeoutError | N
             f"set read_only = no in section [{settings.username}] of ari.conf, then "
             'asterisk -rx "module reload res_ari.so"',
         )
+    if isinstance(error, (UnreachableError, TimeoutError)):
+        return RIGHTS.error(f"no channel could be made to ask on: {_reason(error)}", SILENT)
     return RIGHTS.error(
         f"no channel could be made to ask on: {_reason(error)}",
         "load the modules that the finding modules names; if none is missing, look into Asterisk's log",

@@ -7,8 +7,8 @@ from typing import Final
 
 import structlog
 
-from ari_app.calls.ports import NotFoundError, TelephonyError
-from ari_app.doctor.finding import Finding, Topic
+from ari_app.calls.ports import NotFoundError, TelephonyError, UnreachableError
+from ari_app.doctor.finding import SILENT, Finding, Topic
 from ari_app.storage.errors import StorageError
 
 log = structlog.get_logger(__name__)
@@ -41,6 +41,8 @@ async def _findings(check: Check) -> Sequence[Finding]:
         return [topic.error(found, "it hangs, or the machine is overloaded: look there, then ask again")]
     except NotFoundError as error:
         return [topic.error(f"Asterisk has no such part: {error}", "load the modules that the finding modules names")]
+    except UnreachableError as error:
+        return [topic.error(f"Asterisk did not answer this: {error}", SILENT)]
     except TelephonyError as error:
         return [topic.error(f"Asterisk did not tell: {error}", "look into Asterisk's log for this moment")]
     except StorageError as error:

@@ -3,6 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+SILENT: Final = (
+    "Asterisk hangs, is overloaded, or has just stopped: when asterisk -rx 'core show uptime' on its machine is silent "
+    "too, restart it; then ask again"
+)
+"""What to do when it answered a moment ago."""
 
 
 class Group(StrEnum):

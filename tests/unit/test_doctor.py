@@ -24,6 +24,7 @@ from ari_app.control.client import NoRouterError
 from ari_app.control.settings import ControlError
 from ari_app.doctor.asterisk import (
     judge_clock,
+    judge_description,
     judge_greeting,
     judge_recordings,
     judge_rights,
@@ -103,6 +104,20 @@ async def test_a_check_that_asterisk_refuses_becomes_a_finding(error: Exception)
     assert (finding.id, finding.status) == ("topic", "error")
     assert str(error) in finding.found
     assert finding.remedy
+
+
+@pytest.mark.parametrize("error", [UnreachableError("away"), TimeoutError()])
+async def test_asterisk_that_falls_silent_midway_is_not_blamed_on_its_modules_or_files(
+    error: UnreachableError | TimeoutError,
+) -> None:
+    async def silent() -> list[Finding]:
+        raise UnreachableError("away")
+
+    findings = [judge_rights(ARI, error), judge_description(error), *await carry_out([Check(TOPIC, silent)])]
+    assert [finding.status for finding in findings] == ["error"] * 3
+    assert all("core show uptime" in finding.remedy for finding in findings)
+    refused = [judge_rights(ARI, RefusedError("no")), judge_description(RefusedError("no"))]
+    assert not any("core show uptime" in finding.remedy for finding in refused)
 
 
 def test_every_topic_has_its_place_in_the_operators_page() -> None:
