@@ -5,7 +5,7 @@ The dry run and the live call both come through `Router.route`.
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import TracebackType
 from typing import assert_never
@@ -15,6 +15,7 @@ from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import User
 from agi_router.lookup.client import Answer, LookupClient
 from agi_router.lookup.guard import NetworkGuard
+from agi_router.lookup.upstream import UpstreamLimits, Upstreams
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Needs
 from agi_router.routing.decision import Decision, FailedAttempt, LookupProgress, ReceivedAnswer, SentRequest, Step
@@ -34,8 +35,8 @@ log = logging.getLogger(__name__)
 class RoutingSettings:
     """All that decides where a call goes.
 
-    `fallback` is the chain for routes that have none and for names that are no route. `warnings` are sentences about
-    what is allowed but hardly meant.
+    `upstreams` holds, by origin, the limits that are not the default ones. `fallback` is the chain for routes that have
+    none and for names that are no route. `warnings` are sentences about what is allowed but hardly meant.
     """
 
     routes: tuple[Route, ...]
@@ -43,6 +44,7 @@ class RoutingSettings:
     trunks: tuple[Trunk, ...]
     policy: DialPolicy
     guard: NetworkGuard
+    upstreams: Mapping[str, UpstreamLimits] = field(default_factory=dict)
     fallback: tuple[FallbackStep, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -71,17 +73,24 @@ class _Found:
 class Router:
     """The `Decider` of a running router: an async context that owns the connections to the APIs."""
 
-    def __init__(self, settings: RoutingSettings) -> None:
-        """Raises OSError when a route's `ca_file` cannot be read as certificates."""
+    def __init__(self, settings: RoutingSettings, upstreams: Upstreams | None = None) -> None:
+        """`upstreams` of an earlier router keep what it learnt of them, once this one is entered.
+
+        Raises OSError when a route's `ca_file` cannot be read as certificates.
+        """
         self._routes: Mapping[str, Route] = {route.name: route for route in settings.routes}
         self._needs = {name: route.request.needs() for name, route in self._routes.items()}
         self._policy = settings.policy
         self._directory = Directory(settings.users, settings.trunks, settings.policy)
         self._fallback = settings.fallback
         ca_files = (route.request.ca_file for route in settings.routes)
-        self._client = LookupClient(settings.guard, [file for file in ca_files if file is not None])
+        self._limits = settings.upstreams
+        self.upstreams = Upstreams() if upstreams is None else upstreams
+        self._client = LookupClient(settings.guard, [file for file in ca_files if file is not None], self.upstreams)
 
     async def __aenter__(self) -> "Router":
+        asked = (url.origin for route in self._routes.values() for url in route.request.urls)
+        self.upstreams.configure(asked, self._limits)
         await self._client.__aenter__()
         return self
 

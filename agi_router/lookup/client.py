@@ -1,4 +1,4 @@
-"""The client that asks: one pool of connections for all routes, and a deadline over every question."""
+"""The client that asks: a pool of connections for each upstream, and a deadline over every question."""
 
 import asyncio
 import ssl
@@ -15,7 +15,8 @@ from agi_router.lookup import failures
 from agi_router.lookup.guard import GuardedResolver, NetworkGuard
 from agi_router.lookup.prepared import LONGEST_RECORDED, PreparedRequest, prepare
 from agi_router.lookup.reach import Reached, connect_only
-from agi_router.routing.decision import LookupProgress, ReceivedAnswer
+from agi_router.lookup.upstream import Upstreams
+from agi_router.routing.decision import FailedAttempt, LookupProgress, ReceivedAnswer, SentRequest
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.route import Request
 from agi_router.routing.template import Values
@@ -41,74 +42,127 @@ class LookupClient:
     No redirects, no proxies of the environment, no cookies, TLS always verified, addresses checked by the guard.
     """
 
-    def __init__(self, guard: NetworkGuard, ca_files: Iterable[Path] = ()) -> None:
+    def __init__(self, guard: NetworkGuard, ca_files: Iterable[Path] = (), upstreams: Upstreams | None = None) -> None:
         """`ca_files` are those of the requests to come, read here; raises OSError (ssl.SSLError) for a bad one."""
         self._guard = guard
         self._trust = {file: trusting(file) for file in set(ca_files)}
-        self._session: aiohttp.ClientSession | None = None
+        self._upstreams = Upstreams() if upstreams is None else upstreams
+        self._sessions: dict[str, aiohttp.ClientSession] | None = None
 
     async def __aenter__(self) -> "LookupClient":
-        connector = aiohttp.TCPConnector(
-            limit=0,  # every caller has his own deadline: a queue in front of the pool would only eat it
-            keepalive_timeout=KEEPALIVE_S,
-            resolver=GuardedResolver(self._guard),
-            socket_factory=self._guard.socket,
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, middlewares=(_ask_once,)
-        )
+        self._sessions = {}
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        sessions, self._sessions = self._sessions or {}, None
+        for session in sessions.values():
+            await session.close()
 
     async def ask(self, request: Request, values: Values, on_progress: Callable[[LookupProgress], None]) -> Answer:
         """One question, answered or failed within the request's deadline; safe to cancel.
 
-        `on_progress` is told the request, secrets masked, before anything is sent. Raises RoutingError when no answer
-        came: api_timeout, api_refused, api_dns, api_tls, api_disconnected, api_bad_http, api_url, network_denied.
+        The second URL, if there is one, is asked when the first one gave no answer in half of the time, or one that
+        says that it is unwell; it has all the time that is left.
+
+        `on_progress` is told of each request, secrets masked, before anything is sent, and of the first URL's failure.
+        Raises RoutingError when no answer came: breaker_open, api_busy, api_timeout, api_refused, api_dns, api_tls,
+        api_disconnected, api_bad_http, api_url, network_denied.
         """
-        started = monotonic()
-        prepared = prepare(request, values)
-        on_progress(prepared.record)
-        try:
-            async with asyncio.timeout(request.deadline_s):
-                return await self._with_one_retry(request, prepared, started)
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
-            failure = failures.of_exception(error, prepared.url, request.deadline_s)
-            raise RoutingError(failure.code, failure.message, failure.remedy) from error
+        started = asyncio.get_running_loop().time()
+        second = request.second
+        if second is not None:
+            outcome = await self._first(request, values, started + request.deadline_s / 2, on_progress)
+            if isinstance(outcome, Answer):
+                return outcome
+            on_progress(outcome)
+        last = second or request
+        return await self._attempt(last, values, started + request.deadline_s, on_progress, connects=2)
 
     async def reach(self, request: Request) -> Reached:
         """Connect as for this request, and ask nothing. Raises RoutingError as `ask` does."""
-        session, trust, url = self._open_session(), self._trusted(request), URL(request.url.origin, encoded=True)
+        session, trust = self._session(request.url.origin), self._trusted(request)
         try:
-            return await connect_only(session, url, trust, CONNECT_S)
+            return await connect_only(session, URL(request.url.origin, encoded=True), trust, CONNECT_S)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = failures.of_exception(error, request.url.origin, request.deadline_s)
             raise RoutingError(failure.code, failure.message, failure.remedy) from error
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _session(self, origin: str) -> aiohttp.ClientSession:
+        """The upstream's own connections: no more than it has places, so that one slow API takes none from another."""
+        if self._sessions is None:
             raise RuntimeError("the lookup client is used inside its `async with`")
-        return self._session
+        upstream = self._upstreams.of(origin)
+        if upstream.origin not in self._sessions:
+            connector = aiohttp.TCPConnector(
+                limit=upstream.limits.max_concurrent,
+                keepalive_timeout=KEEPALIVE_S,
+                resolver=GuardedResolver(self._guard),
+                socket_factory=self._guard.socket,
+            )
+            self._sessions[upstream.origin] = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, middlewares=(_ask_once,)
+            )
+        return self._sessions[upstream.origin]
 
     def _trusted(self, request: Request) -> ssl.SSLContext | bool:
         return self._trust[request.ca_file] if request.ca_file else True
 
-    async def _with_one_retry(self, request: Request, prepared: PreparedRequest, started: float) -> Answer:
+    async def _first(
+        self, request: Request, values: Values, until: float, on_progress: Callable[[LookupProgress], None]
+    ) -> Answer | FailedAttempt:
+        """What the first of two URLs answers, or why the second is asked, which takes the place of a second connect."""
+        sent: SentRequest | None = None
+
+        def leaving(request: SentRequest) -> None:
+            nonlocal sent
+            sent = request
+            on_progress(request)
+
         try:
-            return await self._once(request, prepared, started)
-        except aiohttp.ClientError as error:
-            if not failures.is_failed_connect(error):
-                raise
+            answer = await self._attempt(request, values, until, leaving, connects=1)
+        except RoutingError as error:
+            return FailedAttempt(request=sent, failure=error.failure)
+        if answer.failure is not None and failures.is_unwell(answer.received.status):
+            return FailedAttempt(request=sent, answer=answer.received, failure=answer.failure)
+        return answer
+
+    async def _attempt(
+        self, request: Request, values: Values, until: float, leaving: Callable[[SentRequest], None], *, connects: int
+    ) -> Answer:
+        """Ask one URL, if its upstream lets us, until this moment of the loop's clock; raises RoutingError."""
+        within_s = until - asyncio.get_running_loop().time()
+        async with self._upstreams.of(request.url.origin).lookup(longest_wait_s=within_s / 2) as trial:
+            prepared = prepare(request, values)
+            leaving(prepared.record)
+            try:
+                async with asyncio.timeout_at(until):
+                    answer = await self._connected(request, prepared, connects)
+            except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
+                failure = failures.of_exception(error, prepared.url, round(within_s, 2))
+                if failures.is_of_upstream(failure):
+                    trial.failed(failure)
+                raise RoutingError(failure.code, failure.message, failure.remedy) from error
+            if answer.failure is not None and failures.is_unwell(answer.received.status):
+                trial.failed(answer.failure)
+            else:
+                trial.answered()
+            return answer
+
+    async def _connected(self, request: Request, prepared: PreparedRequest, connects: int) -> Answer:
+        """Nothing but a failed connect is repeated."""
+        started = monotonic()
+        for _ in range(connects - 1):
+            try:
+                return await self._once(request, prepared, started)
+            except aiohttp.ClientError as error:
+                if not failures.is_failed_connect(error):
+                    raise
         return await self._once(request, prepared, started)
 
     async def _once(self, request: Request, prepared: PreparedRequest, started: float) -> Answer:
-        async with self._open_session().request(
+        async with self._session(request.url.origin).request(
             prepared.method,
             URL(prepared.url, encoded=True),
             headers=prepared.headers,

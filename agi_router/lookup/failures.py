@@ -67,6 +67,19 @@ def is_failed_connect(error: Exception) -> bool:
     return is_connecting and not isinstance(error, aiohttp.ClientSSLError) and _denied(error) is None
 
 
+def is_of_upstream(failure: Failure) -> bool:
+    """Whether a lookup without an answer says that the upstream is unwell; a denied or unusable address does not."""
+    return failure.code not in {"network_denied", "api_url"}
+
+
+def is_unwell(status: int) -> bool:
+    """Whether the upstream says that it cannot answer now: 5xx, and 429, Too Many Requests (RFC 6585).
+
+    Any other answer, 404 too, comes from an API that is well.
+    """
+    return status >= 500 or status == 429
+
+
 def too_slow(url: str, deadline_s: float) -> Failure:
     """The deadline is over."""
     return Failure(

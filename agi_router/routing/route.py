@@ -1,7 +1,7 @@
 """A route: what is asked, how the answer is read, how long it rings, and what comes after. As configured, checked."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class Request:
     """The question to the API. `body` is a nested JSON template and excludes `fields`; keys are never templates.
 
     JSON-RPC has an `rpc_method`, and the fields or the body, a dict or a list then, are its params.
+    `second_url` is asked when `url` fails, inside the same deadline, with `second_auth` as its credentials.
     """
 
     method: str
@@ -51,11 +52,26 @@ class Request:
     auth: Auth = field(default_factory=NoAuth)
     deadline_s: float = DEFAULT_DEADLINE_S
     ca_file: Path | None = None
+    second_url: UrlTemplate | None = None
+    second_auth: Auth = field(default_factory=NoAuth)
+
+    @property
+    def urls(self) -> tuple[UrlTemplate, ...]:
+        """The URLs in the order in which they are asked."""
+        return (self.url,) if self.second_url is None else (self.url, self.second_url)
+
+    @property
+    def second(self) -> "Request | None":
+        """The same question to the second URL; None when there is none."""
+        if self.second_url is None:
+            return None
+        return replace(self, url=self.second_url, auth=self.second_auth, second_url=None)
 
     def needs(self) -> Needs:
         """The headers and channel variables that its templates name."""
         templates = [*self.headers.values(), *_templates(self.body), *_templates(list(self.fields.values()))]
-        return needs(self.url.variables.union(*(template.variables for template in templates)))
+        in_urls = (url.variables for url in self.urls)
+        return needs(frozenset[str]().union(*in_urls, *(template.variables for template in templates)))
 
 
 class AnswerFormat(StrEnum):
