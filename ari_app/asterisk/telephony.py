@@ -83,6 +83,11 @@ class AriTelephony(Telephony):
             timeout=int(timeout_s),
         )
 
+    async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:
+        """See Telephony."""
+        shown = {"caller": caller} if caller else {}
+        await self._ari.channels.dial(channelId=channel_id, timeout=int(timeout_s), **shown)
+
     async def create_bridge(self, bridge_id: str) -> None:
         """See Telephony."""
         await self._ari.bridges.createWithId(bridgeId=bridge_id, type="mixing", name=self._app)

@@ -51,7 +51,9 @@ class LegState(Enum):
 class Leg:
     """One channel that we created.
 
-    `name` is "" until the leg has entered the application; `ending` is the reason why we took it back, for the record.
+    `name` is "" until the leg has entered the application. `created`: its channel was made without ringing. `ending` is
+    the reason why we took it back, for the record. What happens before the leg is `dialled` on record waits in
+    `untold`; of a leg that is never dialled, nothing is.
     """
 
     role: str
@@ -64,6 +66,10 @@ class Leg:
     cause: int = 0
     outcome: LegOutcome | None = None
     exists: asyncio.Event = field(default_factory=asyncio.Event)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+    created: bool = False
+    dialled: bool = False
+    untold: list[e.CallEvent] = field(default_factory=list)
 
     @property
     def alive(self) -> bool:
@@ -127,6 +133,19 @@ class Call:
         self.is_over = self.is_over or isinstance(event, e.CallEnded | e.SentToDialplan)
         self._writer.write(self.call_id, event)
 
+    def tell_dialled(self, leg: Leg, at: datetime) -> None:
+        """Put on record that a leg was dialled, and what has happened to it since."""
+        leg.dialled = True
+        self.tell(e.LegDialled(at=at, leg=leg.role, endpoint=leg.endpoint, contact=contact_of(leg.dial_string)))
+        for event in leg.untold:
+            self.tell(event)
+
+    def _tell_of(self, leg: Leg, event: e.CallEvent) -> None:
+        if leg.dialled:
+            self.tell(event)
+        else:
+            leg.untold.append(event)
+
     def request(self, request: Coroutine[Any, Any, T]) -> asyncio.Task[T | None]:
         """Send a request that the story does not wait for; a failure is logged, its consequence arrives as an event."""
         assert self._requests is not None, "requests are sent from within the story"
@@ -185,22 +204,24 @@ class Call:
         del self.legs[leg.channel_id]
         self._switchboard.forget([leg.channel_id], self.inbox)
 
-    async def unless_caller_gone(self, work: Coroutine[Any, Any, T] | asyncio.Task[T]) -> T:
-        """The work's result, or CallerGoneError as soon as the caller is gone; the work is cancelled then."""
-        task = asyncio.ensure_future(work)
-        gone = asyncio.ensure_future(self.inbox.caller_gone.wait())
+    async def hear_until(self, work: asyncio.Task[T]) -> T:
+        """The work's result; events are noted meanwhile.
+
+        Raises CallerGoneError as soon as the caller is gone; the work is cancelled then.
+        """
         try:
-            await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+            while (event := await self.inbox.get_until(work)) is not None:
+                self._note(event)
             if self.inbox.caller_gone.is_set():
                 raise CallerGoneError
-            return await task
+            return work.result()
         except NotFoundError as error:
             await self.missed_caller(error)
             raise
         finally:
-            for waiting in (task, gone):
-                waiting.cancel()
-            await asyncio.gather(task, gone, return_exceptions=True)
+            if not work.done():
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
 
     async def missed_caller(self, error: NotFoundError) -> None:
         """Raise CallerGoneError: a request missed the caller's channel, a moment before its end is told.
@@ -216,26 +237,31 @@ class Call:
     async def next_event(self) -> ChannelEvent:
         """The next event, already noted on its leg. Raises CallerGoneError when it is the caller's end."""
         event = await self.inbox.get()
+        self._note(event)
+        return event
+
+    def _note(self, event: ChannelEvent) -> None:
         leg = self.legs.get(event.channel_id)
         if isinstance(event, ChannelHangingUp) and (leg is None or leg.ending is None):
             self.first_to_hang_up = self.first_to_hang_up or event.channel_id
         if leg is not None:
-            self._note(leg, event)
+            self._note_on(leg, event)
         elif isinstance(event, ChannelLeft | ChannelDestroyed):
             raise CallerGoneError
         elif isinstance(event, ChannelHangingUp) and event.cause not in (UNKNOWN, INTERWORKING):
             self.caller_cause = event.cause
-        return event
 
-    def _note(self, leg: Leg, event: ChannelEvent) -> None:
+    def _note_on(self, leg: Leg, event: ChannelEvent) -> None:
         match event:
             case ChannelEntered():
                 leg.name = event.name
-                self._note_answer(leg)
+                leg.entered.set()
+                if event.up or not leg.alive:
+                    self._note_answer(leg)
             case ChannelRinging():
                 if leg.state is LegState.PLACED:
                     leg.state = LegState.RINGING
-                    self.tell(e.LegRinging(at=now(), leg=leg.role))
+                    self._tell_of(leg, e.LegRinging(at=now(), leg=leg.role))
             case ChannelUp():
                 self._note_answer(leg)
             case ChannelDestroyed():
@@ -251,7 +277,7 @@ class Call:
             self.request(self.telephony.hang_up(leg.channel_id, "normal"))
         elif leg.state is not LegState.UP:
             leg.state = LegState.UP
-            self.tell(e.LegAnswered(at=now(), leg=leg.role))
+            self._tell_of(leg, e.LegAnswered(at=now(), leg=leg.role))
 
     def _end(self, leg: Leg, cause: int, tech_cause: int | None) -> None:
         answered = leg.state is LegState.UP
@@ -259,7 +285,9 @@ class Call:
         leg.outcome = leg.ending or (LegOutcome.ANSWERED if answered else leg_outcome(cause, tech_cause))
         leg.state = LegState.ENDED
         leg.exists.set()
-        self.tell(e.LegEnded(at=now(), leg=leg.role, outcome=leg.outcome.value, cause=leg.cause, tech_cause=tech_cause))
+        leg.entered.set()
+        ended = e.LegEnded(at=now(), leg=leg.role, outcome=leg.outcome.value, cause=leg.cause, tech_cause=tech_cause)
+        self._tell_of(leg, ended)
 
     async def last_events(self) -> None:
         """After the end: read on until every leg is known to be gone, so that the record has its cause."""
@@ -283,6 +311,13 @@ class Call:
                 if leg.state is not LegState.UP:
                     leg.ending = leg.ending or LegOutcome.CANCELLED
                 self._end(leg, NORMAL_CLEARING, None)
+
+
+def contact_of(dial_string: str) -> str:
+    """ "PJSIP/ada/sip:ada@127.0.0.1:5061" -> "sip:ada@127.0.0.1:5061"; a trunk's dial string stays as it is."""
+    technology, _, rest = dial_string.partition("/")
+    _, slash, contact = rest.partition("/")
+    return contact if slash and technology == "PJSIP" else dial_string
 
 
 def now() -> datetime:

@@ -73,7 +73,7 @@ async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
     call.request(call.telephony.ring(call.caller.channel_id))
     call.prepare_bridge()
     try:
-        decision = await call.unless_caller_gone(asking)
+        decision = await call.hear_until(asking)
         _tell_decision(call, decision)
         await follow(call, decision.steps)
     except CallerGoneError:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 
@@ -58,13 +59,30 @@ class Inbox:
 
     async def get(self) -> ChannelEvent:
         """The next event, in the order of arrival. Raises InboxOverflowError once, when events were lost."""
-        while not self._events and not self._overflowed:
+        while (event := self._next()) is None:
             self._arrived.clear()
             await self._arrived.wait()
+        return event
+
+    async def get_until(self, work: asyncio.Task[Any]) -> ChannelEvent | None:
+        """The next event, or None when the work is done and no event has come before. Raises as `get` does."""
+        work.add_done_callback(self._wake)
+        try:
+            while (event := self._next()) is None and not work.done():
+                self._arrived.clear()
+                await self._arrived.wait()
+            return event
+        finally:
+            work.remove_done_callback(self._wake)
+
+    def _next(self) -> ChannelEvent | None:
         if self._overflowed:
             self._overflowed = False
             raise InboxOverflowError(f"more than {self._size} unread events")
-        return self._events.popleft()
+        return self._events.popleft() if self._events else None
+
+    def _wake(self, _work: asyncio.Task[Any]) -> None:
+        self._arrived.set()
 
 
 class Switchboard:

@@ -11,7 +11,6 @@ import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, assert_never
 
 from agi_router.routing.decision import EndpointTarget, Target, TrunkTarget
@@ -40,26 +39,6 @@ class Rung:
     outcome: str
 
 
-async def ring(call: Call, targets: Sequence[Target], timeout_s: float) -> Rung:
-    """Ring all targets for at most `timeout_s` seconds. Raises CallerGoneError; leaves nothing ringing either way."""
-    legs: list[Leg] = []
-    winner: Leg | None = None
-    ending = LegOutcome.CANCELLED  # until something better is known: the caller gave up, or the router stops
-    try:
-        async with asyncio.timeout(timeout_s):
-            placing = _Placing(call, math.ceil(timeout_s) + GUARD_S, legs)
-            await call.unless_caller_gone(placing.place_all(targets))
-            winner = await _first_answer(call, legs)
-        ending = LegOutcome.ANSWERED_ELSEWHERE
-    except TimeoutError:
-        ending = LegOutcome.NO_ANSWER
-    finally:
-        for leg in legs:
-            if leg.alive and leg is not winner:
-                take_back(call, leg, ending)
-    return Rung(winner, "answered" if winner else _why_nobody(legs, timed_out=ending is LegOutcome.NO_ANSWER))
-
-
 def take_back(call: Call, leg: Leg, ending: LegOutcome) -> None:
     """Hang up a leg that is not wanted any more; `ending` is what the record and the phone are told."""
     leg.ending = ending
@@ -78,111 +57,205 @@ async def _hang_up(call: Call, leg: Leg, ending: LegOutcome) -> None:
     await call.telephony.hang_up(leg.channel_id, reason)
 
 
-@dataclass(frozen=True, slots=True)
-class _Placing:
-    """The legs of a step while they are placed. `timeout_s` is Asterisk's."""
+class Placing:
+    """The legs of a step while they are placed.
 
-    call: Call
-    timeout_s: int
-    legs: list[Leg]
+    `begin` may come before it is known which targets the step has: nothing of the others is left by `place`. With
+    `only_create` their channels are made meanwhile, and no phone rings.
+    """
 
-    async def place_all(self, targets: Sequence[Target]) -> None:
-        """Ring every contact of every target; what can't be rung is put on record."""
-        await asyncio.gather(*(self._place(target) for target in dict.fromkeys(targets)))
+    def __init__(self, call: Call, timeout_s: float, *, only_create: bool = False) -> None:
+        self._call = call
+        self._timeout_s = math.ceil(timeout_s) + GUARD_S
+        self._only_create = only_create
+        self._legs: dict[Target, list[Leg]] = {}
+        self._tasks: dict[Target, asyncio.Task[None]] = {}
+
+    @property
+    def legs(self) -> list[Leg]:
+        """Every leg that was placed and is not known to have come to nothing."""
+        return [leg for legs in self._legs.values() for leg in legs]
+
+    def begin(self, targets: Sequence[Target]) -> None:
+        """Start to place the legs of these targets."""
+        for target in targets:
+            if target not in self._tasks:
+                self._legs[target] = []
+                self._tasks[target] = asyncio.create_task(self._place(target))
+
+    async def place(self, targets: Sequence[Target]) -> None:
+        """Ring every contact of these targets and no other; what can't be rung is put on record."""
+        self._only_create = False
+        for target in self._tasks.keys() - set(targets):
+            self._tasks.pop(target).cancel()
+            for leg in self._legs.pop(target):
+                take_back(self._call, leg, LegOutcome.CANCELLED)
+        for target, legs in self._legs.items():
+            for leg in legs:
+                if leg.created:
+                    self._call.request(self._dial_created(leg, target))
+        self.begin(targets)
+        await asyncio.gather(*self._tasks.values())
+
+    async def stop(self) -> None:
+        """Place no more."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _place(self, target: Target) -> None:
         match target:
             case TrunkTarget():
-                self._dial(f"PJSIP/{target.endpoint}", f"PJSIP/{target.dial}@{target.endpoint}", target.caller_id)
-            case EndpointTarget() if self.call.telephony.had_one_contact(target.endpoint):
-                await self._ring_and_ask(target.endpoint)
+                dial_string = f"PJSIP/{target.dial}@{target.endpoint}"
+                self._ring(self._new_leg(target, f"PJSIP/{target.endpoint}", dial_string), target)
+            case EndpointTarget() if self._call.telephony.had_one_contact(target.endpoint) and not self._only_create:
+                await self._ring_and_ask(target)
             case EndpointTarget():
-                self._ring_contacts(target.endpoint, await self._contacts(target.endpoint))
+                self._ring_contacts(target, await self._contacts(target))
             case _:
                 assert_never(target)
 
-    async def _contacts(self, endpoint: str) -> tuple[str, ...] | None:
+    async def _contacts(self, target: EndpointTarget) -> tuple[str, ...] | None:
         """None for an endpoint that Asterisk does not know."""
         try:
-            return await self.call.telephony.contacts(self.call.caller.channel_id, endpoint)
+            return await self._call.telephony.contacts(self._call.caller.channel_id, target.endpoint)
         except RefusedError:
             return None
 
-    def _ring_contacts(self, endpoint: str, contacts: tuple[str, ...] | None) -> None:
+    def _ring_contacts(self, target: EndpointTarget, contacts: tuple[str, ...] | None) -> None:
+        endpoint = f"PJSIP/{target.endpoint}"
         if not contacts:
             reason = "not known to Asterisk" if contacts is None else "not registered"
-            self.call.tell(e.DeviceUnavailable(at=now(), endpoint=f"PJSIP/{endpoint}", reason=reason))
+            self._call.tell(e.DeviceUnavailable(at=now(), endpoint=endpoint, reason=reason))
         for contact in contacts or ():
-            self._dial(f"PJSIP/{endpoint}", contact)
+            self._ring(self._new_leg(target, endpoint, contact), target)
 
-    async def _ring_and_ask(self, endpoint: str) -> None:
+    async def _ring_and_ask(self, target: EndpointTarget) -> None:
         """Ring the first contact, ask for all meanwhile, and ring the others if there are any by now."""
-        call, dialled_at = self.call, now()
-        leg = self._new_leg(f"PJSIP/{endpoint}", f"PJSIP/{endpoint}")
-        placing = call.request(self._originate(leg))
+        endpoint, dialled_at = f"PJSIP/{target.endpoint}", now()
+        leg = self._new_leg(target, endpoint, endpoint)
+        placing = self._call.request(self._originate(leg, target))
         try:
-            contacts = await self._contacts(endpoint)
+            contacts = await self._contacts(target)
             await asyncio.wait([placing])
         except (asyncio.CancelledError, TelephonyError):
-            call.tell(_dialled(leg, dialled_at))
+            self._call.tell_dialled(leg, dialled_at)
             raise
         if not placing.result():
-            self.legs.remove(leg)
-            call.disown(leg)
-            self._ring_contacts(endpoint, contacts)
+            self._legs[target].remove(leg)
+            self._call.disown(leg)
+            self._ring_contacts(target, contacts)
             return
         if contacts and len(contacts) > 1:
-            taken = await call.telephony.read_variable(leg.channel_id, TAKEN_CONTACT)
-            leg.dial_string = f"PJSIP/{endpoint}/{taken}"
+            taken = await self._call.telephony.read_variable(leg.channel_id, TAKEN_CONTACT)
+            leg.dial_string = f"{endpoint}/{taken}"
         elif contacts:
             leg.dial_string = contacts[0]
-        call.tell(_dialled(leg, dialled_at))
+        self._call.tell_dialled(leg, dialled_at)
         for contact in contacts or ():
             if contact != leg.dial_string:
-                self._dial(leg.endpoint, contact)
+                self._ring(self._new_leg(target, endpoint, contact), target)
 
-    def _new_leg(self, endpoint: str, dial_string: str) -> Leg:
-        leg = self.call.new_leg(endpoint, dial_string)
-        self.legs.append(leg)
+    def _new_leg(self, target: Target, endpoint: str, dial_string: str) -> Leg:
+        leg = self._call.new_leg(endpoint, dial_string)
+        self._legs[target].append(leg)
         return leg
 
-    def _dial(self, endpoint: str, dial_string: str, caller_id: str | None = None) -> None:
-        """Place one leg, without waiting for it. `caller_id` is the number shown; None shows the caller's own."""
-        self.call.request(self._dial_leg(self._new_leg(endpoint, dial_string), caller_id))
+    def _ring(self, leg: Leg, target: Target) -> None:
+        """Place one leg, without waiting for it."""
+        if self._only_create:
+            leg.created = True
+            self._call.request(self._create(leg, target))
+        else:
+            self._call.tell_dialled(leg, now())
+            self._call.request(self._originate_or_end(leg, target))
 
-    async def _dial_leg(self, leg: Leg, caller_id: str | None) -> None:
-        if leg.ending is not None:  # taken back before its turn came
-            leg.exists.set()
-            self.call.inbox.put(ChannelDestroyed(leg.channel_id, 0))
-            return
-        self.call.tell(_dialled(leg, now()))
-        if not await self._originate(leg, caller_id):
-            # The story waits for events only: a leg that never came to be ends like any other.
-            self.call.inbox.put(ChannelDestroyed(leg.channel_id, 0))
+    async def _originate_or_end(self, leg: Leg, target: Target) -> None:
+        if leg.ending is not None or not await self._originate(leg, target):
+            self._never_was(leg)
 
-    async def _originate(self, leg: Leg, caller_id: str | None = None) -> bool:
+    async def _originate(self, leg: Leg, target: Target) -> bool:
         """Send the leg's INVITE; whether that succeeded."""
-        call = self.call
-        variables = LEG_GUARD | {GUARDED_CALLER: call.caller.name} | _shown(caller_id)
+        call, variables = self._call, _variables(self._call, target)
         try:
             await call.telephony.originate(
-                leg.channel_id, leg.dial_string, call.caller.channel_id, variables, self.timeout_s
+                leg.channel_id, leg.dial_string, call.caller.channel_id, variables, self._timeout_s
             )
         except TelephonyError as error:
-            call.log.info("a leg could not be placed", leg=leg.role, endpoint=leg.endpoint, error=str(error))
-            call.request(call.telephony.hang_up(leg.channel_id, "normal"))  # it may be there, and the answer was late
+            self._failed(leg, error)
             return False
         finally:
             leg.exists.set()
         return True
 
+    async def _create(self, leg: Leg, target: Target) -> None:
+        call, variables = self._call, _variables(self._call, target)
+        try:
+            await call.telephony.create_leg(leg.channel_id, leg.dial_string, call.caller.channel_id, variables)
+        except TelephonyError as error:
+            self._failed(leg, error)
+            self._never_was(leg)
+        finally:
+            leg.exists.set()
 
-def _dialled(leg: Leg, at: datetime) -> e.LegDialled:
-    return e.LegDialled(at=at, leg=leg.role, endpoint=leg.endpoint, contact=_contact(leg.dial_string))
+    async def _dial_created(self, leg: Leg, target: Target) -> None:
+        """Send the INVITE of a leg that was only created; Asterisk refuses that before it is in the application."""
+        call = self._call
+        await leg.entered.wait()
+        if leg.ending is not None or not leg.alive:
+            return
+        call.tell_dialled(leg, now())
+        source = None if _own_number(target) else call.caller.channel_id
+        try:
+            await call.telephony.dial(leg.channel_id, source, self._timeout_s)
+        except TelephonyError as error:
+            self._failed(leg, error)
+
+    def _failed(self, leg: Leg, error: TelephonyError) -> None:
+        call = self._call
+        call.log.info("a leg could not be placed", leg=leg.role, endpoint=leg.endpoint, error=str(error))
+        call.request(call.telephony.hang_up(leg.channel_id, "normal"))  # it may be there, and the answer was late
+
+    def _never_was(self, leg: Leg) -> None:
+        """The story waits for events only: a leg that never came to be ends like any other."""
+        leg.exists.set()
+        self._call.inbox.put(ChannelDestroyed(leg.channel_id, 0))
+
+
+async def ring(call: Call, targets: Sequence[Target], timeout_s: float, placing: Placing | None = None) -> Rung:
+    """Ring all targets for at most `timeout_s` seconds. Raises CallerGoneError; leaves nothing ringing either way.
+
+    `placing` may have begun with some targets already, also with others: those are taken back.
+    """
+    placing = placing or Placing(call, timeout_s)
+    winner: Leg | None = None
+    ending = LegOutcome.CANCELLED  # until something better is known: the caller gave up, or the router stops
+    try:
+        async with asyncio.timeout(timeout_s):
+            await call.hear_until(asyncio.create_task(placing.place(targets)))
+            winner = await _first_answer(call, placing.legs)
+        ending = LegOutcome.ANSWERED_ELSEWHERE
+    except TimeoutError:
+        ending = LegOutcome.NO_ANSWER
+    finally:
+        await placing.stop()
+        for leg in placing.legs:
+            if leg.alive and leg.ending is None and leg is not winner:
+                take_back(call, leg, ending)
+    return Rung(winner, "answered" if winner else _why_nobody(placing.legs, timed_out=ending is LegOutcome.NO_ANSWER))
+
+
+def _variables(call: Call, target: Target) -> dict[str, str]:
+    """What is set on a leg before its INVITE: the guard, and the number that is shown if it is not the caller's."""
+    return LEG_GUARD | {GUARDED_CALLER: call.caller.name} | _shown(_own_number(target))
+
+
+def _own_number(target: Target) -> str | None:
+    return target.caller_id if isinstance(target, TrunkTarget) else None
 
 
 def _shown(caller_id: str | None) -> dict[str, str]:
-    """The variables that show a number of our own. A created leg shows CONNECTEDLINE, not CALLERID."""
+    """The variables that show a number of our own. A leg shows CONNECTEDLINE, not CALLERID."""
     if caller_id is None:
         return {}
     return {
@@ -193,20 +266,13 @@ def _shown(caller_id: str | None) -> dict[str, str]:
     }
 
 
-def _contact(dial_string: str) -> str:
-    """ "PJSIP/ada/sip:ada@127.0.0.1:5061" -> "sip:ada@127.0.0.1:5061"; a trunk's dial string stays as it is."""
-    technology, _, rest = dial_string.partition("/")
-    _, slash, contact = rest.partition("/")
-    return contact if slash and technology == "PJSIP" else dial_string
-
-
 async def _first_answer(call: Call, legs: Sequence[Leg]) -> Leg | None:
     """The first leg that is up; None when all have ended. Phones that answer in the same instant come in one by one."""
     while any(leg.alive for leg in legs):
-        event = await call.next_event()
-        leg = call.legs.get(event.channel_id)
-        if leg is not None and leg in legs and leg.state is LegState.UP:
-            return leg
+        for leg in legs:
+            if leg.state is LegState.UP and leg.ending is None:
+                return leg
+        await call.next_event()
     return None
 
 

@@ -138,6 +138,16 @@ class Telephony(Protocol):
         """
         ...
 
+    async def create_leg(
+        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
+    ) -> None:
+        """Create a channel under this id; nothing rings yet. Wait for its ChannelEntered before `dial`."""
+        ...
+
+    async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:
+        """Send a created leg's INVITE, showing `caller`'s number and presentation (None: what its variables set)."""
+        ...
+
     async def create_bridge(self, bridge_id: str) -> None:
         """Create a mixing bridge under this id."""
         ...

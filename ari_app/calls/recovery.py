@@ -208,6 +208,7 @@ class Recovery:
             dial_string="",
             name=present.name,
             state=LegState.UP,
+            dialled=True,
         )
         leg.exists.set()
         call.adopt(leg)

@@ -38,6 +38,7 @@ class Switch(Telephony):
         self.errors: dict[str, list[Exception]] = defaultdict(list)
         self.held: dict[str, asyncio.Event] = {}
         self.asked: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self.created: list[str] = []
         self.dialled: list[str] = []
         self.present: list[PresentChannel] = []
         self.contacts_each = 1
@@ -78,6 +79,17 @@ class Switch(Telephony):
         self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str], timeout_s: float
     ) -> None:
         await self._do("originate")
+        self.dialled.append(channel_id)
+
+    async def create_leg(
+        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
+    ) -> None:
+        await self._do("create_leg")
+        self.created.append(channel_id)
+        self.deliver(entered(channel_id))
+
+    async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:
+        await self._do("dial")
         self.dialled.append(channel_id)
 
     async def create_bridge(self, bridge_id: str) -> None:
