@@ -27,6 +27,14 @@ def without_secrets(request: Request) -> Request:
     )
 
 
+def secret_places(request: Request) -> list[tuple[str, ...]]:
+    """Where, besides its auth and its URL, a request holds a secret: ("headers", "X-Token"), or ("body",)."""
+    held: dict[tuple[str, ...], Any] = {("headers", name): {name: header} for name, header in request.headers.items()}
+    held |= {("fields", name): {name: field} for name, field in request.fields.items()}
+    held |= {("body",): request.body}
+    return [place for place, node in held.items() if masked_json(_hiding(node)) != node]
+
+
 def masked_pairs(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """The fields of a query or form, or headers, with the values of telling names masked."""
     return [(name, MASK if _SECRET_NAME.search(name) else value) for name, value in pairs]

@@ -1,6 +1,6 @@
 """From valid sections to the frozen settings of routing, and the rules that hold between sections."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
@@ -11,6 +11,7 @@ from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, U
 from agi_router.document import ConfigError, Document, Problem, suggestion
 from agi_router.lookup.client import trusting
 from agi_router.lookup.guard import NetworkGuard
+from agi_router.lookup.upstream import UpstreamLimits, same_origin
 from agi_router.routing.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth
 from agi_router.routing.destination import (
     Destination,
@@ -24,6 +25,7 @@ from agi_router.routing.numbers import EXAMPLE, normalise
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.route import FallbackStep, Request, Response, Ringing, Route
 from agi_router.settings.request_headers import header_problems
+from agi_router.settings.second_url import second_url_problems
 from agi_router.settings.sections import (
     ApiKeyAuthSection,
     AuthSection,
@@ -35,6 +37,7 @@ from agi_router.settings.sections import (
     RequestSection,
     RouteSection,
     RoutingSections,
+    SameAuthSection,
     TrunkSection,
     UserSection,
 )
@@ -78,6 +81,7 @@ class _Building:
         users = tuple(self.user(u, ("directory", "users", i)) for i, u in enumerate(s.directory.users))
         fallback = self.chain(s.defaults.fallback, ("defaults", "fallback"), s.defaults.timeout_s)
         routes = tuple(self.route(name, route) for name, route in s.routes.items())
+        upstreams = self.upstreams({same_origin(url.origin) for route in routes for url in route.request.urls})
         if trunks and not s.policy.regions:
             self.warn(("trunks",), "policy.regions allows no region, so no number outside is ever dialled; add yours")
         if not routes:
@@ -90,6 +94,7 @@ class _Building:
             trunks=trunks,
             policy=self.policy,
             guard=NetworkGuard(tuple(s.network.allowed_networks)),
+            upstreams=upstreams,
             fallback=fallback,
             warnings=tuple(map(str, self.warnings)),
         )
@@ -148,10 +153,25 @@ class _Building:
             auth=_auth(section.auth),
             deadline_s=section.deadline_s,
             ca_file=self.ca_file(section.ca_file, (*at, "ca_file")),
+            second_url=section.second_url,
+            second_auth=_second_auth(section),
         )
-        for where, message in header_problems(request):
+        for where, message in (*header_problems(request), *second_url_problems(request, section.second_auth)):
             self.problem((*at, *where), message)
         return request
+
+    def upstreams(self, asked: Set[str]) -> dict[str, UpstreamLimits]:
+        """The limits by origin; `asked` are the origins of all routes."""
+        given = self.sections.upstreams
+        self.check_unique("upstreams' origins", [(("upstreams", i, "origin"), u.origin) for i, u in enumerate(given)])
+        for index, upstream in enumerate(given):
+            if upstream.origin not in asked:
+                hint = suggestion(upstream.origin, sorted(asked))
+                self.warn(("upstreams", index, "origin"), f"no route asks {upstream.origin}{hint}")
+        return {
+            u.origin: UpstreamLimits(max_concurrent=u.max_concurrent, failures=u.failures, open_s=u.open_s)
+            for u in given
+        }
 
     def ca_file(self, name: str | None, at: At) -> Path | None:
         if name is None:
@@ -226,6 +246,16 @@ class _Building:
 
     def warn(self, at: At, message: str) -> None:
         self.warnings.append(self.document.problem(at, message))
+
+
+def _second_auth(section: RequestSection) -> Auth:
+    match section.second_auth:
+        case None if section.second_url is None:
+            return NoAuth()
+        case None | SameAuthSection():
+            return _auth(section.auth)
+        case _:
+            return _auth(section.second_auth)
 
 
 def _auth(section: AuthSection) -> Auth:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from agi_router.document import Section
+from agi_router.lookup.upstream import UpstreamLimits
 from agi_router.routing.auth import KeyPlace
 from agi_router.routing.destination import DestinationType, HangupCause
 from agi_router.routing.numbers import NumberFormat
@@ -19,6 +20,7 @@ from agi_router.settings.values import (
     HeaderTemplate,
     Name,
     OneLineSecret,
+    Origin,
     Paths,
     Region,
     RingSeconds,
@@ -27,6 +29,8 @@ from agi_router.settings.values import (
     Url,
     UserId,
 )
+
+DEFAULT_LIMITS = UpstreamLimits()
 
 
 class DeviceSection(Section):
@@ -82,6 +86,15 @@ class NetworkSection(Section):
     """`network`."""
 
     allowed_networks: tuple[AllowedNetwork, ...] = ()
+
+
+class UpstreamSection(Section):
+    """The limits of one upstream."""
+
+    origin: Origin
+    max_concurrent: int = Field(default=DEFAULT_LIMITS.max_concurrent, ge=1, le=1000)
+    failures: int = Field(default=DEFAULT_LIMITS.failures, ge=1, le=1000)
+    open_s: float = Field(default=DEFAULT_LIMITS.open_s, ge=0.1, le=3600)
 
 
 class FallbackSection(Section):
@@ -145,6 +158,15 @@ AuthSection = Annotated[
 ]
 
 
+class SameAuthSection(Section):
+    """`{type: same}`, for a second URL that may get all that the first one gets."""
+
+    type: Literal["same"]
+
+
+SecondAuthSection = SameAuthSection | AuthSection
+
+
 class RequestSection(Section):
     """`request`."""
 
@@ -156,6 +178,8 @@ class RequestSection(Section):
     rpc_method: RpcMethod | None = None
     headers: dict[HeaderName, HeaderTemplate] = Field(default_factory=dict)
     auth: AuthSection = NoAuthSection()
+    second_url: Url | None = None
+    second_auth: Annotated[SecondAuthSection, Field(discriminator="type")] | None = None
     deadline_s: float = Field(default=DEFAULT_DEADLINE_S, ge=0.1, le=10)
     ca_file: str | None = None
 
@@ -167,6 +191,12 @@ class RequestSection(Section):
             raise ValueError(f"has a body, which is sent as json, but says send: {self.send}; take send away")
         if self.method == "GET" and self.sent_as.fills_the_body:
             raise ValueError(f"method GET carries no {self.sent_as}; take method away (POST), or set send: query")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_second_url_for_its_auth(self) -> Self:
+        if self.second_auth is not None and self.second_url is None:
+            raise ValueError("has second_auth, but no second_url; add the URL, or take second_auth away")
         return self
 
     @model_validator(mode="after")
@@ -233,6 +263,7 @@ class RoutingSections(Section):
     trunks: tuple[TrunkSection, ...] = ()
     policy: PolicySection = PolicySection()
     network: NetworkSection = NetworkSection()
+    upstreams: tuple[UpstreamSection, ...] = ()
     defaults: DefaultsSection
     routes: dict[Name, RouteSection] = Field(default_factory=dict)
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Sec
 
 from agi_router.document import Substituted
 from agi_router.lookup.guard import Network
+from agi_router.lookup.upstream import same_origin
 from agi_router.routing.errors import RoutingError
 from agi_router.routing.meaning import endpoint_name
 from agi_router.routing.numbers import is_e164, is_region
@@ -141,6 +142,13 @@ def _paths(given: Any) -> tuple[JsonPath, ...]:
     return tuple(_text(JsonPath.parse)(path) for path in written)
 
 
+def _origin(given: str) -> str:
+    url = UrlTemplate.parse(given)
+    if url != UrlTemplate.parse(url.origin):
+        raise ValueError(f"is more than an origin; write scheme, host and port only: {url.origin}")
+    return same_origin(url.origin)
+
+
 Name = Annotated[str, AfterValidator(_name)]
 UserId = Annotated[str, Field(min_length=1, max_length=64)]
 Email = Annotated[str, AfterValidator(_email)]
@@ -150,6 +158,7 @@ AllowedNetwork = Annotated[Network, PlainValidator(_network)]
 HeaderName = Annotated[str, AfterValidator(header_name)]
 HeaderTemplate = Annotated[Template, PlainValidator(_text(_header))]
 RpcMethod = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_rpc_method)]
+Origin = Annotated[str, AfterValidator(_origin)]
 Url = Annotated[UrlTemplate, PlainValidator(_text(_url))]
 FieldTemplate = Annotated[Template | Scalar, PlainValidator(_leaf)]
 BodyTemplate = Annotated[Any, PlainValidator(_json_template)]
