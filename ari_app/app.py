@@ -6,12 +6,14 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Final
 
 import structlog
 
 from agi_router.decide import Router
+from agi_router.lookup.upstream import UpstreamStatus
 from ari_app.asterisk.connection import AriConnection, ReplacedError
 from ari_app.asterisk.devices import DeviceState, device_states
 from ari_app.asterisk.telephony import AriTelephony
@@ -49,7 +51,8 @@ async def serve(settings: Settings) -> None:
         started = time.monotonic()
 
         def status() -> Mapping[str, Any]:
-            return _status(started, connection, supervisor, call_log)
+            told = _status(started, connection, supervisor, call_log)
+            return {**told, "upstreams": [upstream_as_json(upstream) for upstream in decider.upstreams.status()]}
 
         await parts.enter_async_context(serve_control(settings.control, {"status": status}))
         log.info("the router serves", app=settings.asterisk.ari.app, pid=os.getpid())
@@ -88,6 +91,12 @@ def _status(started: float, connection: AriConnection, supervisor: Supervisor, c
         "events_pending": call_log.pending,
         "events_lost": call_log.lost,
     }
+
+
+def upstream_as_json(status: UpstreamStatus) -> Mapping[str, Any]:
+    """Its status as programs get it: moments in ISO 8601."""
+    since, until = (moment and moment.isoformat() for moment in (status.since, status.until))
+    return {**asdict(status), "since": since, "until": until}
 
 
 async def look_up_devices(settings: Settings, endpoints: Sequence[str]) -> Mapping[str, DeviceState] | None:

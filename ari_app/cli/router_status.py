@@ -1,8 +1,12 @@
 """`agi-router status`: what the running router says of itself."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from ari_app.cli.output import console, print_json
 from ari_app.control.client import NoRouterError, ask
@@ -24,8 +28,28 @@ def show_status(config: Path, *, as_json: bool) -> None:
         return
     table = Table(show_header=False, box=None)
     for name, value in status.items():
-        table.add_row(name.replace("_", " "), _shown(value))
+        if name == "upstreams":
+            for upstream in value:
+                table.add_row("upstream", Text(printable(_upstream(upstream))))
+        else:
+            table.add_row(name.replace("_", " "), Text(_shown(value)))
     console().print(table)
+
+
+def _upstream(upstream: Mapping[str, Any]) -> str:
+    """Its origin, its breaker and why it is not closed, and how much it is asked."""
+    told = f"{upstream['origin']}: {upstream['breaker'].replace('_', ' ')}"
+    if upstream["since"] is not None:
+        told += f" since {_moment(upstream['since'])}"
+    if upstream["until"] is not None:
+        told += f", asked again after {_moment(upstream['until'])}"
+    if (reason := upstream["reason"]) is not None:
+        told += f", because {reason['message']} [{reason['code']}]"
+    return f"{told}; {upstream['in_progress']} of {upstream['max_concurrent']} in progress"
+
+
+def _moment(iso: str) -> str:
+    return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _shown(value: object) -> str:

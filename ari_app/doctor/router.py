@@ -61,6 +61,12 @@ def judge_status(status: Status, our_version: str) -> Finding:
         )
     if status["version"] != our_version:
         return ROUTER.warning(f"{found}; this command is version {our_version}", "restart the router")
+    unwell = [upstream for upstream in status["upstreams"] if upstream["breaker"] != "closed"]
+    if unwell:
+        return ROUTER.warning(
+            f"{found}; it leaves alone what fails: {'; '.join(map(_upstream, unwell))}",
+            f"{unwell[0]['reason']['remedy']}; the router asks again by itself",
+        )
     if status["events_lost"]:
         return ROUTER.warning(
             f"{found}; {status['events_lost']} events of its calls could not be put on record",
@@ -72,6 +78,10 @@ def judge_status(status: Status, our_version: str) -> Finding:
             "the database cannot be written, or not fast enough: the router's log tells why",
         )
     return ROUTER.ok(found)
+
+
+def _upstream(upstream: Mapping[str, Any]) -> str:
+    return f"{upstream['origin']}, because {upstream['reason']['message']} ({upstream['reason']['code']})"
 
 
 def judge_application(name: str, application: Application | None, answer: Status | ControlError) -> Finding:

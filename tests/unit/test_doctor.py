@@ -388,7 +388,13 @@ def test_a_disk_has_room(free: int | None, status: str) -> None:
 
 # --- the router
 
+API_DOWN = {
+    "origin": "https://api.example.com",
+    "breaker": "open",
+    "reason": {"code": "api_refused", "message": "api.example.com takes no connection", "remedy": "start it"},
+}
 RUNNING = {
+    "upstreams": [API_DOWN | {"breaker": "closed", "reason": None}],
     "pid": 4711,
     "version": "0.1.0",
     "uptime_s": 12.0,
@@ -406,6 +412,8 @@ QUIET = Application(unwanted=frozenset(), allows_only=frozenset())
         ({}, "ok"),
         ({"asterisk_connected": False}, "error"),
         ({"version": "0.0.9"}, "warning"),
+        ({"upstreams": [API_DOWN]}, "warning"),
+        ({"upstreams": [API_DOWN | {"breaker": "half_open"}]}, "warning"),
         ({"events_lost": 3}, "warning"),
         ({"events_pending": 3}, "ok"),
         ({"events_pending": 3000}, "warning"),
