@@ -29,6 +29,8 @@ VARIABLES = (
 )
 HEADER = re.compile(r"header\.[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 CHANNEL_VARIABLE = re.compile(r"var\.[A-Za-z_][A-Za-z0-9_]{0,63}")  # without ( no function can be named
+PREVIOUS_STEP_VARIABLE = "AGI_ROUTER_PREVIOUS_STEP"
+"""The channel variable by which the dialplan tells `{{previousStep}}`."""
 _PLACE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 Values = Mapping[str, str]
@@ -92,7 +94,7 @@ def call_values(info: CallInfo, region: str, now: datetime | None = None) -> Val
         "callerNumberDigits": digits(e164) if e164 else number,
         "callerName": "" if info.caller_withheld else info.caller_name,
         "calledNumber": info.called_number,
-        "previousStep": info.previous_step,
+        "previousStep": info.previous_step or info.variables.get(PREVIOUS_STEP_VARIABLE, ""),
         "callId": info.call_id,
         "routeName": info.route_name,
         "now": (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -104,9 +106,10 @@ def call_values(info: CallInfo, region: str, now: datetime | None = None) -> Val
 
 def needs(templates: frozenset[str]) -> Needs:
     """Which headers and channel variables these variable names are made of."""
+    variables = {name.removeprefix("var.") for name in templates if name.startswith("var.")}
     return Needs(
         headers=frozenset(name.removeprefix("header.") for name in templates if name.startswith("header.")),
-        variables=frozenset(name.removeprefix("var.") for name in templates if name.startswith("var.")),
+        variables=frozenset(variables | ({PREVIOUS_STEP_VARIABLE} if "previousStep" in templates else set())),
     )
 
 

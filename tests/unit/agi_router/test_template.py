@@ -80,6 +80,13 @@ def test_needs_are_the_headers_and_variables_that_are_named() -> None:
     assert needs(names) == Needs(frozenset({"X-Foo"}), frozenset({"LANG"}))
 
 
+def test_the_previous_step_is_what_the_dialplan_set() -> None:
+    template = Template.parse("{{previousStep}}")
+    assert needs(template.variables) == Needs(variables=frozenset({"AGI_ROUTER_PREVIOUS_STEP"}))
+    told = CallInfo(call_id="c", route_name="r", variables={"AGI_ROUTER_PREVIOUS_STEP": "ivr:2"})
+    assert template.render(call_values(told, "US"), as_is) == "ivr:2"
+
+
 def test_a_plus_leaves_as_percent_2b_and_the_operators_own_characters_stay() -> None:
     url = UrlTemplate.parse("https://api.example.com:8443/v1/a%2Fb/~x?order=desc&q=a+b%20c,d&n={{callerNumber}}")
     assert url.render(call_values(info(), "US")) == (
