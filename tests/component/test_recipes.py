@@ -29,7 +29,7 @@ LEADS_TO = {
     "pipedrive": "13055",
     "zendesk": "ada",
 }
-CALL_ID, CALLER, CALLED = "1772600767.42", "+12025550123", "+14155550100"
+CALL_ID, CALLER, CALLED = "20260304T050607-9f3a2c1b77aa", "+12025550123", "+14155550100"
 
 
 def loaded(name: str, folder: Path, page: Page, port: int) -> Settings:

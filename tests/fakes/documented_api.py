@@ -1,7 +1,8 @@
 """A page of our documentation as a service: it takes the requests printed there, to the letter, and answers as printed.
 
 A page prints what to set in a `sh` block, and pairs of an `http` block (a request as it should arrive) and a
-`json answer` block. A `json nobody` block is what the last request is answered for an unknown caller.
+`json answer` block, or a `text answer` one. A `json nobody` block is what the last request is answered for a caller
+who is unknown.
 """
 
 import json
@@ -10,12 +11,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
-BLOCK = re.compile(r"^```(?P<kind>[^\n]+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"^(?P<indent> *)```(?P<kind>[^\n]+)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
 EXPORT = re.compile(r"^export (\w+)=(.+)$", re.MULTILINE)
 
 
@@ -43,7 +45,7 @@ class Page:
     @classmethod
     def read(cls, file: Path) -> "Page":
         """Raises AssertionError when an http block has no answer behind it."""
-        blocks = [(found["kind"], found["text"]) for found in BLOCK.finditer(file.read_text(encoding="utf-8"))]
+        blocks = [(found["kind"], dedent(found["text"])) for found in BLOCK.finditer(file.read_text(encoding="utf-8"))]
         exchanges = []
         for (kind, text), (next_kind, answer) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
             if kind == "http":
