@@ -5,8 +5,7 @@
     HalfOpen --the probe fails-->        Open, its pause doubled up to LONGEST_PAUSE_S
     HalfOpen --the probe is given up (its caller hung up)-->  Open, its pause over: the next lookup is the probe
 
-The pattern is Michael Nygard's (Release It!). The breaker packages on PyPI count a cancelled task as a failure, or let
-every lookup through while half open; with callers who hang up and callers who come in bursts, both would be wrong.
+The pattern is Michael Nygard's (Release It!). docs/decisions/0009-breaker-of-our-own.md tells why it is no package.
 
 It knows neither tasks nor HTTP: nothing in it waits, and every lookup that it lets through leaves it on every way out.
 """

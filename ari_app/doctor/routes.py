@@ -1,7 +1,7 @@
 """Each route's API: reached through the guard and the client of live calls, and asked nothing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -11,7 +11,7 @@ from agi_router.decide import RoutingSettings
 from agi_router.lookup.client import LookupClient
 from agi_router.lookup.reach import Reached
 from agi_router.routing.errors import Failure, RoutingError
-from agi_router.routing.route import Route
+from agi_router.routing.route import Request, Route
 from ari_app.doctor.check import Check
 from ari_app.doctor.finding import Finding, Group, Topic
 
@@ -29,23 +29,26 @@ def route_checks(settings: RoutingSettings) -> list[Check]:
 
     async def routes() -> Sequence[Finding]:
         ca_files = {route.request.ca_file for route in settings.routes} - {None}
-        targets = {_target(route): route for route in settings.routes}
+        asked = dict(asked for route in settings.routes for asked in _asked(route))
+        targets = {_target(request): request for request in asked.values()}
         async with LookupClient(settings.guard, [file for file in ca_files if file is not None]) as client:
-            outcomes = await asyncio.gather(*(_reach(client, route) for route in targets.values()))
+            outcomes = await asyncio.gather(*(_reach(client, request) for request in targets.values()))
         by_target = dict(zip(targets, outcomes, strict=True))
         now = datetime.now(UTC)
-        return [judge_route(route, by_target[_target(route)], now) for route in settings.routes]
+        return [
+            judge_route(name, request.url.origin, by_target[_target(request)], now) for name, request in asked.items()
+        ]
 
     return [Check(ROUTE, routes)]
 
 
-def judge_route(route: Route, outcome: Outcome, now: datetime) -> Finding:
+def judge_route(name: str, origin: str, outcome: Outcome, now: datetime) -> Finding:
     """What the connection, or its failure, means for calls."""
-    topic, origin = ROUTE.of(route.name), route.request.url.origin
+    topic = ROUTE.of(name)
     if isinstance(outcome, Failure):
-        return topic.error(f"{route.name}: {outcome.message} ({outcome.code})", outcome.remedy)
+        return topic.error(f"{name}: {outcome.message} ({outcome.code})", outcome.remedy)
     where = f"[{outcome.address}]" if ":" in outcome.address else outcome.address
-    found = f"{route.name}: {origin} is reached at {where}:{outcome.port} in {outcome.elapsed_ms:.0f} ms"
+    found = f"{name}: {origin} is reached at {where}:{outcome.port} in {outcome.elapsed_ms:.0f} ms"
     if outcome.valid_until is not None:
         found += f", {outcome.tls}, certificate valid until {outcome.valid_until:%Y-%m-%d}"
         if outcome.valid_until - now < RENEW_BEFORE:
@@ -61,12 +64,19 @@ def judge_route(route: Route, outcome: Outcome, now: datetime) -> Finding:
     return topic.ok(found)
 
 
-def _target(route: Route) -> tuple[str, Path | None]:
-    return route.request.url.origin, route.request.ca_file
+def _asked(route: Route) -> Iterator[tuple[str, Request]]:
+    """The requests of a route, each under a name that no route can have twice."""
+    yield route.name, route.request
+    if route.request.second is not None:
+        yield f"{route.name}:second_url", route.request.second
 
 
-async def _reach(client: LookupClient, route: Route) -> Outcome:
+def _target(request: Request) -> tuple[str, Path | None]:
+    return request.url.origin, request.ca_file
+
+
+async def _reach(client: LookupClient, request: Request) -> Outcome:
     try:
-        return await client.reach(route.request)
+        return await client.reach(request)
     except RoutingError as error:
         return error.failure

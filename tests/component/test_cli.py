@@ -60,6 +60,10 @@ def _environment() -> dict[str, str]:
     return inherited | {"TZ": "Europe/Berlin", "LANG": "C.UTF-8", "COLUMNS": "200"}
 
 
+async def _broken(_: web.Request) -> web.Response:
+    return web.Response(status=500)
+
+
 async def _user(request: web.Request) -> web.Response:
     """An API that knows whom four callers belong to."""
     found = {
@@ -75,6 +79,7 @@ async def _user(request: web.Request) -> web.Response:
 async def api() -> AsyncIterator[str]:
     application = web.Application()
     application.router.add_get("/user", _user)
+    application.router.add_get("/broken", _broken)
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -278,6 +283,21 @@ async def test_the_dry_run_shows_question_answer_and_who_would_ring(command: Com
         {"endpoint": "PJSIP/+12025550199@trunk", "contacts": None, "state": None},
     ]
     assert told["error"] is None
+
+
+async def test_the_dry_run_shows_the_url_that_failed_before_the_one_that_answered(command: Command, api: str) -> None:
+    config = command.config.read_text()
+    first = f"url: {api}/user"
+    command.config.write_text(config.replace(first, f"url: {api}/broken\n      second_{first}", 1))
+    text, program = [await command("test-route", "sales", "+12025550101", *options) for options in ((), ("--json",))]
+    assert (text.status, program.status) == (0, 0)
+    rows = [" ".join(line.split()) for line in text.out.splitlines()]
+    (failed,) = [row for row in rows if row.startswith("failed ")]
+    assert failed.endswith("answered 500 [api_status]")
+    assert rows.index(f"request GET {api}/broken") < rows.index(failed) < rows.index("value 456")
+    (attempt,) = program.json["failed_attempts"]
+    assert (attempt["request"]["url"], attempt["answer"]["status"]) == (f"{api}/broken", 500)
+    assert (attempt["failure"]["code"], program.json["answer"]["status"]) == ("api_status", 200)
 
 
 async def test_the_dry_run_for_people_shows_the_chain_and_cannot_steer_the_terminal(command: Command) -> None:

@@ -295,6 +295,13 @@ def rewrite(config: Path, old: str, new: str) -> None:
     config.write_text(config.read_text().replace(old, new))
 
 
+async def test_both_urls_of_a_route_are_looked_at(config: Path) -> None:
+    rewrite(config, '"http://127.0.0.1:1/"', '"http://127.0.0.1:1/", second_url: "http://127.0.0.1:2/"')
+    findings = by_id((await doctor(config, "--json"))[1])
+    assert "127.0.0.1:1 is" in findings["route:sales"]["found"]
+    assert "127.0.0.1:2 is" in findings["route:sales:second_url"]["found"]
+
+
 async def test_without_asterisk_everything_else_is_still_looked_at(config: Path) -> None:
     status, out = await doctor(config, "--json")
     findings = by_id(out)

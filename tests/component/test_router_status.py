@@ -21,7 +21,7 @@ routes: {sales: {request: {url: ORIGIN/who}, response: {format: text, type: user
 """
 
 
-async def test_an_upstream_is_shown_with_its_breaker_and_the_reason(tmp_path: Path) -> None:
+async def test_an_upstream_is_shown_with_its_breaker_which_the_next_configuration_keeps(tmp_path: Path) -> None:
     config = tmp_path / "router.yaml"
     async with Api("127.0.0.1") as api:
         api.answers["/who"] = Answer(status=503)
@@ -38,6 +38,10 @@ async def test_an_upstream_is_shown_with_its_breaker_and_the_reason(tmp_path: Pa
                 for _ in range(2):
                     await router.route(CallInfo(call_id="c", route_name="sales"), lambda _: None)
                 text, program = await asyncio.gather(command("status"), command("status", "--json"))
+        async with Router(settings.routing, router.upstreams) as successor:
+            decision = await successor.route(CallInfo(call_id="c", route_name="sales"), lambda _: None)
+    assert decision.error is not None
+    assert (decision.error.code, decision.request) == ("breaker_open", None)
     (closed,), (opened,) = before.json["upstreams"], program.json["upstreams"]
     assert (closed["origin"], closed["breaker"], closed["reason"]) == (api.url, "closed", None)
     assert (closed["since"], closed["until"], closed["max_concurrent"]) == (None, None, 7)

@@ -10,10 +10,7 @@ import pytest
 
 from agi_router.directory.trunks import Trunk
 from agi_router.lookup.reach import Reached
-from agi_router.routing.destination import DestinationType
 from agi_router.routing.errors import Failure
-from agi_router.routing.route import AnswerFormat, Request, Response, Route
-from agi_router.routing.url_template import UrlTemplate
 from ari_app import doctor
 from ari_app.asterisk.aors import Aor, Contact
 from ari_app.asterisk.devices import DeviceState
@@ -46,14 +43,6 @@ from ari_app.storage.revision import Revision
 ARI = AriSettings(url="http://127.0.0.1:8088", username="router", password="8f14e45f")
 TOPIC = Topic("topic", Group.ASTERISK)
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-
-
-def route(url: str) -> Route:
-    return Route(
-        name="sales",
-        request=Request(method="GET", url=UrlTemplate.parse(url)),
-        response=Response(format=AnswerFormat.TEXT, type=DestinationType.USER),
-    )
 
 
 def reached(address: str = "127.0.0.1", elapsed_ms: float = 3, days_left: int | None = None) -> Reached:
@@ -349,7 +338,7 @@ def test_a_trunk_without_a_way_out_is_told_what_it_lacks(aors: tuple[Aor, ...] |
     ],
 )
 def test_a_route_is_as_good_as_the_way_to_its_api(url: str, outcome: Reached | Failure, status: str) -> None:
-    finding = judge_route(route(url), outcome, NOW)
+    finding = judge_route("sales", url, outcome, NOW)
     assert (finding.id, finding.status) == ("route:sales", status)
 
 
