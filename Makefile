@@ -8,7 +8,7 @@
 #: make unit     unit and component tests
 #: make system   tests on the real Asterisk
 #: make docker-test  the demo in containers, and the router's image alone; brings a Docker daemon where there is none
-#: make setup    only installs what all of these need: Debian packages, and Python packages into .venv
+#: make setup    only installs what all of these need: Debian packages, Python packages into .venv, a test server by npm
 #: make clean    removes everything that was made here
 #:
 #: PYTHON=python3.13 chooses the interpreter, WORKERS=4 how many tests run at a time
@@ -17,13 +17,14 @@ PYTHON ?= python3
 WORKERS ?= $(shell nproc)
 VENV := .venv
 BIN := $(VENV)/bin
+OIDC := .cache/oidc-provider
 
 .PHONY: help setup sandbox check lint unit system test demo docker-test bench profile clean
 
 help:
 	@sed -n 's/^#: \?//p' Makefile
 
-setup: $(VENV)/.done
+setup: $(VENV)/.done $(OIDC)/.done
 
 $(VENV)/.done: pyproject.toml
 	@PYTHON=$(PYTHON) tools/install-system-packages
@@ -31,7 +32,14 @@ $(VENV)/.done: pyproject.toml
 	@tools/quietly "Installing Python packages into $(VENV)" $(BIN)/python -m pip install --editable '.[dev]'
 	@touch $@
 
-sandbox: setup
+# The token endpoint of the tests. Nothing but they need it, so the demo does without npm's registry.
+$(OIDC)/.done: tests/component/oidc/package.json $(VENV)/.done
+	@mkdir -p $(OIDC) && cp $< $(OIDC)
+	@tools/quietly "Installing the token endpoint of the tests into $(OIDC)" $(BIN)/npm --prefix $(OIDC) install \
+		--no-package-lock --no-audit --no-fund
+	@touch $@
+
+sandbox: $(VENV)/.done
 	@$(BIN)/python -m sandbox
 
 check: lint unit

@@ -14,8 +14,11 @@ from agi_router.directory.directory import Directory
 from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import User
 from agi_router.lookup.client import Answer, LookupClient
+from agi_router.lookup.grants import GrantMemory
 from agi_router.lookup.guard import NetworkGuard
+from agi_router.lookup.tokens import TokenState
 from agi_router.lookup.upstream import UpstreamLimits, Upstreams
+from agi_router.routing.auth import Auth, OAuth2Auth
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Needs
 from agi_router.routing.decision import Decision, FailedAttempt, LookupProgress, ReceivedAnswer, SentRequest, Step
@@ -73,8 +76,12 @@ class _Found:
 class Router:
     """The `Decider` of a running router: an async context that owns the connections to the APIs."""
 
-    def __init__(self, settings: RoutingSettings, upstreams: Upstreams | None = None) -> None:
+    def __init__(
+        self, settings: RoutingSettings, upstreams: Upstreams | None = None, grants: GrantMemory | None = None
+    ) -> None:
         """`upstreams` of an earlier router keep what it learnt of them, once this one is entered.
+
+        `grants` keeps the refresh tokens of OAuth over a restart; an earlier router's is shared with this one.
 
         Raises OSError when a route's `ca_file` cannot be read as certificates.
         """
@@ -86,7 +93,13 @@ class Router:
         ca_files = (route.request.ca_file for route in settings.routes)
         self._limits = settings.upstreams
         self.upstreams = Upstreams() if upstreams is None else upstreams
-        self._client = LookupClient(settings.guard, [file for file in ca_files if file is not None], self.upstreams)
+        self._client = LookupClient(
+            settings.guard,
+            [file for file in ca_files if file is not None],
+            self.upstreams,
+            [auth for route in settings.routes for auth in (route.request.auth, route.request.second_auth)],
+            grants,
+        )
 
     async def __aenter__(self) -> "Router":
         asked = (url.origin for route in self._routes.values() for url in route.request.urls)
@@ -98,6 +111,21 @@ class Router:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
+
+    def keep_tokens_ready(self) -> None:
+        """Get the access tokens of all routes now, and renew them in time, so that no caller waits for one."""
+        for source in self._client.tokens.values():
+            source.keep_ready()
+
+    def tokens(self) -> Mapping[str, TokenState]:
+        """How the access token of each route with OAuth stands, by the route's name, of second_auth by NAME.second."""
+        auths: dict[str, Auth] = {}
+        for name, route in self._routes.items():
+            auths[name] = route.request.auth
+            if route.request.second_auth != route.request.auth:
+                auths[f"{name}.second"] = route.request.second_auth
+        states = {auth: source.state() for auth, source in self._client.tokens.items()}
+        return {name: states[auth] for name, auth in auths.items() if isinstance(auth, OAuth2Auth)}
 
     def needs(self, route_name: str) -> Needs:
         """The SIP headers and channel variables that this route's request names; none for an unknown route."""

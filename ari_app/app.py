@@ -42,6 +42,7 @@ async def serve(settings: Settings) -> None:
         database = await parts.enter_async_context(open_database(settings.storage))
         call_log = await parts.enter_async_context(writing_call_log(database))
         decider = await parts.enter_async_context(Router(settings.routing))
+        decider.keep_tokens_ready()
         telephony = AriTelephony(settings.asterisk.ari.app)
         supervisor = Supervisor(telephony, decider, call_log, settings.calls.max_in_setup)
         recovery = Recovery(telephony, decider, supervisor, call_log, call_log)

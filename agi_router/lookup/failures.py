@@ -113,6 +113,15 @@ def of_status(url: str, status: int, location: str | None) -> Failure | None:
     return Failure("api_status", f"{host} answered {status}", _status_remedy(status))
 
 
+def of_refused_tokens(url: str) -> Failure:
+    """A 401 that no new token of OAuth mends."""
+    return Failure(
+        "api_status",
+        f"{_host(url)} answered 401, also to a new token",
+        "the token is for something else: check auth.scope, its audience or resource, and this client's rights",
+    )
+
+
 def _status_remedy(status: int) -> str:
     match status:
         case 400 | 422:

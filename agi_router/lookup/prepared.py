@@ -10,7 +10,7 @@ from aiohttp import encode_basic_auth
 
 from agi_router import __version__
 from agi_router.lookup.masking import MASK, masked_json, masked_pairs, masked_url, without_secrets
-from agi_router.routing.auth import ApiKeyAuth, BasicAuth, BearerAuth, KeyPlace, NoAuth
+from agi_router.routing.auth import ApiKeyAuth, BasicAuth, BearerAuth, KeyPlace, NoAuth, OAuth2Auth
 from agi_router.routing.decision import SentRequest
 from agi_router.routing.route import JsonTemplate, Request, Scalar, Send
 from agi_router.routing.template import Template, Values, as_is, in_header
@@ -33,9 +33,9 @@ class PreparedRequest:
     record: SentRequest
 
 
-def prepare(request: Request, values: Values) -> PreparedRequest:
-    """The request of a route for the values of one call."""
-    secret_headers, secret_query = _credentials(request)
+def prepare(request: Request, values: Values, access_token: str = "") -> PreparedRequest:
+    """The request of a route for the values of one call; `access_token` is that of OAuth 2.0."""
+    secret_headers, secret_query = _credentials(request, access_token)
     told = without_secrets(request)
     return PreparedRequest(
         method=request.method,
@@ -97,7 +97,7 @@ def _told_body(told: Request, values: Values) -> str:
             assert_never(told.send)
 
 
-def _credentials(request: Request) -> tuple[dict[str, str], Pairs]:
+def _credentials(request: Request, access_token: str) -> tuple[dict[str, str], Pairs]:
     """The headers and the query fields by which the request shows who asks."""
     match request.auth:
         case NoAuth():
@@ -110,6 +110,8 @@ def _credentials(request: Request) -> tuple[dict[str, str], Pairs]:
             return {auth.name: auth.value}, []
         case ApiKeyAuth() as auth:
             return {}, [(auth.name, auth.value)]
+        case OAuth2Auth():
+            return {"Authorization": f"Bearer {access_token}"}, []
         case _:
             assert_never(request.auth)
 

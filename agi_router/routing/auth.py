@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,4 +41,41 @@ class ApiKeyAuth:
     value: str = field(repr=False)
 
 
-Auth = NoAuth | BasicAuth | BearerAuth | ApiKeyAuth
+class ClientAuth(StrEnum):
+    """Where the client's id and secret travel to the token endpoint, RFC 6749 section 2.3.1."""
+
+    BASIC = "basic"
+    BODY = "body"
+
+
+class Grant(StrEnum):
+    """What an access token is asked for with, RFC 6749 sections 4.4 and 6."""
+
+    CLIENT_CREDENTIALS = "client_credentials"
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OAuth2Auth:
+    """An access token of an OAuth 2.0 server, RFC 6749. Requests of equal settings share one token.
+
+    `scope` is a list with blanks between, "" for the server's default. `parameters` are sent to the token endpoint as
+    well, for instance an audience. `client_secret` is "" for a public client, which then has a refresh token.
+    """
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(default="", repr=False)
+    refresh_token: str = field(default="", repr=False)
+    scope: str = ""
+    client_auth: ClientAuth = ClientAuth.BASIC
+    parameters: tuple[tuple[str, str], ...] = ()
+    ca_file: Path | None = None
+
+    @property
+    def grant(self) -> Grant:
+        """A refresh token is what it was given for; without one the client speaks for itself."""
+        return Grant.REFRESH_TOKEN if self.refresh_token else Grant.CLIENT_CREDENTIALS
+
+
+Auth = NoAuth | BasicAuth | BearerAuth | ApiKeyAuth | OAuth2Auth

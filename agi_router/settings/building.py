@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import assert_never
+from urllib.parse import urlsplit
 
 from agi_router.decide import RoutingSettings
 from agi_router.directory.trunks import Trunk
@@ -12,7 +14,7 @@ from agi_router.document import ConfigError, Document, Problem, suggestion
 from agi_router.lookup.client import trusting
 from agi_router.lookup.guard import NetworkGuard
 from agi_router.lookup.upstream import UpstreamLimits, same_origin
-from agi_router.routing.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth
+from agi_router.routing.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, OAuth2Auth
 from agi_router.routing.destination import (
     Destination,
     DestinationType,
@@ -34,6 +36,7 @@ from agi_router.settings.sections import (
     DeviceSection,
     FallbackSection,
     NoAuthSection,
+    OAuth2AuthSection,
     RequestSection,
     RouteSection,
     RoutingSections,
@@ -57,6 +60,7 @@ class _Building:
     document: Document
     sections: RoutingSections
     policy: DialPolicy = field(init=False)
+    refreshed: dict[tuple[str, str, str], tuple[OAuth2Auth, At]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
@@ -142,6 +146,11 @@ class _Building:
         )
 
     def request(self, section: RequestSection, at: At) -> Request:
+        ca_file = self.ca_file(section.ca_file, (*at, "ca_file"))
+        auth, second_auth = _auth(section.auth, ca_file), _second_auth(section, ca_file)
+        self.check_token(auth, (*at, "auth"))
+        if second_auth != auth:
+            self.check_token(second_auth, (*at, "second_auth"))
         request = Request(
             method=section.sent_by,
             url=section.url,
@@ -150,11 +159,11 @@ class _Building:
             body=section.body,
             rpc_method=section.rpc_method or "",
             headers=section.headers,
-            auth=_auth(section.auth),
+            auth=auth,
             deadline_s=section.deadline_s,
-            ca_file=self.ca_file(section.ca_file, (*at, "ca_file")),
+            ca_file=ca_file,
             second_url=section.second_url,
-            second_auth=_second_auth(section),
+            second_auth=second_auth,
         )
         for where, message in (*header_problems(request), *second_url_problems(request, section.second_auth)):
             self.problem((*at, *where), message)
@@ -172,6 +181,22 @@ class _Building:
             u.origin: UpstreamLimits(max_concurrent=u.max_concurrent, failures=u.failures, open_s=u.open_s)
             for u in given
         }
+
+    def check_token(self, auth: Auth, at: At) -> None:
+        if not isinstance(auth, OAuth2Auth):
+            return
+        if auth.refresh_token:
+            whose = (auth.token_url, auth.client_id, auth.refresh_token)
+            first, first_at = self.refreshed.setdefault(whose, (auth, at))
+            if first != auth:
+                where = self.document.position(first_at)
+                self.problem(
+                    at,
+                    f"has the refresh_token of {where} and other settings; one refresh token has one use at a time: "
+                    "make both the same (their request.ca_file, too), or get another refresh token",
+                )
+        if auth.token_url.startswith("http:") and not _is_loopback(auth.token_url):
+            self.warn((*at, "token_url"), "is asked without TLS: secrets and tokens travel readable; use https")
 
     def ca_file(self, name: str | None, at: At) -> Path | None:
         if name is None:
@@ -248,17 +273,25 @@ class _Building:
         self.warnings.append(self.document.problem(at, message))
 
 
-def _second_auth(section: RequestSection) -> Auth:
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _second_auth(section: RequestSection, ca_file: Path | None) -> Auth:
     match section.second_auth:
         case None if section.second_url is None:
             return NoAuth()
         case None | SameAuthSection():
-            return _auth(section.auth)
+            return _auth(section.auth, ca_file)
         case _:
-            return _auth(section.second_auth)
+            return _auth(section.second_auth, ca_file)
 
 
-def _auth(section: AuthSection) -> Auth:
+def _auth(section: AuthSection, ca_file: Path | None) -> Auth:
     match section:
         case NoAuthSection():
             return NoAuth()
@@ -268,5 +301,16 @@ def _auth(section: AuthSection) -> Auth:
             return BearerAuth(section.token.get_secret_value())
         case ApiKeyAuthSection():
             return ApiKeyAuth(section.place, section.name, section.value.get_secret_value())
+        case OAuth2AuthSection():
+            return OAuth2Auth(
+                token_url=section.token_url,
+                client_id=section.client_id,
+                client_secret=section.client_secret.get_secret_value() if section.client_secret else "",
+                refresh_token=section.refresh_token.get_secret_value() if section.refresh_token else "",
+                scope=section.scope or "",
+                client_auth=section.client_auth,
+                parameters=tuple(section.parameters.items()),
+                ca_file=ca_file,
+            )
         case _:
             assert_never(section)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import assert_never
 
-from agi_router.routing.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, KeyPlace, NoAuth
+from agi_router.routing.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, KeyPlace, NoAuth, OAuth2Auth
 from agi_router.routing.route import Request, Send
 from agi_router.routing.template import Secret, Template, Variable
 
@@ -95,7 +95,7 @@ def _credential_header(auth: Auth) -> str | None:
     match auth:
         case NoAuth():
             return None
-        case BasicAuth() | BearerAuth():
+        case BasicAuth() | BearerAuth() | OAuth2Auth():
             return "Authorization"
         case ApiKeyAuth():
             return auth.name if auth.place is KeyPlace.HEADER else None

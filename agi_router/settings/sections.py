@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from agi_router.document import Section
 from agi_router.lookup.upstream import UpstreamLimits
-from agi_router.routing.auth import KeyPlace
+from agi_router.routing.auth import ClientAuth, KeyPlace
 from agi_router.routing.destination import DestinationType, HangupCause
 from agi_router.routing.numbers import NumberFormat
 from agi_router.routing.route import DEFAULT_DEADLINE_S, DEFAULT_RING_S, AnswerFormat, Send
@@ -19,12 +19,16 @@ from agi_router.settings.values import (
     HeaderName,
     HeaderTemplate,
     Name,
+    OneLine,
     OneLineSecret,
+    OptionalOneLineSecret,
     Origin,
     Paths,
     Region,
     RingSeconds,
     RpcMethod,
+    TokenParameter,
+    TokenUrl,
     UpperCase,
     Url,
     UserId,
@@ -153,8 +157,28 @@ class ApiKeyAuthSection(Section):
     value: OneLineSecret
 
 
+class OAuth2AuthSection(Section):
+    """`{type: oauth2, token_url, client_id, client_secret}`, or with a `refresh_token`."""
+
+    type: Literal["oauth2"]
+    token_url: TokenUrl
+    client_id: OneLine
+    client_secret: OptionalOneLineSecret = None
+    client_auth: ClientAuth = ClientAuth.BASIC
+    scope: OneLine | None = None
+    refresh_token: OptionalOneLineSecret = None
+    parameters: dict[TokenParameter, OneLine] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _shows_something(self) -> Self:
+        if self.client_secret is None and self.refresh_token is None:
+            raise ValueError("asks for a token with nothing; give client_secret, or refresh_token, or both")
+        return self
+
+
 AuthSection = Annotated[
-    NoAuthSection | BasicAuthSection | BearerAuthSection | ApiKeyAuthSection, Field(discriminator="type")
+    NoAuthSection | BasicAuthSection | BearerAuthSection | ApiKeyAuthSection | OAuth2AuthSection,
+    Field(discriminator="type"),
 ]
 
 

@@ -21,6 +21,7 @@ from agi_router.settings.request_headers import header_name, is_header_text
 
 T = TypeVar("T")
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+TOKEN_KEYS = frozenset({"client_id", "client_secret", "grant_type", "refresh_token", "scope"})
 OTHER_NAMES = {"UK": "GB", "EN": "GB"}
 
 
@@ -86,10 +87,14 @@ def _header(given: str) -> Template:
     return template
 
 
-def _one_line(secret: SecretStr) -> SecretStr:
-    given = secret.get_secret_value()
+def _one_line(given: str) -> str:
     if not given or not given.isascii() or not given.isprintable():
         raise ValueError("is empty or holds characters that no header can carry; check the quotes around it")
+    return given
+
+
+def _one_line_secret(secret: SecretStr) -> SecretStr:
+    _one_line(secret.get_secret_value())
     return secret
 
 
@@ -104,6 +109,23 @@ def _url(given: str) -> UrlTemplate:
 def _from_environment(given: str) -> Spans:
     # Only ${NAME} brings secrets into a request: what is written out is in the open already.
     return given.spans if isinstance(given, Substituted) else ()
+
+
+def _optional_one_line_secret(secret: SecretStr | None) -> SecretStr | None:
+    return None if secret is None else _one_line_secret(secret)
+
+
+def _token_url(given: str) -> str:
+    url = UrlTemplate.parse(given)
+    if url.variables:
+        raise ValueError("holds variables, but a token is asked for before there is a caller; take them away")
+    return url.render({}, [])
+
+
+def _token_parameter(given: str) -> str:
+    if given in TOKEN_KEYS:
+        raise ValueError("is sent by the router itself; use the key of its name in auth, or take it away")
+    return given
 
 
 def _leaf(given: Any) -> Template | Scalar:
@@ -163,6 +185,10 @@ Url = Annotated[UrlTemplate, PlainValidator(_text(_url))]
 FieldTemplate = Annotated[Template | Scalar, PlainValidator(_leaf)]
 BodyTemplate = Annotated[Any, PlainValidator(_json_template)]
 Paths = Annotated[tuple[JsonPath, ...], PlainValidator(_paths)]
-OneLineSecret = Annotated[SecretStr, AfterValidator(_one_line)]
+OneLine = Annotated[str, AfterValidator(_one_line)]
+OneLineSecret = Annotated[SecretStr, AfterValidator(_one_line_secret)]
+OptionalOneLineSecret = Annotated[SecretStr | None, AfterValidator(_optional_one_line_secret)]
+TokenUrl = Annotated[str, AfterValidator(_token_url)]
+TokenParameter = Annotated[str, AfterValidator(_token_parameter)]
 RingSeconds = Annotated[float, Field(ge=5, le=3600)]
 UpperCase = BeforeValidator(lambda given: given.upper() if isinstance(given, str) else given)

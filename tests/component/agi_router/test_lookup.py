@@ -5,7 +5,6 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +20,9 @@ from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.route import Request, Send
 from agi_router.routing.template import Template
 from agi_router.routing.url_template import UrlTemplate
+from tests.component.http_api import LOOPBACK, api, replies
 
-LOOPBACK = NetworkGuard((ip_network("127.0.0.0/8"),))
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def api(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """An HTTP server; gives its port."""
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-    try:
-        yield runner.addresses[0][1]
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager
@@ -85,13 +69,6 @@ async def failure(client: LookupClient, asked: Request) -> Failure:
         return error.failure
     assert answer.failure is not None
     return answer.failure
-
-
-def replies(**response: Any) -> Handler:
-    async def handler(_: web.Request) -> web.Response:
-        return web.Response(**response)
-
-    return handler
 
 
 async def test_the_request_arrives_as_it_was_configured(client: LookupClient) -> None:

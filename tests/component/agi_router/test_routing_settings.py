@@ -9,7 +9,7 @@ import trustme
 from agi_router.decide import RoutingSettings
 from agi_router.directory.users import EndpointDevice, ExternalDevice
 from agi_router.document import ConfigError, load_document, validate
-from agi_router.routing.auth import ApiKeyAuth, BasicAuth, BearerAuth, KeyPlace, NoAuth
+from agi_router.routing.auth import ApiKeyAuth, BasicAuth, BearerAuth, ClientAuth, KeyPlace, NoAuth, OAuth2Auth
 from agi_router.routing.destination import (
     DestinationType,
     EndpointDestination,
@@ -69,6 +69,7 @@ routes:
     response:
       RESPONSE
 """
+OAUTH = "type: oauth2, token_url: 'https://login.example.com/', client_id: c"
 
 
 def load(folder: Path, text: str) -> RoutingSettings:
@@ -128,6 +129,22 @@ def test_a_route_is_asked_read_and_rung_as_it_says(tmp_path: Path) -> None:
         ("{type: api_key, name: X-Key, value: v}", ApiKeyAuth(KeyPlace.HEADER, "X-Key", "v")),
         ("{type: api_key, in: query, name: key, value: v}", ApiKeyAuth(KeyPlace.QUERY, "key", "v")),
         ("{type: bearer, token_file: token}", BearerAuth("from-file")),
+        (
+            "{type: oauth2, token_url: https://login.example.com, client_id: c, client_secret_file: token}",
+            OAuth2Auth(token_url="https://login.example.com/", client_id="c", client_secret="from-file"),
+        ),
+        (
+            "{type: oauth2, token_url: 'https://login.example.com/t?v=1', client_id: c, refresh_token: r, "
+            "client_auth: body, scope: a b, parameters: {audience: https://api.example.com}}",
+            OAuth2Auth(
+                token_url="https://login.example.com/t?v=1",
+                client_id="c",
+                refresh_token="r",
+                client_auth=ClientAuth.BODY,
+                scope="a b",
+                parameters=(("audience", "https://api.example.com"),),
+            ),
+        ),
     ],
 )
 def test_credentials(tmp_path: Path, auth: str, meant: object) -> None:
@@ -237,6 +254,21 @@ def test_numbers_outside_without_any_trunk_are_errors_everywhere_at_once(tmp_pat
         ("send: xml", '"xml" does not exist; known here: query, form, headers, json, json-rpc'),
         ("auth: {type: digest}", 'auth.type: "digest" does not exist; known here: none, basic, bearer, api_key'),
         ("auth: {type: bearer, token: ''}", "auth.token: is empty"),
+        (f"auth: {{{OAUTH}}}", "auth: asks for a token with nothing; give client_secret, or refresh_token"),
+        (f"auth: {{{OAUTH}, client_secret: ''}}", "auth.client_secret: is empty"),
+        (f"auth: {{{OAUTH}, client_secret: s, client_auth: jwt}}", 'auth.client_auth: "jwt" does not exist'),
+        (f"auth: {{{OAUTH}, client_secret: s, parameters: {{scope: a}}}}", "is sent by the router itself"),
+        (f"auth: {{{OAUTH}, client_sekret: s}}", 'auth.client_sekret: unknown key; did you mean "client_secret"?'),
+        ("auth: {type: oauth2, client_id: c, client_secret: s}", "auth.token_url: is missing"),
+        (
+            "auth: {type: oauth2, token_url: login.example.com, client_id: c, client_secret: s}",
+            "auth.token_url: is not",
+        ),
+        (
+            "auth: {type: oauth2, token_url: 'https://a.example/{{callId}}', client_id: c, client_secret: s}",
+            "auth.token_url: holds variables",
+        ),
+        (f"auth: {{{OAUTH}, client_secret: s}}\n      headers: {{authorization: x}}", "the header in which auth puts"),
         ('auth: {type: bearer, token: "a\\nb"}', "auth.token: is empty or holds characters"),
         ("auth: {type: basic, username: 'a:b', password: x}", "auth.username"),
     ],
@@ -380,3 +412,34 @@ def test_no_problem_tells_a_secret(tmp_path: Path) -> None:
     told = problems(tmp_path, text.replace("      url: https://api.example.com/\n", ""))
     assert len(told) == 2
     assert not any("s3same" in line for line in told)
+
+
+SHARED = """\
+defaults: {region: US}
+routes:
+  sales: &route
+    request: &request
+      url: https://api.example.com/
+      auth: &auth {type: oauth2, token_url: https://login.example.com/, client_id: c, refresh_token: r}
+    response: {format: text, type: auto}
+  support:
+    <<: *route
+    request: {<<: *request, auth: {<<: *auth, SCOPE}}
+"""
+
+
+def test_routes_may_share_a_refresh_token_only_with_equal_settings(tmp_path: Path) -> None:
+    settings = load(tmp_path, SHARED.replace("SCOPE", "client_auth: basic"))
+    assert len({route.request.auth for route in settings.routes}) == 1
+    with pytest.raises(ConfigError, match=r"routes\.support\.request\.auth: has the refresh_token of .*config.yaml:6"):
+        load(tmp_path, SHARED.replace("SCOPE", "scope: a"))
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [("http://login.example.com", True), ("http://127.0.0.1:9", False), ("http://localhost", False)],
+)
+def test_a_token_endpoint_without_tls_is_warned_of(tmp_path: Path, url: str, warned: bool) -> None:
+    auth = f"auth: {{type: oauth2, token_url: '{url}', client_id: c, client_secret: s}}"
+    route = ROUTE.replace("REQUEST", auth).replace("RESPONSE", "{format: text, type: auto}")
+    assert any("without TLS" in warning for warning in load(tmp_path, route).warnings) is warned
