@@ -68,7 +68,12 @@ def load_document(path: FilePath, environment: Mapping[str, str] = os.environ) -
     """
     reading = _Reading(environment)
     tree: dict[str, Any] = {}
-    for file in _files(path):
+    try:
+        files = _files(path)
+    except OSError as error:  # of a folder; a file's own are told when it is read
+        message = f"cannot be read: {error.strerror}; let this user read the file and enter its folders"
+        raise ConfigError([Problem(Position(str(path), 1), "", message)]) from None
+    for file in files:
         reading.merge(tree, reading.tree(file), ())
     reading.positions[()] = Position(str(path), 1)
     if reading.broken:

@@ -201,6 +201,13 @@ def test_all_files_that_cannot_be_parsed_are_told_at_once(tmp_path: Path) -> Non
     assert [line.split(": ", 1)[0] for line in problems(tmp_path)] == ["10.yaml:2", "20.yaml:1"]
 
 
+def test_a_path_that_cannot_even_be_looked_at_is_a_problem_of_the_configuration(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError
+    ):  # the system refuses such a name, as it refuses a folder without the right to enter
+        load_document(tmp_path / ("n" * 300), {})
+
+
 def test_a_missing_file_and_an_empty_folder_are_said_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file or folder"):
         load_document(tmp_path / "none.yaml")
