@@ -28,13 +28,18 @@ def serving_lock(database: Path) -> Iterator[None]:
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
             raise StorageError(
                 f"another agi-router (process {holder}) already serves with the database {database}",
-                f"Stop it first (systemctl stop agi-router, or kill {holder}), or give this one its own storage.url.",
+                f"Stop it first ({_stopping(holder)}), or give this one its own storage.url.",
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _stopping(holder: str) -> str:
+    # Process 1 is a container's: outside, and in any other container, that number means something else.
+    return "docker stop, with its container" if holder == "1" else f"systemctl stop agi-router, or kill {holder}"
 
 
 def lock_holder(database: Path) -> int | None:
