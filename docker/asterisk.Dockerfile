@@ -7,10 +7,14 @@ ARG BASE=debian:forky-slim
 
 FROM ${BASE} AS asterisk
 ARG DEBIAN_FRONTEND=noninteractive
-RUN apt-get update \
+# The user's number stays the same at each build: files of the host are made readable for it.
+RUN groupadd --gid 10002 asterisk \
+    && useradd --uid 10002 --gid asterisk --no-create-home --home-dir /var/lib/asterisk --shell /usr/sbin/nologin asterisk \
+    && apt-get update \
     && apt-get install --yes --no-install-recommends asterisk asterisk-core-sounds-en \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
-    && install -d -o asterisk -g asterisk /run/asterisk
+    # Without the last one ARI can record no call.
+    && install -d -o asterisk -g asterisk /run/asterisk /var/spool/asterisk/recording
 USER asterisk
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["asterisk", "-rx", "core waitfullybooted"]
 ENTRYPOINT ["asterisk", "-f"]

@@ -11,7 +11,8 @@ ARG DEBIAN_FRONTEND=noninteractive
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates python3 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
-    && useradd --uid 10001 --create-home --home-dir /var/lib/agi-router --shell /usr/sbin/nologin agi-router
+    && useradd --uid 10001 --no-create-home --home-dir /var/lib/agi-router --shell /usr/sbin/nologin agi-router \
+    && install -d -m 700 -o agi-router -g agi-router /var/lib/agi-router
 ENV PATH=/opt/agi-router/bin:$PATH
 USER 10001:10001
 

@@ -28,6 +28,8 @@ def test_it_comes_up_healthy_as_a_user_without_rights() -> None:
             time.sleep(0.1)
         assert "\nAsterisk 22." in "\n" + docker("exec", NAME, "asterisk", "-rx", "core show version")
         assert docker("exec", NAME, "id", "-un") == "asterisk\n"
+        assert docker("exec", NAME, "id", "-u") == "10002\n"
+        docker("exec", NAME, "test", "-w", "/var/spool/asterisk/recording")
     finally:
         docker("rm", "--force", NAME)
         docker("rmi", IMAGE)
