@@ -32,7 +32,10 @@ def write(folder: Path, layout: Layout) -> None:
     try:
         configuration.write(folder / "asterisk", layout, route="sales", extra_dialplan=SHORT_NUMBERS)
     except FileExistsError:
-        raise SandboxError(f"{folder} has been used before. Give an empty folder.") from None
+        raise SandboxError(
+            f"{folder} has been used before. Give an empty folder. In containers the last run is not over: "
+            "docker compose -f docker/compose.yaml down"
+        ) from None
     with (folder / "asterisk" / "etc" / "pjsip.conf").open("a") as pjsip:
         pjsip.write(softphone_endpoint(beside.asterisk))
     beside.router.config_path.parent.mkdir()

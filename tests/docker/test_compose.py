@@ -103,6 +103,9 @@ def test_it_stays_up_on_loopback_alone_until_ctrl_c_and_the_parts_end_in_order()
         assert [address for address in open_here if not address.startswith("127.")] == []
         healthy("router")
         healthy("asterisk")
+        router = container("router")
+        assert out("docker", "inspect", "--format", "{{.Name}}", router).startswith("/agi-router-demo")
+        assert out("docker", "inspect", "--format", "{{.HostConfig.ReadonlyRootfs}}", router) == "true\n"
         running.send_signal(signal.SIGINT)
         rest(running)
         running.wait(STORY_S)

@@ -79,6 +79,29 @@ async def test_it_routes_calls_without_any_rights_and_its_log_outlives_the_conta
                 await ringing.ended()
         with router(folder, volume):
             assert len(calls()) == 1
+            mounts = ("--volume", f"{folder}:/etc/agi-router:ro", "--volume", f"{volume}:/var/lib/agi-router")
+            second = refused("--network", "host", *mounts, IMAGE)
+            assert "docker stop" in second
+            assert "kill 1" not in second
+
+
+def refused(*arguments: str) -> str:
+    done = subprocess.run(
+        ("docker", "run", "--rm", *arguments), text=True, capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_configuration_that_its_user_cannot_reach_is_told() -> None:
+    locked = ("--tmpfs", "/etc/agi-router:mode=0700,uid=0")
+    assert "cannot be read: Permission denied" in refused("--network", "none", *locked, IMAGE)
+
+
+def test_a_new_volume_is_empty_and_closed_to_others() -> None:
+    inside = ("run", "--rm", "--network", "none", "--entrypoint", "sh", IMAGE, "-c")
+    assert docker(*inside, "ls -A /var/lib/agi-router; stat -c '%a %u' /var/lib/agi-router") == "700 10001\n"
 
 
 def test_it_has_no_rights_and_no_package_manager_of_its_language() -> None:
