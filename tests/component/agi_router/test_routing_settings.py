@@ -75,7 +75,7 @@ OAUTH = "type: oauth2, token_url: 'https://login.example.com/', client_id: c"
 def load(folder: Path, text: str) -> RoutingSettings:
     file = folder / "config.yaml"
     file.write_text(text, encoding="utf-8")
-    document = load_document(file, {"PW": "s3same"})
+    document = load_document(file, {"PW": "s3same", "TWO_LINES": "a\nb"})
     return routing_settings(document, validate(document, RoutingSections))
 
 
@@ -248,6 +248,8 @@ def test_numbers_outside_without_any_trunk_are_errors_everywhere_at_once(tmp_pat
             "auth: {type: api_key, name: X-Key, value: v}\n      headers: {x-key: x}",
             "7: routes.sales.request.headers.x-key: is the header in which auth puts",
         ),
+        ("headers: {X-A: '${TWO_LINES}'}", "6: routes.sales.request.headers.X-A: a header holds printable ASCII"),
+        ("send: headers\n      fields: {X-A: '${TWO_LINES}'}", "fields.X-A: a header holds printable ASCII"),
         ("auth: {type: api_key, name: accept, value: v}", "auth.name: is a header of the router's own"),
         ("rpc_method: ''", "6: routes.sales.request.rpc_method: "),
         ("rpc_method: 'a{{callId}}'", "6: routes.sales.request.rpc_method: is the same for every call"),

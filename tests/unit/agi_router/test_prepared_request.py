@@ -132,3 +132,14 @@ def test_a_value_cannot_leave_its_form_field_or_its_json_text(value: str) -> Non
     assert parsed(form) == {"a": clean, "b": "1"}
     document = prepared(request(method="POST", send=Send.JSON, body={"a": [name]}), caller_name=value)
     assert json.loads(document.body or b"") == {"a": [clean]}
+    call = request(method="POST", send=Send.JSON_RPC, rpc_method="m", body=[name])
+    assert json.loads(prepared(call, caller_name=value).body or b"")["params"] == [clean]
+
+
+@given(st.text(max_size=40))
+def test_a_value_cannot_leave_its_header(value: str) -> None:
+    fields = {"X-Name": Template.parse("<{{callerName}}>"), "X-Limit": 1}
+    sent = prepared(request(send=Send.HEADERS, fields=fields), caller_name=value)
+    assert sent.headers.keys() == {"Accept", "User-Agent", "X-Name", "X-Limit"}
+    assert sent.headers["X-Name"].isascii()
+    assert sent.headers["X-Name"].isprintable()
