@@ -27,6 +27,7 @@ LEADS_TO = {
     "intercom": "127",
     "json-rpc": "ada",
     "pipedrive": "13055",
+    "salesforce": "005RO000000FA1AYAW",
     "zendesk": "ada",
 }
 CALL_ID, CALLER, CALLED = "20260304T050607-9f3a2c1b77aa", "+12025550123", "+14155550100"
