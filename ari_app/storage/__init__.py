@@ -1,1 +1,1 @@
-"""The database: the call log now. Implements the protocols of `ari_app.domain`."""
+"""The database: the call log, and the last good answer for each caller. Implements protocols of inner layers."""

@@ -22,7 +22,9 @@ def writing_engine(settings: StorageSettings) -> AsyncEngine:
     """
     path = settings.path
     _create_private(path)
-    engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(path)), pool_size=1, max_overflow=0)
+    # No pool timeout: whoever writes waits for the one connection as long as another's transaction takes.
+    url = URL.create("sqlite+aiosqlite", database=str(path))
+    engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=None)
 
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:

@@ -91,3 +91,13 @@ call_events = Table(
     Column("type", String(64), nullable=False),
     Column("data", JSON, nullable=False),
 )
+
+# What the API last said for each caller: `name` is a keyed hash of the question, `answer` what it was understood as.
+last_good_answers = Table(
+    "last_good_answers",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False, index=True),
+    Column("answer", JSON, nullable=False),
+)

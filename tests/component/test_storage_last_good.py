@@ -1,0 +1,162 @@
+"""The last good answers on a real SQLite file."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from agi_router.routing.memory import Remembered, question_key
+from ari_app.storage import last_good as last_good_module
+from ari_app.storage.last_good import LastGoodAnswers, open_last_good
+from ari_app.storage.serving import Database, open_database
+from ari_app.storage.settings import StorageSettings
+
+CALLER = "+14155550177"
+QUESTION = question_key("sales", frozenset({"callerNumber"}), {"callerNumber": CALLER})
+NOW = datetime.now(UTC)
+LATER = NOW + timedelta(days=7)
+ADA = Remembered(NOW - timedelta(days=3), {"value": "456", "headers": {"X-Name": "Zoë \ud800\0"}})
+BOB = Remembered(NOW, {"value": "77"})
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> StorageSettings:
+    return StorageSettings.at(tmp_path / "agi-router.db")
+
+
+@pytest.fixture
+async def database(settings: StorageSettings) -> AsyncIterator[Database]:
+    async with open_database(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def answers(database: Database) -> AsyncIterator[LastGoodAnswers]:
+    async with open_last_good(database) as opened:
+        yield opened
+
+
+def rows(settings: StorageSettings) -> int:
+    connection = sqlite3.connect(settings.path)
+    try:
+        return int(connection.execute("SELECT count(*) FROM last_good_answers").fetchone()[0])
+    finally:
+        connection.close()
+
+
+async def test_an_answer_is_recalled_before_and_after_it_is_committed(answers: LastGoodAnswers) -> None:
+    answers.remember(QUESTION, ADA, LATER)
+    assert await answers.recall(QUESTION) == ADA
+    await answers.flush()
+    assert await answers.recall(QUESTION) == ADA
+    assert await answers.recall("another question") is None
+
+
+async def test_it_survives_a_restart(database: Database) -> None:
+    async with open_last_good(database) as before:
+        before.remember(QUESTION, ADA, LATER)
+    async with open_last_good(database) as after:
+        assert await after.recall(QUESTION) == ADA
+
+
+async def test_the_newest_answer_replaces_the_older_one(answers: LastGoodAnswers, settings: StorageSettings) -> None:
+    answers.remember(QUESTION, ADA, LATER)
+    await answers.flush()
+    answers.remember(QUESTION, ADA, LATER)
+    answers.remember(QUESTION, BOB, LATER)
+    assert await answers.recall(QUESTION) == BOB
+    await answers.flush()
+    assert await answers.recall(QUESTION) == BOB
+    assert rows(settings) == 1
+
+
+async def test_what_is_forgotten_is_gone_at_once_and_from_the_disk(
+    answers: LastGoodAnswers, settings: StorageSettings
+) -> None:
+    answers.remember(QUESTION, ADA, LATER)
+    await answers.flush()
+    answers.forget(QUESTION)
+    assert await answers.recall(QUESTION) is None
+    await answers.flush()
+    assert await answers.recall(QUESTION) is None
+    assert rows(settings) == 0
+
+
+async def test_what_is_too_old_is_not_recalled_and_is_deleted(database: Database) -> None:
+    async with open_last_good(database) as answers:
+        answers.remember(QUESTION, ADA, NOW - timedelta(seconds=1))
+        await answers.flush()
+        assert await answers.recall(QUESTION) is None
+    async with open_last_good(database) as answers:
+        answers.remember("another question", BOB, LATER)
+        await answers.flush()  # the first commit of a router takes the old ones away
+    assert rows(database.settings) == 1
+
+
+async def test_old_answers_go_although_nobody_calls(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(last_good_module, "PRUNE_EVERY_S", 0.01)
+    async with open_last_good(database) as answers:
+        answers.remember(QUESTION, ADA, datetime.now(UTC) + timedelta(seconds=0.1))
+        await answers.flush()
+        assert rows(database.settings) == 1
+        async with asyncio.timeout(5):
+            while rows(database.settings):  # nobody signals a deletion
+                await asyncio.sleep(0.01)
+
+
+async def test_neither_the_number_nor_a_bare_hash_of_the_question_stands_in_the_database(
+    settings: StorageSettings,
+) -> None:
+    async with open_database(settings) as database, open_last_good(database) as answers:
+        answers.remember(QUESTION, BOB, LATER)
+        await answers.flush()
+    stored = b"".join(path.read_bytes() for path in settings.path.parent.glob("agi-router.db*"))
+    assert b"last_good_answers" in stored
+    assert CALLER.encode() not in stored
+    assert QUESTION.encode() not in stored
+
+
+async def test_the_key_is_its_owners_alone_and_without_it_nothing_is_found(settings: StorageSettings) -> None:
+    key = settings.path.with_name("agi-router.db.key")
+    async with open_database(settings) as database, open_last_good(database) as answers:
+        answers.remember(QUESTION, ADA, LATER)
+    assert key.stat().st_mode & 0o777 == 0o600
+    key.write_bytes(key.read_bytes()[:7])  # a copy that broke off
+    async with open_database(settings) as database, open_last_good(database) as answers:
+        assert await answers.recall(QUESTION) is None
+    assert len(key.read_bytes()) == 32
+
+
+async def test_a_database_that_fails_is_told_and_costs_no_call(
+    answers: LastGoodAnswers, settings: StorageSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(last_good_module, "RETRY_S", 0.01)
+    answers.remember(QUESTION, ADA, LATER)
+    await answers.flush()
+    connection = sqlite3.connect(settings.path)
+    connection.execute("ALTER TABLE last_good_answers RENAME TO away")
+    connection.commit()
+    with capture_logs() as logs:
+        assert await answers.recall(QUESTION) is None
+        answers.remember(QUESTION, BOB, LATER)
+        assert await answers.recall(QUESTION) == BOB
+    assert "no such table" in logs[0]["reason"]
+    connection.execute("ALTER TABLE away RENAME TO last_good_answers")
+    connection.commit()
+    connection.close()
+    await answers.flush()
+    assert await answers.recall(QUESTION) == BOB
+
+
+async def test_memory_is_bounded_while_the_database_does_not_take_it(database: Database) -> None:
+    answers = LastGoodAnswers(database, b"key", max_pending=1)
+    answers.remember("one", ADA, LATER)
+    with capture_logs() as logs:
+        answers.remember("two", BOB, LATER)
+    answers.remember("one", BOB, LATER)
+    assert (await answers.recall("one"), await answers.recall("two")) == (BOB, None)
+    assert [entry["lost"] for entry in logs] == [1]
