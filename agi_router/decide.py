@@ -16,19 +16,29 @@ from agi_router.directory.users import User
 from agi_router.lookup.client import Answer, LookupClient
 from agi_router.lookup.grants import GrantMemory
 from agi_router.lookup.guard import NetworkGuard
+from agi_router.lookup.known import Known, KnownAnswers, Question, question_of
+from agi_router.lookup.outage import is_outage, names_nobody
 from agi_router.lookup.tokens import TokenState
 from agi_router.lookup.upstream import UpstreamLimits, Upstreams
 from agi_router.routing.auth import Auth, OAuth2Auth
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Needs
-from agi_router.routing.decision import Decision, FailedAttempt, LookupProgress, ReceivedAnswer, SentRequest, Step
-from agi_router.routing.destination import Destination
+from agi_router.routing.decision import (
+    Decision,
+    FailedAttempt,
+    LookupProgress,
+    ReceivedAnswer,
+    SentRequest,
+    Source,
+    Step,
+)
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.meaning import destination
+from agi_router.routing.memory import Memory, NoMemory
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.response import understand
 from agi_router.routing.route import FallbackStep, Route
-from agi_router.routing.template import call_values
+from agi_router.routing.template import Values, call_values
 from agi_router.routing.understood import Understood
 
 log = logging.getLogger(__name__)
@@ -60,7 +70,11 @@ class _Found:
     answer: ReceivedAnswer | None = None
     failed_attempts: tuple[FailedAttempt, ...] = ()
     understood: Understood | None = None
-    destination: Destination | None = None
+    source: Source = Source.ANSWER
+    age_s: float = 0.0
+    step: Step | None = None
+    error: Failure | None = None
+    recall_error: Failure | None = None
 
     def note(self, progress: LookupProgress) -> None:
         match progress:
@@ -77,11 +91,16 @@ class Router:
     """The `Decider` of a running router: an async context that owns the connections to the APIs."""
 
     def __init__(
-        self, settings: RoutingSettings, upstreams: Upstreams | None = None, grants: GrantMemory | None = None
+        self,
+        settings: RoutingSettings,
+        upstreams: Upstreams | None = None,
+        grants: GrantMemory | None = None,
+        memory: Memory | None = None,
     ) -> None:
         """`upstreams` of an earlier router keep what it learnt of them, once this one is entered.
 
-        `grants` keeps the refresh tokens of OAuth over a restart; an earlier router's is shared with this one.
+        `grants` keeps the refresh tokens of OAuth over a restart, `memory` the good answers of the APIs; those of an
+        earlier router are shared with this one. Without them nothing is kept.
 
         Raises OSError when a route's `ca_file` cannot be read as certificates.
         """
@@ -90,6 +109,7 @@ class Router:
         self._policy = settings.policy
         self._directory = Directory(settings.users, settings.trunks, settings.policy)
         self._fallback = settings.fallback
+        self._known = KnownAnswers(memory or NoMemory())
         ca_files = (route.request.ca_file for route in settings.routes)
         self._limits = settings.upstreams
         self.upstreams = Upstreams() if upstreams is None else upstreams
@@ -140,48 +160,104 @@ class Router:
     async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
         """The decision for this call. Whatever goes wrong becomes its `error`; only a cancellation passes through."""
         found = _Found()
-        error: Failure | None = None
-        steps: tuple[Step, ...] = ()
         try:
-            steps = (await self._answered(info, on_progress, found),)
+            await self._decide(info, on_progress, found)
         except RoutingError as refusal:
-            error = refusal.failure
+            found.error = refusal.failure
         except Exception:
             log.exception("call %s, route %s: the decision failed", info.call_id, info.route_name)
-            error = Failure(
+            found.error = Failure(
                 "internal",
                 "the router itself failed while it decided",
                 "the fallback was taken; please report the traceback in the router's log",
             )
+        first = () if found.step is None else (found.step,)
         return Decision(
             route=info.route_name,
             request=found.request,
             answer=found.answer,
             failed_attempts=found.failed_attempts,
             understood=found.understood,
-            destination=found.destination,
-            error=error,
-            steps=steps + self.fallback(info.route_name),
+            source=found.source,
+            age_s=found.age_s,
+            destination=None if found.step is None else found.step.destination,
+            error=found.error,
+            recall_error=found.recall_error,
+            steps=first + self.fallback(info.route_name),
         )
 
-    async def _answered(self, info: CallInfo, on_progress: Callable[[LookupProgress], None], found: _Found) -> Step:
-        """The step to which the API's answer leads. Raises RoutingError; `found` then holds how far it came."""
+    async def guess(self, info: CallInfo) -> Step | None:
+        """See the protocol."""
+        route = self._routes.get(info.route_name)
+        if route is None:
+            return None
+        known = await self._known.last_good(question_of(route, info, call_values(info, self._policy.region)))
+        try:
+            step = self._step(route, known.understood) if known else None
+        except RoutingError:
+            return None
+        return step if step and step.targets else None
+
+    async def _decide(self, info: CallInfo, on_progress: Callable[[LookupProgress], None], found: _Found) -> None:
+        """Put the step that comes first into `found`, and the way there. Raises RoutingError for an unknown route."""
         route = self._routes.get(info.route_name)
         if route is None:
             raise _unknown_route(info.route_name, self._routes)
+        values = call_values(info, self._policy.region)
+        question = question_of(route, info, values)
+        known = self._known.cached(question)
+        if known is not None:
+            self._use(known, route, found)
+            return
+        try:
+            understood = await self._ask(route, values, on_progress, found)
+            found.step = self._step(route, understood)
+        except RoutingError as refusal:
+            found.error = refusal.failure
+            await self._without_answer(refusal.failure, route, question, found)
+        else:
+            self._known.learn(question, understood)
+
+    async def _ask(
+        self, route: Route, values: Values, on_progress: Callable[[LookupProgress], None], found: _Found
+    ) -> Understood:
+        """What the API answers now. Raises RoutingError; `found` then holds how far it came."""
 
         def going_on(progress: LookupProgress) -> None:
             found.note(progress)
             on_progress(progress)
 
-        values = call_values(info, self._policy.region)
         answer: Answer = await self._client.ask(route.request, values, going_on)
         found.answer = answer.received
         if answer.failure is not None:
             raise RoutingError(answer.failure.code, answer.failure.message, answer.failure.remedy)
         found.understood = understand(route.response, answer.body, answer.charset)
-        found.destination = destination(found.understood, self._directory, self._policy)
-        return self._directory.step(found.destination, found.understood.ring_s or route.ringing.timeout_s)
+        return found.understood
+
+    async def _without_answer(self, failure: Failure, route: Route, question: Question, found: _Found) -> None:
+        """Take the last good answer when the API is down; forget it when the API says that it does not hold any more.
+
+        An answer that names somebody unknown, or whom nothing can ring, replaces the one before it just the same.
+        """
+        if found.understood is not None or names_nobody(failure, found.answer):
+            self._known.forget(question)
+        elif is_outage(failure, found.answer):
+            known = await self._known.last_good(question)
+            if known is not None:
+                self._use(known, route, found)
+
+    def _use(self, known: Known, route: Route, found: _Found) -> None:
+        found.source, found.age_s = known.source, known.age_s
+        try:
+            found.step = self._step(route, known.understood)
+            found.understood = known.understood
+        except RoutingError as refusal:
+            found.recall_error = refusal.failure
+
+    def _step(self, route: Route, understood: Understood) -> Step:
+        """Where this leads by the directory and the policy of now. Raises RoutingError."""
+        where = destination(understood, self._directory, self._policy)
+        return self._directory.step(where, understood.ring_s or route.ringing.timeout_s)
 
 
 def _unknown_route(name: str, routes: Mapping[str, Route]) -> RoutingError:

@@ -22,6 +22,7 @@ from ari_app.calls.supervisor import Supervisor
 from ari_app.control.server import serve_control
 from ari_app.settings import Settings
 from ari_app.storage.call_log import CallLog, writing_call_log
+from ari_app.storage.last_good import open_last_good
 from ari_app.storage.serving import open_database
 
 log = structlog.get_logger(__name__)
@@ -41,7 +42,8 @@ async def serve(settings: Settings) -> None:
     async with AsyncExitStack() as parts:
         database = await parts.enter_async_context(open_database(settings.storage))
         call_log = await parts.enter_async_context(writing_call_log(database))
-        decider = await parts.enter_async_context(Router(settings.routing))
+        last_good = await parts.enter_async_context(open_last_good(database))
+        decider = await parts.enter_async_context(Router(settings.routing, memory=last_good))
         decider.keep_tokens_ready()
         telephony = AriTelephony(settings.asterisk.ari.app)
         supervisor = Supervisor(telephony, decider, call_log, settings.calls.max_in_setup)

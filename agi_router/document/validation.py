@@ -157,9 +157,9 @@ def _message(error: ErrorDetails, path: Path, known: list[str]) -> str:
         case "bool_parsing" | "bool_type":
             return f"must be true or false, not {_shown(given)}"
         case "greater_than_equal":
-            return f"must be at least {error['ctx']['ge']:g}, not {_shown(given)}"
+            return f"must be at least {error['ctx']['ge']:.15g}, not {_shown(given)}"
         case "less_than_equal":
-            return f"must be at most {error['ctx']['le']:g}, not {_shown(given)}"
+            return f"must be at most {error['ctx']['le']:.15g}, not {_shown(given)}"
         case _:
             message = error["msg"][:1].lower() + error["msg"][1:]
             return f"{message}, not {given!r}" if isinstance(given, str | int | float) else message

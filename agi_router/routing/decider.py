@@ -32,6 +32,13 @@ class Decider(Protocol):
         """
         ...
 
+    async def guess(self, info: CallInfo) -> Step | None:
+        """Who rings now by what the API last said for this caller, without asking it; never raises.
+
+        None when the route remembers nothing, nothing is known of this caller, or it would ring nobody by now.
+        """
+        ...
+
     def fallback(self, route_name: str) -> tuple[Step, ...]:
         """The chain that is tried when the answer led nowhere: the route's, else the global one."""
         ...

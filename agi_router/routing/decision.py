@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from agi_router.routing.destination import Destination
 from agi_router.routing.errors import Failure
@@ -85,13 +86,23 @@ class Step:
     refused: Failure | None = None
 
 
+class Source(StrEnum):
+    """Where the answer comes from that leads the call."""
+
+    ANSWER = "answer"  # the API, just now
+    CACHE = "cache"  # the API, a moment ago; it was not asked again
+    LAST_GOOD = "last_good"  # what the API last said for this caller; it is down now
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The outcome of one lookup.
 
     `steps` starts with the answer's destination, when there is one, and goes on with the fallback chain.
     `request` and `answer` are those of the last attempt, `failed_attempts` what went before it.
-    `understood` is what the answer says, also when that leads nowhere; `error` says why there is no destination.
+    `understood` is what the answer says, also when that leads nowhere; `error` says why the API's answer gave no
+    destination. With source LAST_GOOD both `error` and `destination` are set: what is known from `age_s` seconds ago
+    stands in for the answer; `recall_error`, without a destination, tells why that leads nowhere by now.
     When all steps have failed, the call goes back to the dialplan.
     """
 
@@ -100,8 +111,11 @@ class Decision:
     answer: ReceivedAnswer | None = None
     failed_attempts: tuple[FailedAttempt, ...] = ()
     understood: Understood | None = None
+    source: Source = Source.ANSWER
+    age_s: float = 0.0
     destination: Destination | None = None
     error: Failure | None = None
+    recall_error: Failure | None = None
     steps: tuple[Step, ...] = ()
 
     @property

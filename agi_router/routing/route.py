@@ -67,11 +67,15 @@ class Request:
             return None
         return replace(self, url=self.second_url, auth=self.second_auth, second_url=None)
 
-    def needs(self) -> Needs:
-        """The headers and channel variables that its templates name."""
+    def variables(self) -> frozenset[str]:
+        """The variables that its templates name."""
         templates = [*self.headers.values(), *_templates(self.body), *_templates(list(self.fields.values()))]
         in_urls = (url.variables for url in self.urls)
-        return needs(frozenset[str]().union(*in_urls, *(template.variables for template in templates)))
+        return frozenset[str]().union(*in_urls, *(template.variables for template in templates))
+
+    def needs(self) -> Needs:
+        """The headers and channel variables among them."""
+        return needs(self.variables())
 
 
 class AnswerFormat(StrEnum):
@@ -97,6 +101,14 @@ class Ringing:
     timeout_s: float = DEFAULT_RING_S
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remember:
+    """For how many seconds an answer is used again: instead of asking, and when the API is down. 0 is never."""
+
+    cache_s: float = 0.0
+    last_good_s: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class FallbackStep:
     """What is tried when the answer led nowhere, for at most `timeout_s` seconds."""
@@ -113,6 +125,7 @@ class Route:
     request: Request
     response: Response
     ringing: Ringing = field(default_factory=Ringing)
+    remember: Remember = field(default_factory=Remember)
     fallback: tuple[FallbackStep, ...] | None = None
 
 

@@ -25,7 +25,7 @@ from agi_router.routing.destination import (
 )
 from agi_router.routing.numbers import EXAMPLE, normalise
 from agi_router.routing.policy import DialPolicy
-from agi_router.routing.route import FallbackStep, Request, Response, Ringing, Route
+from agi_router.routing.route import FallbackStep, Remember, Request, Response, Ringing, Route
 from agi_router.settings.request_headers import header_problems
 from agi_router.settings.second_url import second_url_problems
 from agi_router.settings.sections import (
@@ -142,6 +142,7 @@ class _Building:
                 format=section.response.format, type=section.response.type, paths=section.response.path or ()
             ),
             ringing=Ringing(timeout_s),
+            remember=Remember(cache_s=section.remember.cache_s, last_good_s=section.remember.last_good_s),
             fallback=None if fallback is None else self.chain(fallback, (*at, "fallback"), timeout_s),
         )
 

@@ -271,12 +271,20 @@ class RingingSection(Section):
     timeout_s: RingSeconds | None = None
 
 
+class RememberSection(Section):
+    """`remember`: for how long; 0 is off."""
+
+    cache_s: float = Field(default=0, ge=0, le=3600)
+    last_good_s: float = Field(default=0, ge=0, le=31_536_000)
+
+
 class RouteSection(Section):
     """One route."""
 
     request: RequestSection
     response: ResponseSection
     ringing: RingingSection = RingingSection()
+    remember: RememberSection = RememberSection()
     fallback: tuple[FallbackSection, ...] | None = None
 
 

@@ -10,7 +10,15 @@ from typing import Final, assert_never
 
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider
-from agi_router.routing.decision import Decision, FailedAttempt, LookupProgress, ReceivedAnswer, SentRequest, Step
+from agi_router.routing.decision import (
+    Decision,
+    FailedAttempt,
+    LookupProgress,
+    ReceivedAnswer,
+    SentRequest,
+    Source,
+    Step,
+)
 from agi_router.routing.destination import HangupDestination
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
 from ari_app.calls.legs import ring, take_back
@@ -144,15 +152,23 @@ def _tell_answer(call: Call, answer: ReceivedAnswer) -> None:
 def _tell_decision(call: Call, decision: Decision) -> None:
     if decision.answer is not None:
         _tell_answer(call, decision.answer)
+    if (error := decision.error) is not None:
+        value = decision.value if decision.source is Source.ANSWER else None
+        call.tell(e.LookupFailed(at=now(), code=error.code, message=error.message, remedy=error.remedy, value=value))
     if (found := decision.destination) is not None:
         call.tell(
             e.DestinationFound(
-                at=now(), value=decision.value or "", destination_type=found.type, destination=found.value
+                at=now(),
+                value=decision.value or "",
+                destination_type=found.type,
+                destination=found.value,
+                source=decision.source.value,
+                age_s=decision.age_s,
             )
         )
-    if (error := decision.error) is not None:
+    if (gone := decision.recall_error) is not None:
         call.tell(
-            e.LookupFailed(at=now(), code=error.code, message=error.message, remedy=error.remedy, value=decision.value)
+            e.RecallFailed(at=now(), code=gone.code, message=gone.message, remedy=gone.remedy, age_s=decision.age_s)
         )
 
 

@@ -92,6 +92,10 @@ def test_route(
     var: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="A channel variable; may be repeated.")
     ] = None,
+    last_good: Annotated[
+        bool,
+        typer.Option("--last-good", help="If the API is down, take the caller's last good answer, as a call would."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Ask the API as a call would, and show who would ring. Rings nobody; needs no Asterisk."""
@@ -106,6 +110,7 @@ def test_route(
         withheld=withheld,
         headers=tuple(header or ()),
         variables=tuple(var or ()),
+        last_good=last_good,
     )
     dry_run(context.obj, question, as_json=as_json)
 

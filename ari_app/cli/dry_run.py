@@ -1,7 +1,8 @@
 """The dry run of a route: one decision, made by the code that decides for calls. Rings nobody."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -9,18 +10,23 @@ from agi_router.decide import Router
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decision import Decision, EndpointTarget, Target, TrunkTarget
 from agi_router.routing.errors import Failure
+from agi_router.routing.memory import Memory, NoMemory
 from agi_router.routing.numbers import EXAMPLE, is_e164
 from ari_app.app import look_up_devices
 from ari_app.calls.ids import new_call_id
 from ari_app.cli.outcome import Status
 from ari_app.settings import Settings
+from ari_app.storage.last_good_reader import read_last_good
 
 _PAIR = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)=(?P<value>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """The call to imagine, as it was typed. `headers` and `variables` are texts of the form NAME=VALUE."""
+    """The call to imagine, as it was typed. `headers` and `variables` are texts of the form NAME=VALUE.
+
+    With `last_good` the caller's last good answer is taken as for a call, should the API be down.
+    """
 
     route: str
     number: str
@@ -29,6 +35,7 @@ class Question:
     withheld: bool = False
     headers: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    last_good: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,21 +79,33 @@ def wrong_with(question: Question) -> Failure | None:
 
 async def decide(settings: Settings, question: Question) -> Outcome:
     """Ask the API for this call, and Asterisk, if it is there, for the devices that would ring."""
-    async with Router(settings.routing) as router:
+    async with _memory(settings, question) as memory, Router(settings.routing, memory=memory) as router:
         # What it tells on its way stands in the decision too; nobody waits for it here.
         decision = await router.route(_call(router, question), lambda _: None)
     error = decision.error
     targets: tuple[Target, ...] = ()
-    if error is None:
-        answered = decision.steps[0]
-        error, targets = answered.refused, answered.targets
+    leads = decision.destination is not None
+    if leads:
+        first = decision.steps[0]
+        error, targets = first.refused or error, first.targets
+        leads = first.refused is None
     return Outcome(
         route=question.route,
         decision=decision,
         devices=await _devices(settings, targets),
         error=error,
-        status=Status.OK if error is None else Status.FAILED,
+        status=Status.OK if leads else Status.FAILED,
     )
+
+
+@asynccontextmanager
+async def _memory(settings: Settings, question: Question) -> AsyncIterator[Memory]:
+    """A dry run remembers nothing, and recalls only what it is asked to. Raises StorageError."""
+    if not question.last_good:
+        yield NoMemory()
+        return
+    async with read_last_good(settings.storage) as last_good:
+        yield last_good
 
 
 def _call(router: Router, question: Question) -> CallInfo:

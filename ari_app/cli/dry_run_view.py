@@ -11,14 +11,15 @@ from rich.console import Console
 from rich.text import Text
 
 from agi_router.document import ConfigError
-from agi_router.routing.decision import Decision, ReceivedAnswer, SentRequest, Step
+from agi_router.routing.decision import Decision, ReceivedAnswer, SentRequest, Source, Step
 from agi_router.routing.destination import HangupDestination
 from agi_router.routing.errors import Failure
 from ari_app.cli.dry_run import Device, Outcome, Question, decide, refused, wrong_with
-from ari_app.cli.outcome import tell
+from ari_app.cli.outcome import Status, tell
 from ari_app.cli.output import console, print_json
-from ari_app.domain.story import printable
+from ari_app.domain.story import ago, printable
 from ari_app.settings import load_settings
+from ari_app.storage.errors import StorageError
 
 _LONGEST_BODY = 2000
 
@@ -43,6 +44,8 @@ def as_object(outcome: Outcome) -> dict[str, Any]:
         "request": asdict(decision.request) if decision.request else None,
         "answer": asdict(decision.answer) if decision.answer else None,
         "value": decision.value,
+        "source": decision.source.value,
+        "age_s": round(decision.age_s, 1),
         "destination": {"type": destination.type, "value": destination.value} if destination else None,
         "devices": [asdict(device) for device in outcome.devices],
         "error": asdict(outcome.error) if outcome.error else None,
@@ -60,7 +63,16 @@ def _outcome(config: Path, question: Question, *, as_json: bool) -> Outcome:
             raise
         what = "; ".join(map(str, error.problems))
         return refused(question, Failure("configuration_invalid", what, "mend the configuration: check-config"))
-    return asyncio.run(decide(settings, question))
+    try:
+        return asyncio.run(decide(settings, question))
+    except StorageError as error:
+        if not as_json:
+            raise
+        return Outcome(
+            route=question.route,
+            error=Failure("database_unusable", str(error), error.remedy),
+            status=Status.FAILED,
+        )
 
 
 def _show(outcome: Outcome) -> None:
@@ -85,7 +97,15 @@ def _show_lookup(terminal: Console, decision: Decision) -> None:
         _row(terminal, "", attempt.failure.remedy)
     _show_exchange(terminal, decision.request, decision.answer)
     if decision.value is not None:
-        _row(terminal, "value", decision.value)
+        is_old = decision.source is Source.LAST_GOOD
+        old = f" (the caller's last good answer, from {ago(decision.age_s)}, as the API is down)" if is_old else ""
+        _row(terminal, "value", decision.value + old)
+    if (gone := decision.recall_error) is not None:
+        _row(
+            terminal,
+            "last good",
+            f"answer from {ago(decision.age_s)} leads nowhere by now: {gone.message} [{gone.code}]",
+        )
 
 
 def _show_exchange(terminal: Console, request: SentRequest | None, answer: ReceivedAnswer | None) -> None:
@@ -121,7 +141,7 @@ def _device(device: Device) -> tuple[str, str]:
 def _afterwards(decision: Decision) -> Iterator[str]:
     """What comes after the answer's destination, should nobody be reached; a hangup is the end of it."""
     for position, step in enumerate(decision.steps):
-        if position > 0 or decision.error is not None:
+        if position > 0 or decision.destination is None:
             yield _step(step)
         if isinstance(step.destination, HangupDestination):
             return

@@ -56,21 +56,37 @@ class AttemptFailed(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationFound(Happened):
-    """The value at the path named a destination."""
+    """The value at the path named a destination.
+
+    `source` is answer, cache (an answer of a moment ago, nothing was asked) or last_good (the API is down, and this is
+    what it last said for the caller); `age_s` is how long ago the API said so.
+    """
 
     value: str
     destination_type: str
     destination: str
+    source: str = "answer"
+    age_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupFailed(Happened):
-    """The lookup gave no destination; the call goes on to its fallback."""
+    """The lookup gave no destination; the caller's last good answer may stand in for it, then the fallback comes."""
 
     code: str
     message: str
     remedy: str
     value: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallFailed(Happened):
+    """The API is down, and the caller's last good answer, `age_s` old, leads nowhere by now; the fallback comes."""
+
+    code: str
+    message: str
+    remedy: str
+    age_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +195,7 @@ CallEvent = (
     | AttemptFailed
     | DestinationFound
     | LookupFailed
+    | RecallFailed
     | StepStarted
     | StepEnded
     | DeviceUnavailable

@@ -147,7 +147,9 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
                 reason=event.reason,
                 disposition=_disposition(record, event),
             )
-        case e.RequestSent() | e.AnswerReceived() | e.AttemptFailed() | e.DestinationFound() | e.DeviceUnavailable():
+        case e.RequestSent() | e.AnswerReceived() | e.AttemptFailed() | e.DestinationFound() | e.RecallFailed():
+            return record
+        case e.DeviceUnavailable():
             return record
         case _:
             assert_never(event)

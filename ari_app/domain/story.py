@@ -109,6 +109,14 @@ def sentence(record: CallRecord, event: e.CallEvent) -> str:
     return printable(_sentence(record, event))
 
 
+def ago(seconds: float) -> str:
+    """How long ago, as people say it: "12 s ago", "3 days ago"."""
+    for unit, length_s in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= 2 * length_s:
+            return f"{seconds / length_s:.0f} {unit}s ago"
+    return f"{seconds:.0f} s ago"
+
+
 def printable(text: str) -> str:
     """The text on one line: control characters, which could steer a terminal, are shown as their escapes."""
     flat = " ".join(text.split())
@@ -128,10 +136,13 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
         case e.AttemptFailed():
             return f"failed, the next URL is asked: {event.message} [{event.code}]. {_capitalised(event.remedy)}"
         case e.DestinationFound():
-            return f'found "{_cut(event.value)}" in the answer: {_destination(event)}'
+            return _found(event)
         case e.LookupFailed():
             found = "" if event.value is None else f' (found "{_cut(event.value)}")'
             return f"no destination{found}: {event.message} [{event.code}]. {_capitalised(event.remedy)}"
+        case e.RecallFailed():
+            last_good = f"the caller's last good answer, from {ago(event.age_s)}, leads nowhere by now"
+            return f"{last_good}: {event.message} [{event.code}]. {_capitalised(event.remedy)}"
         case e.StepStarted():
             ringing = "" if event.destination_type == "hangup" else f", for at most {event.timeout_s:g} s"
             return f"step {event.step}: {_destination(event)}{ringing}"
@@ -158,6 +169,18 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return _ended(record, event)
         case _:
             assert_never(event)
+
+
+def _found(event: e.DestinationFound) -> str:
+    value = f'"{_cut(event.value)}"'
+    match event.source:
+        case "cache":
+            where = f"took {value} from the answer of {ago(event.age_s)}, without asking again"
+        case "last_good":
+            where = f"took {value} from the caller's last good answer, of {ago(event.age_s)}, as the API is down"
+        case _:
+            where = f"found {value} in the answer"
+    return f"{where}: {_destination(event)}"
 
 
 def _caller(event: e.CallArrived) -> str:

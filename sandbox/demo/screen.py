@@ -27,6 +27,7 @@ _MARKS: dict[type[Any], tuple[str, str]] = {
     e.AttemptFailed: ("!", "yellow"),
     e.DestinationFound: ("✓", "bold green"),
     e.LookupFailed: ("✗", "bold yellow"),
+    e.RecallFailed: ("✗", "bold yellow"),
     e.StepStarted: ("▸", "bold"),
     e.LegRinging: ("♪", "magenta"),
     e.LegAnswered: ("✓", "bold green"),

@@ -15,8 +15,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from agi_router.decide import Router
+from agi_router.routing.call_info import CallInfo
 from ari_app.domain import events as e
+from ari_app.settings import load_settings
 from ari_app.storage.call_log import open_call_log
+from ari_app.storage.last_good import open_last_good
+from ari_app.storage.serving import open_database
 from ari_app.storage.settings import StorageSettings
 from tests.component.storage_events import answered_call, arrived, at
 
@@ -265,7 +270,7 @@ async def test_other_commands_refuse_a_bad_configuration_with_status_2(command: 
 
 # --- test-route
 
-KEYS = ["route", "failed_attempts", "request", "answer", "value", "destination", "devices", "error"]
+KEYS = ["route", "failed_attempts", "request", "answer", "value", "source", "age_s", "destination", "devices", "error"]
 
 
 async def test_the_dry_run_shows_question_answer_and_who_would_ring(command: Command, api: str) -> None:
@@ -353,6 +358,50 @@ async def test_a_number_that_is_not_e164_is_refused_with_an_example(command: Com
 async def test_an_option_without_a_value_is_refused(command: Command) -> None:
     ran = await command("test-route", "sales", "+12025550101", "--var", "ACCOUNT", "--json")
     assert (ran.status, ran.json["error"]["code"]) == (2, "option_malformed")
+
+
+async def remember(command: Command, caller: str) -> None:
+    """Have the router learn the API's answer for this caller; then take the API away."""
+    text = command.config.read_text().replace(
+        "    fallback: [{user", "    remember: {last_good_s: 600}\n    fallback: [{user"
+    )
+    command.config.write_text(text)
+    settings = load_settings(command.config)
+    async with open_database(settings.storage) as database, open_last_good(database) as memory:
+        async with Router(settings.routing, memory=memory) as router:
+            info = CallInfo(call_id="1", route_name="sales", caller_number=caller)
+            assert (await router.route(info, lambda _: None)).error is None
+    command.config.write_text(re.sub(r"http://127.0.0.1:\d+/user", "http://127.0.0.1:1/user", text))
+
+
+async def test_the_dry_run_takes_the_last_good_answer_only_when_asked_to(command: Command) -> None:
+    words = ("test-route", "sales", "+12025550101")
+    await remember(command, "+12025550101")
+    without = await command(*words, "--json")
+    assert (without.status, without.json["destination"], without.json["source"]) == (1, None, "answer")
+    told = (ran := await command(*words, "--last-good", "--json")).json
+    assert (ran.status, told["destination"], told["source"]) == (0, {"type": "user", "value": "456"}, "last_good")
+    assert (told["error"]["code"], 0 < told["age_s"] < 60) == ("api_refused", True)
+    text = await command(*words, "--last-good")
+    assert re.search(
+        r"^value +456 \(the caller's last good answer, from \d+ s ago, as the API is down\)$", text.out, re.MULTILINE
+    )
+    assert re.search(r"^then +user 456, at most 20 s$", text.out, re.MULTILINE)
+    assert "[api_refused]" in text.err
+
+
+async def test_the_dry_run_tells_that_the_last_good_answer_leads_nowhere_by_now(command: Command) -> None:
+    await remember(command, "+12025550101")
+    command.config.write_text(command.config.read_text().replace('"456"', '"457"'))
+    ran = await command("test-route", "sales", "+12025550101", "--last-good")
+    assert ran.status == 1
+    assert "leads nowhere by now" in ran.out
+    assert "[user_unknown]" in ran.out
+
+
+async def test_without_a_database_there_is_no_last_good_answer_to_ask_for(command: Command) -> None:
+    ran = await command("test-route", "sales", "+12025550101", "--last-good", "--json")
+    assert (ran.status, list(ran.json), ran.json["error"]["code"]) == (1, KEYS, "database_unusable")
 
 
 async def test_a_bad_configuration_is_one_json_object_too(command: Command) -> None:

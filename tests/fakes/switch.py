@@ -125,6 +125,9 @@ class Rings(Decider):
     async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
         return Decision(route=info.route_name, steps=self.fallback(info.route_name))
 
+    async def guess(self, info: CallInfo) -> Step | None:
+        return None
+
     def fallback(self, route_name: str) -> tuple[Step, ...]:
         return tuple(
             Step(destination=EndpointDestination(name), timeout_s=5, targets=(EndpointTarget(name),))

@@ -82,6 +82,14 @@ def test_the_code_of_a_failed_lookup_stays_though_the_fallback_answers() -> None
     assert (record.error_code, record.answered_by) == ("api_timeout", "PJSIP/ada")
 
 
+def test_the_code_of_a_failed_lookup_stays_though_the_last_good_answer_stands_in() -> None:
+    failed = e.LookupFailed(at=at(1), code="api_timeout", message="too slow", remedy="look at the API")
+    found = e.DestinationFound(at=at(1), value="456", destination_type="user", destination="456", source="last_good")
+    gone = e.RecallFailed(at=at(1), code="user_unknown", message="gone", remedy="add him", age_s=60.0)
+    for stood_in in (found, gone):
+        assert fold("call-1", [ARRIVED, failed, stood_in]).error_code == "api_timeout"
+
+
 def test_events_change_only_the_leg_they_name() -> None:
     record = fold(
         "call-1",

@@ -7,7 +7,7 @@ import pytest
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
 from ari_app.domain.record import after, fold
-from ari_app.domain.story import LONGEST_TEXT, printable, sentence, story
+from ari_app.domain.story import LONGEST_TEXT, ago, printable, sentence, story
 
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 ADA = "PJSIP/ada at sip:ada@127.0.0.1:5071"
@@ -94,6 +94,52 @@ def test_a_failed_lookup_tells_what_was_found_and_what_to_do() -> None:
         at=at(1), code="user_unknown", message="no user is called eve", remedy="add her", value="eve"
     )
     assert told(failed) == ['no destination (found "eve"): no user is called eve [user_unknown]. Add her']
+
+
+DAYS_AGO = 3 * 86_400 + 3_600.0
+
+
+def test_a_last_good_answer_is_told_with_its_age_after_what_kept_the_api_from_answering() -> None:
+    assert told(
+        e.LookupFailed(at=at(1), code="api_timeout", message="too slow", remedy="look at it"),
+        e.DestinationFound(
+            at=at(1), value="456", destination_type="user", destination="456", source="last_good", age_s=DAYS_AGO
+        ),
+    ) == [
+        "no destination: too slow [api_timeout]. Look at it",
+        'took "456" from the caller\'s last good answer, of 3 days ago, as the API is down: user 456',
+    ]
+
+
+def test_a_last_good_answer_that_leads_nowhere_by_now_is_told() -> None:
+    gone = e.RecallFailed(at=at(1), code="user_unknown", message="no user is called eve", remedy="add her", age_s=90.0)
+    assert told(gone) == [
+        "the caller's last good answer, from 90 s ago, leads nowhere by now: "
+        "no user is called eve [user_unknown]. Add her"
+    ]
+
+
+def test_an_answer_from_the_cache_is_told_with_its_age() -> None:
+    found = e.DestinationFound(
+        at=at(0), value="456", destination_type="user", destination="456", source="cache", age_s=12.3
+    )
+    assert told(found) == ['took "456" from the answer of 12 s ago, without asking again: user 456']
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s ago"),
+        (119, "119 s ago"),
+        (120, "2 minutes ago"),
+        (7_199, "120 minutes ago"),
+        (7_200, "2 hours ago"),
+        (172_800, "2 days ago"),
+        (31_536_000, "365 days ago"),
+    ],
+)
+def test_ages_are_told_as_people_say_them(seconds: float, said: str) -> None:
+    assert ago(seconds) == said
 
 
 def test_a_refused_step_tells_why_and_what_to_do() -> None:

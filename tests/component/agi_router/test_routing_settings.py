@@ -20,7 +20,7 @@ from agi_router.routing.destination import (
 )
 from agi_router.routing.numbers import NumberFormat
 from agi_router.routing.policy import DialPolicy
-from agi_router.routing.route import AnswerFormat, FallbackStep, Send
+from agi_router.routing.route import AnswerFormat, FallbackStep, Remember, Send
 from agi_router.routing.template import Template
 from agi_router.settings import RoutingSections, routing_settings
 
@@ -52,6 +52,7 @@ routes:
       - {user: ADA@example.com, timeout_s: 20}
       - {external: 2025550123, trunk: spare}
       - {hangup: busy}
+    remember: {cache_s: 30, last_good_s: 604800}
   support:
     request:
       url: https://api.example.com/
@@ -109,6 +110,7 @@ def test_a_route_is_asked_read_and_rung_as_it_says(tmp_path: Path) -> None:
     assert [path.pointer.path for path in sales.response.paths] == ["/calls/0/user/id", "/owner"]
     assert (sales.response.format, sales.response.type) == (AnswerFormat.JSON, DestinationType.USER)
     assert sales.ringing.timeout_s == 25
+    assert sales.remember == Remember(cache_s=30, last_good_s=604800)
     assert sales.fallback is not None
     assert [(step.destination, step.timeout_s) for step in sales.fallback[:2]] == [
         (UserDestination("456"), 20),
@@ -119,6 +121,7 @@ def test_a_route_is_asked_read_and_rung_as_it_says(tmp_path: Path) -> None:
     assert support.request.body == {"filters": [{"value": Template.parse("{{callerNumberNational}}"), "limit": 1}]}
     assert (support.response.format, support.response.paths) == (AnswerFormat.TEXT, ())
     assert (support.ringing.timeout_s, support.fallback) == (15, None)
+    assert support.remember == Remember(cache_s=0, last_good_s=0)
 
 
 @pytest.mark.parametrize(
@@ -395,6 +398,20 @@ def test_a_response_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str)
 def test_a_section_that_cannot_be_is_told(tmp_path: Path, text: str, said: str) -> None:
     told = problems(tmp_path, text)
     assert any(said in line for line in told), told
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("{cache_s: -1}", "remember.cache_s: must be at least 0, not -1"),
+        ("{cache_s: 3601}", "remember.cache_s: must be at most 3600, not 3601"),
+        ("{last_good_s: 31536001}", "remember.last_good_s: must be at most 31536000, not 31536001"),
+        ("{last_good: 1}", 'remember.last_good: unknown key; did you mean "last_good_s"?'),
+    ],
+)
+def test_a_memory_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str) -> None:
+    (told,) = problems(tmp_path, with_route() + f"    remember: {keys}\n")
+    assert said in told
 
 
 def test_a_private_authority_is_found_beside_the_configuration(tmp_path: Path) -> None:
