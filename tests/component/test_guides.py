@@ -51,16 +51,3 @@ async def test_a_guides_route_asks_what_it_prints_and_follows_the_answer(
     assert api.asked == [request_line]
     assert decision.destination == leads_to, decision.error
     assert decision.steps[0].refused is None
-
-
-@pytest.mark.parametrize("guide", ["from-aircall", "from-ringostat"])
-def test_a_guides_variables_and_pages_exist(guide: str) -> None:
-    text = (DOCS / f"{guide}.md").read_text(encoding="utf-8")
-    links = re.findall(r"\]\(([^)#:]+)(#[^)]+)?\)", text)
-    assert links
-    for target, anchor in links:
-        page = DOCS / target
-        assert page.is_file(), target
-        headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-        anchors = {"#" + re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
-        assert not anchor or anchor in anchors, anchor
