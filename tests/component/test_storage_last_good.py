@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, event
 from structlog.testing import capture_logs
 
 from agi_router.routing.memory import Remembered, question_key
 from ari_app.storage import last_good as last_good_module
+from ari_app.storage import last_good_reader as last_good_reader_module
 from ari_app.storage.last_good import LastGoodAnswers, open_last_good
+from ari_app.storage.last_good_reader import read_last_good
 from ari_app.storage.serving import Database, open_database
 from ari_app.storage.settings import StorageSettings
 
@@ -86,15 +89,39 @@ async def test_what_is_forgotten_is_gone_at_once_and_from_the_disk(
     assert rows(settings) == 0
 
 
-async def test_what_is_too_old_is_not_recalled_and_is_deleted(database: Database) -> None:
+async def test_what_is_too_old_is_not_recalled_and_a_new_router_deletes_it(database: Database) -> None:
     async with open_last_good(database) as answers:
+        answers.remember("another question", BOB, LATER)
+        await answers.flush()  # the first commit of a router deletes what is too old; the next one comes in an hour
         answers.remember(QUESTION, ADA, NOW - timedelta(seconds=1))
         await answers.flush()
         assert await answers.recall(QUESTION) is None
+        assert rows(database.settings) == 2
     async with open_last_good(database) as answers:
         answers.remember("another question", BOB, LATER)
-        await answers.flush()  # the first commit of a router takes the old ones away
+        await answers.flush()
     assert rows(database.settings) == 1
+
+
+async def test_an_answer_that_comes_during_a_commit_is_not_lost(database: Database, answers: LastGoodAnswers) -> None:
+    @event.listens_for(database.writer.sync_engine, "commit", once=True)
+    def during_commit(_: Connection) -> None:
+        answers.remember(QUESTION, BOB, LATER)
+
+    answers.remember(QUESTION, ADA, LATER)
+    await answers.flush()
+    async with read_last_good(database.settings) as on_disk:
+        assert await on_disk.recall(QUESTION) == BOB
+
+
+async def test_a_call_does_not_wait_for_a_disk(answers: LastGoodAnswers, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers.remember(QUESTION, ADA, LATER)
+    await answers.flush()
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(last_good_reader_module, "RECALL_S", 0.0)
+        assert await answers.recall(QUESTION) is None
+    assert [entry["reason"] for entry in logs] == ["TimeoutError"]
+    assert await answers.recall(QUESTION) == ADA
 
 
 async def test_old_answers_go_although_nobody_calls(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
