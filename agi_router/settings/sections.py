@@ -215,6 +215,9 @@ class RequestSection(Section):
             raise ValueError(f"has a body, which is sent as json, but says send: {self.send}; take send away")
         if self.method == "GET" and self.sent_as.fills_the_body:
             raise ValueError(f"method GET carries no {self.sent_as}; take method away (POST), or set send: query")
+        key_in_query = isinstance(self.auth, ApiKeyAuthSection) and self.auth.place is KeyPlace.QUERY and self.auth.name
+        if key_in_query and self.sent_as is Send.QUERY and key_in_query in self.fields:
+            raise ValueError(f"has the field {key_in_query}, which auth adds too; take one of them away")
         return self
 
     @model_validator(mode="after")

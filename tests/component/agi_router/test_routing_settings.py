@@ -294,6 +294,10 @@ def test_a_request_that_cannot_be_is_told_where_it_stands(tmp_path: Path, keys: 
         ("method: GET\n      send: form", "method GET carries no form"),
         ("method: GET\n      send: json-rpc\n      rpc_method: m", "method GET carries no json-rpc"),
         ("body: {a: 1}\n      send: headers", "take send away"),
+        (
+            "fields: {k: 1}\n      auth: {type: api_key, in: query, name: k, value: v}",
+            "has the field k, which auth adds",
+        ),
         ("send: json-rpc", "add rpc_method: with the name"),
         ("rpc_method: m", "set send: json-rpc"),
         ("rpc_method: m\n      send: json", "set send: json-rpc"),
