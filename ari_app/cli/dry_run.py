@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from agi_router.decide import Router
+from agi_router.lookup.grants import GrantMemory
+from agi_router.routing.auth import Grant, OAuth2Auth
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decision import Decision, EndpointTarget, Target, TrunkTarget
 from agi_router.routing.errors import Failure
@@ -16,6 +18,7 @@ from ari_app.app import look_up_devices
 from ari_app.calls.ids import new_call_id
 from ari_app.cli.outcome import Status
 from ari_app.settings import Settings
+from ari_app.storage.grants import grants_for_command
 from ari_app.storage.last_good_reader import read_last_good
 
 _PAIR = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)=(?P<value>.*)", re.DOTALL)
@@ -78,8 +81,12 @@ def wrong_with(question: Question) -> Failure | None:
 
 
 async def decide(settings: Settings, question: Question) -> Outcome:
-    """Ask the API for this call, and Asterisk, if it is there, for the devices that would ring."""
-    async with _memory(settings, question) as memory, Router(settings.routing, memory=memory) as router:
+    """Ask the API for this call, and Asterisk, if it is there, for the devices that would ring. Raises StorageError."""
+    async with (
+        _memory(settings, question) as memory,
+        _grants(settings, question) as grants,
+        Router(settings.routing, grants=grants, memory=memory) as router,
+    ):
         # What it tells on its way stands in the decision too; nobody waits for it here.
         decision = await router.route(_call(router, question), lambda _: None)
     error = decision.error
@@ -106,6 +113,18 @@ async def _memory(settings: Settings, question: Question) -> AsyncIterator[Memor
         return
     async with read_last_good(settings.storage) as last_good:
         yield last_good
+
+
+@asynccontextmanager
+async def _grants(settings: Settings, question: Question) -> AsyncIterator[GrantMemory | None]:
+    """Where the next refresh token is kept, if asking may use one up. Raises StorageError."""
+    requests = [route.request for route in settings.routing.routes if route.name == question.route]
+    auths = [auth for request in requests for auth in (request.auth, request.second_auth)]
+    if not any(isinstance(auth, OAuth2Auth) and auth.grant is Grant.REFRESH_TOKEN for auth in auths):
+        yield None
+        return
+    async with grants_for_command(settings.storage) as grants:
+        yield grants
 
 
 def _call(router: Router, question: Question) -> CallInfo:

@@ -101,3 +101,12 @@ last_good_answers = Table(
     Column("until", UtcDateTime, nullable=False, index=True),
     Column("answer", JSON, nullable=False),
 )
+
+# The newest refresh token of each configured one, encrypted by `agi_router.lookup.grants`: the key is not in here.
+oauth_grants = Table(
+    "oauth_grants",
+    metadata,
+    Column("grant_id", String(64), primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)

@@ -23,6 +23,9 @@ from agi_router.routing.decision import FailedAttempt, LookupProgress, SentReque
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.route import Request
 from agi_router.routing.url_template import UrlTemplate
+from ari_app.storage.grants import grants_for_command, writing_grants
+from ari_app.storage.serving import open_database
+from ari_app.storage.settings import StorageSettings
 from tests.component.http_api import LOOPBACK, Handler, api, replies
 from tests.component.oidc.server import Provider, running_provider
 
@@ -477,3 +480,28 @@ async def test_a_memory_of_another_refresh_token_is_not_taken(provider: Provider
     async with asking(new, crm.handle, memory) as ask:
         assert (await ask()).body == b"ada"
     assert crm.shown[0] != crm.shown[1]
+
+
+async def test_a_rotated_refresh_token_survives_in_the_database_where_nobody_can_read_it(
+    provider: Provider, crm: Crm, tmp_path: Path
+) -> None:
+    await provider.let_tokens_live(1)
+    auth, storage = await user(provider), StorageSettings.at(tmp_path / "router.db")
+    for _ in range(2):
+        async with open_database(storage) as database, writing_grants(database) as grants:
+            async with asking(auth, crm.handle, grants) as ask:
+                assert (await ask()).body == b"ada"
+    assert await provider.requests() == [("refresh_token", "")] * 2
+    held = GrantSeal(auth).open(await _sealed(storage, auth))
+    assert held is not None
+    assert held.access_token == crm.shown[-1]
+    files = await asyncio.to_thread(lambda: b"".join(file.read_bytes() for file in tmp_path.glob("router.db*")))
+    for secret in (auth.refresh_token, held.refresh_token, held.access_token):
+        assert secret.encode() not in files
+
+
+async def _sealed(storage: StorageSettings, auth: OAuth2Auth) -> str:
+    async with grants_for_command(storage) as grants:
+        sealed = await grants.recall(GrantSeal(auth).grant_id)
+    assert sealed is not None
+    return sealed
