@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 
 from agi_router.decide import Router
+from agi_router.lookup.tokens import TokenState
 from agi_router.lookup.upstream import UpstreamStatus
 from ari_app.asterisk.connection import AriConnection, ReplacedError
 from ari_app.asterisk.devices import DeviceState, device_states
@@ -22,6 +23,7 @@ from ari_app.calls.supervisor import Supervisor
 from ari_app.control.server import serve_control
 from ari_app.settings import Settings
 from ari_app.storage.call_log import CallLog, writing_call_log
+from ari_app.storage.grants import writing_grants
 from ari_app.storage.last_good import open_last_good
 from ari_app.storage.serving import open_database
 
@@ -42,8 +44,9 @@ async def serve(settings: Settings) -> None:
     async with AsyncExitStack() as parts:
         database = await parts.enter_async_context(open_database(settings.storage))
         call_log = await parts.enter_async_context(writing_call_log(database))
+        grants = await parts.enter_async_context(writing_grants(database))
         last_good = await parts.enter_async_context(open_last_good(database))
-        decider = await parts.enter_async_context(Router(settings.routing, memory=last_good))
+        decider = await parts.enter_async_context(Router(settings.routing, grants=grants, memory=last_good))
         decider.keep_tokens_ready()
         telephony = AriTelephony(settings.asterisk.ari.app)
         supervisor = Supervisor(telephony, decider, call_log, settings.calls.max_in_setup)
@@ -55,7 +58,9 @@ async def serve(settings: Settings) -> None:
 
         def status() -> Mapping[str, Any]:
             told = _status(started, connection, supervisor, call_log)
-            return {**told, "upstreams": [upstream_as_json(upstream) for upstream in decider.upstreams.status()]}
+            upstreams = [upstream_as_json(upstream) for upstream in decider.upstreams.status()]
+            tokens = [token_as_json(route, state) for route, state in decider.tokens().items()]
+            return {**told, "upstreams": upstreams, "tokens": tokens}
 
         await parts.enter_async_context(serve_control(settings.control, {"status": status}))
         log.info("the router serves", app=settings.asterisk.ari.app, pid=os.getpid())
@@ -100,6 +105,19 @@ def upstream_as_json(status: UpstreamStatus) -> Mapping[str, Any]:
     """Its status as programs get it: moments in ISO 8601."""
     since, until = (moment and moment.isoformat() for moment in (status.since, status.until))
     return {**asdict(status), "since": since, "until": until}
+
+
+def token_as_json(route: str, state: TokenState) -> Mapping[str, Any]:
+    """How a route's access token stands, as programs get it: moments in ISO 8601, no secrets."""
+    moments = {
+        name: moment and moment.isoformat()
+        for name, moment in (
+            ("obtained_at", state.obtained_at),
+            ("valid_until", state.valid_until),
+            ("next_try_at", state.next_try_at),
+        )
+    }
+    return {"route": route, **asdict(state), **moments, "is_usable": state.is_usable}
 
 
 async def look_up_devices(settings: Settings, endpoints: Sequence[str]) -> Mapping[str, DeviceState] | None:

@@ -31,6 +31,9 @@ def show_status(config: Path, *, as_json: bool) -> None:
         if name == "upstreams":
             for upstream in value:
                 table.add_row("upstream", Text(printable(_upstream(upstream))))
+        elif name == "tokens":
+            for token in value:
+                table.add_row("token", Text(printable(_token(token))))
         else:
             table.add_row(name.replace("_", " "), Text(_shown(value)))
     console().print(table)
@@ -46,6 +49,20 @@ def _upstream(upstream: Mapping[str, Any]) -> str:
     if (reason := upstream["reason"]) is not None:
         told += f", because {reason['message']} [{reason['code']}]"
     return f"{told}; {upstream['in_progress']} of {upstream['max_concurrent']} in progress"
+
+
+def _token(token: Mapping[str, Any]) -> str:
+    """The route, its grant, how long its access token is valid, and why there is no newer one."""
+    told = f"{token['route']}: {token['grant']}, "
+    if not token["is_usable"]:
+        told += "none"
+    elif token["valid_until"] is None:
+        told += "valid until it is refused"
+    else:
+        told += f"valid until {_moment(token['valid_until'])}"
+    if (failure := token["failure"]) is not None:
+        told += f", as {failure['message']} [{failure['code']}]; asked again after {_moment(token['next_try_at'])}"
+    return told
 
 
 def _moment(iso: str) -> str:

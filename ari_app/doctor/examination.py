@@ -23,6 +23,7 @@ from ari_app.doctor.host import host_check
 from ari_app.doctor.modules import MODULES, judge_modules
 from ari_app.doctor.router import APPLICATION, Status, ask_router, judge_application, judge_router
 from ari_app.doctor.routes import route_checks
+from ari_app.doctor.tokens import token_findings
 from ari_app.settings import Settings
 
 ARI_S: Final = 2.0
@@ -37,7 +38,8 @@ async def examine(config: Path, settings: Settings) -> list[Finding]:
     router = asyncio.create_task(ask_router(settings))
     here = [*database_checks(settings.storage), *route_checks(settings.routing), host_check(settings.asterisk.ari.url)]
     local, remote, answer = await asyncio.gather(carry_out(here), _ask_asterisk(settings, router), router)
-    findings = [*configuration_findings(config, settings), judge_router(settings, answer), *remote, *local]
+    tokens = token_findings(settings.routing, answer)
+    findings = [*configuration_findings(config, settings), judge_router(settings, answer), *remote, *local, *tokens]
     return sorted(findings, key=lambda finding: list(Group).index(finding.group))
 
 

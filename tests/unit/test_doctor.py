@@ -1,10 +1,12 @@
 """What the doctor makes of the answers it gets: a verdict, and something to do."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Any
 
 import pytest
 
@@ -37,6 +39,7 @@ from ari_app.doctor.host import HostName, judge_host_name
 from ari_app.doctor.modules import NEEDED, judge_modules
 from ari_app.doctor.router import judge_application, judge_status
 from ari_app.doctor.routes import judge_route
+from ari_app.doctor.tokens import judge_token
 from ari_app.storage.inspection import StorageState
 from ari_app.storage.revision import Revision
 
@@ -431,3 +434,36 @@ def test_asterisk_and_the_router_agree_on_the_application(
     finding = judge_application("agi-router", application, answer)
     assert (finding.id, finding.status) == ("application", status)
     assert bool(finding.remedy) == (status != "ok")
+
+
+TOKEN = {
+    "route": "sales",
+    "endpoint": "the token endpoint at login.example.com",
+    "grant": "refresh_token",
+    "is_usable": True,
+    "obtained_at": "2026-03-01T09:00:00+00:00",
+    "valid_until": "2026-03-01T10:00:00+00:00",
+    "failure": None,
+    "next_try_at": None,
+}
+REVOKED = {
+    "failure": {"code": "oauth_refused", "message": "invalid_grant", "remedy": "authorise again"},
+    "next_try_at": "2026-03-01T09:15:00+00:00",
+}
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "said"),
+    [
+        (TOKEN, "ok", "valid until 2026-03-01 10:00:00 UTC"),
+        (TOKEN | {"valid_until": None}, "ok", "until the API refuses it"),
+        (TOKEN | REVOKED, "warning", "cannot be renewed: invalid_grant (oauth_refused)"),
+        (TOKEN | REVOKED | {"is_usable": False}, "error", "authorise again; it is asked again at 2026-03-01 09:15"),
+        (TOKEN | {"is_usable": False, "obtained_at": None, "valid_until": None}, "warning", "no token has come yet"),
+        (None, "warning", "restart it"),
+    ],
+)
+def test_the_token_of_a_route_is_judged(state: Mapping[str, Any] | None, verdict: str, said: str) -> None:
+    finding = judge_token("sales", state)
+    assert (finding.id, finding.status) == ("token:sales", verdict)
+    assert said in f"{finding.found} {finding.remedy}"
