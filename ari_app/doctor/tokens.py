@@ -29,7 +29,7 @@ def judge_token(name: str, state: Mapping[str, Any] | None) -> Finding:
         return topic.warning(
             f"{name}: the running router knows nothing of its token", "restart it: it runs with another configuration"
         )
-    failure, whose = state["failure"], f"{name}: {state['grant']} at {state['endpoint']}"
+    failure, whose = state["failure"], f"{name}: {state['grant']} from {state['endpoint']}"
     if failure is None and not state["is_usable"]:
         return topic.warning(f"{whose}: no token has come yet", "ask again in a moment")
     if failure is None:
