@@ -8,19 +8,23 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
 from agi_router.decide import Router
 from agi_router.lookup.tokens import TokenState
-from agi_router.lookup.upstream import UpstreamStatus
+from agi_router.lookup.upstream import Upstreams, UpstreamStatus
 from ari_app.asterisk.connection import AriConnection, ReplacedError
 from ari_app.asterisk.devices import DeviceState, device_states
 from ari_app.asterisk.telephony import AriTelephony
 from ari_app.calls.recovery import Recovery
 from ari_app.calls.supervisor import Supervisor
 from ari_app.control.server import serve_control
+from ari_app.live.reload import Reloading, as_json
+from ari_app.live.routing import LiveRouting
+from ari_app.logs import set_up_logs
 from ari_app.settings import Settings
 from ari_app.storage.call_log import CallLog, writing_call_log
 from ari_app.storage.grants import writing_grants
@@ -33,8 +37,8 @@ DRAIN_S: Final = 20.0
 """How long a stopping router lets calls in setup come to their end; systemd waits 90 s by default."""
 
 
-async def serve(settings: Settings) -> None:
-    """Run the router until SIGTERM or SIGINT.
+async def serve(config: Path, settings: Settings) -> None:
+    """Run the router until SIGTERM or SIGINT; `settings` are those of `config`, which SIGHUP has read again.
 
     Raises StorageError or ControlError when it can't start, ReplacedError when another router took over.
     """
@@ -46,26 +50,45 @@ async def serve(settings: Settings) -> None:
         call_log = await parts.enter_async_context(writing_call_log(database))
         grants = await parts.enter_async_context(writing_grants(database))
         last_good = await parts.enter_async_context(open_last_good(database))
-        decider = await parts.enter_async_context(Router(settings.routing, grants=grants, memory=last_good))
-        decider.keep_tokens_ready()
+        upstreams = Upstreams()
+
+        def router_of(changed: Settings) -> Router:
+            # Grants, memory and what a breaker has learnt outlive a router: they are as true for the next one.
+            return Router(changed.routing, upstreams, grants, last_good)
+
+        routing = await parts.enter_async_context(LiveRouting(router_of(settings)))
         telephony = AriTelephony(settings.asterisk.ari.app)
-        supervisor = Supervisor(telephony, decider, call_log, settings.calls.max_in_setup)
-        recovery = Recovery(telephony, decider, supervisor, call_log, call_log)
+        supervisor = Supervisor(telephony, routing, call_log, settings.calls.max_in_setup)
+        recovery = Recovery(telephony, supervisor, call_log, call_log)
         connection = AriConnection(
             settings.asterisk.ari, telephony, supervisor.deliver, recovery.reconcile, recovery.release
         )
         started = time.monotonic()
 
-        def status() -> Mapping[str, Any]:
-            told = _status(started, connection, supervisor, call_log)
-            upstreams = [upstream_as_json(upstream) for upstream in decider.upstreams.status()]
-            tokens = [token_as_json(route, state) for route, state in decider.tokens().items()]
-            return {**told, "upstreams": upstreams, "tokens": tokens}
+        async def take(changed: Settings) -> None:
+            # In a thread, for it reads certificates. It touches what it was handed only when it is entered.
+            await routing.replace(await asyncio.to_thread(router_of, changed))
+            supervisor.max_in_setup = changed.calls.max_in_setup
+            set_up_logs(changed.log)
 
-        await parts.enter_async_context(serve_control(settings.control, {"status": status}))
+        reloading = Reloading(config, settings, take)
+
+        async def status() -> Mapping[str, Any]:
+            return {
+                **_status(started, connection, supervisor, call_log),
+                **reloading.status(),
+                "configs_in_use": routing.in_use,
+                "upstreams": [upstream_as_json(upstream) for upstream in upstreams.status()],
+                "tokens": [token_as_json(route, state) for route, state in routing.in_force.tokens().items()],
+            }
+
+        async def reload() -> Mapping[str, Any]:
+            return as_json(await reloading.reload())
+
+        await parts.enter_async_context(serve_control(settings.control, {"status": status, "reload": reload}))
         log.info("the router serves", app=settings.asterisk.ari.app, pid=os.getpid())
         try:
-            await _run(stop, supervisor, connection)
+            await _run(stop, supervisor, connection, reloading)
         except ExceptionGroup as broken:
             # Not `except*`: what that raises was wrapped into a group again before Python 3.11.4; Debian 12 has 3.11.2.
             replaced, others = broken.split(ReplacedError)
@@ -75,11 +98,17 @@ async def serve(settings: Settings) -> None:
     log.info("the router has stopped")
 
 
-async def _run(stop: asyncio.Event, supervisor: Supervisor, connection: AriConnection) -> None:
+async def _run(stop: asyncio.Event, supervisor: Supervisor, connection: AriConnection, reloading: Reloading) -> None:
+    hangup = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # `serve` has held it back until now
     async with asyncio.TaskGroup() as top:
         carrying = top.create_task(supervisor.run(), name="supervisor")
         connecting = top.create_task(connection.run(), name="ari")
+        reloads = top.create_task(reloading.reload_at_each(hangup), name="reload")
         await stop.wait()
+        reloading.stop()
+        reloads.cancel()
         log.info("the router stops", live=len(supervisor.live), in_setup=supervisor.in_setup)
         await supervisor.stop(DRAIN_S)
         await carrying

@@ -50,13 +50,15 @@ def redact(text: str, *, mask_numbers: bool = True) -> str:
 
 
 def set_up_logs(settings: LogSettings) -> None:
-    """Send all log lines, the libraries' too, to standard error in this form. Call it once, before anything runs."""
+    """Send all log lines, the libraries' too, to standard error in this form; may be called again for another form.
+
+    What the form decides stands in the handler: loggers keep the processors that they found at their first line.
+    """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _Redaction(settings.mask_numbers),
     ]
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -67,7 +69,11 @@ def set_up_logs(settings: LogSettings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(settings.format)],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _Redaction(settings.mask_numbers),
+                _renderer(settings.format),
+            ],
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
         )
     )

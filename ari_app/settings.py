@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from agi_router.document import ConfigError, Document, Problem, Section, load_document, validate
+from agi_router.document import ConfigError, Document, Problem, Section, load_document, salvage, validate
 from agi_router.settings import RoutingSections, RoutingSettings, routing_settings
 from ari_app.asterisk.settings import AriSettings
 from ari_app.control.settings import LONGEST_PATH, ControlSettings
@@ -140,6 +140,13 @@ class CallsSection(Section):
     max_in_setup: int = Field(default=200, ge=1, le=100_000)
 
 
+class ControlSections(Section):
+    """What tells where the running router listens."""
+
+    storage: StorageSection = StorageSection()
+    control: ControlSection = ControlSection()
+
+
 class AppSections(RoutingSections):
     """All top-level keys."""
 
@@ -165,6 +172,28 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
     )
 
 
+def load_control(path: Path, environment: Mapping[str, str] = os.environ) -> ControlSettings:
+    """Where the router with this configuration listens, found also when other sections have mistakes.
+
+    Raises ConfigError when `storage` or `control` are wrong themselves, or can't be told apart from what is.
+    """
+    names = tuple(ControlSections.model_fields)
+    try:
+        document = load_document(path, environment)
+    except ConfigError:
+        salvaged = salvage(path, names)
+        if salvaged is None:
+            raise
+        document = salvaged
+    sections = validate(document.part(names), ControlSections)
+    return _control(document, sections.control, _storage(document, sections.storage))
+
+
+def socket_beside(storage: StorageSettings) -> Path:
+    """Where the router listens that names no socket: the database is what makes one router differ from another."""
+    return storage.path.with_name(f"{storage.path.name}.sock")
+
+
 def _asterisk(section: AsteriskSection) -> AsteriskSettings:
     ari = section.ari
     return AsteriskSettings(
@@ -185,9 +214,7 @@ def _storage(document: Document, section: StorageSection) -> StorageSettings:
 
 
 def _control(document: Document, section: ControlSection, storage: StorageSettings) -> ControlSettings:
-    """The socket; by default beside the database, which is what makes one router differ from another."""
-    beside = storage.path.with_name(f"{storage.path.name}.sock")
-    socket = beside if section.socket is None else _absolute(document, Path(section.socket))
+    socket = socket_beside(storage) if section.socket is None else _absolute(document, Path(section.socket))
     if len(os.fsencode(socket)) > LONGEST_PATH:
         message = f"{socket} is longer than the {LONGEST_PATH} bytes of a socket's name; name a shorter one here"
         raise ConfigError([Problem(document.position(("control", "socket")), "control.socket", message)])

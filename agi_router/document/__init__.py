@@ -4,6 +4,7 @@ Knows no section of its own; see `validation` for how a program declares its sec
 """
 
 from agi_router.document.problems import ConfigError, Position, Problem, suggestion
+from agi_router.document.salvage import salvage
 from agi_router.document.validation import Section, validate
 from agi_router.document.yaml_tree import Document, Substituted, load_document
 
@@ -15,6 +16,7 @@ __all__ = [
     "Section",
     "Substituted",
     "load_document",
+    "salvage",
     "suggestion",
     "validate",
 ]

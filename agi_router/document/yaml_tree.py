@@ -8,7 +8,7 @@ number or a switch still understands them.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -35,6 +35,9 @@ class Substituted(str):
         made.spans = spans
         return made
 
+    def __getnewargs__(self) -> tuple[str, tuple[tuple[int, int], ...]]:  # type: ignore[override]
+        return str(self), self.spans  # settings are read by another process and come here as a pickle
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -59,6 +62,12 @@ class Document:
         """A problem at this path, for checks that look at more than one section."""
         return Problem(self.position(path), dotted(path), message)
 
+    def part(self, names: Sequence[str]) -> "Document":
+        """The document as if it held these top-level keys alone; problems of the others are left out, too."""
+        tree = {name: value for name, value in self.tree.items() if name in names}
+        mine = tuple(problem for problem in self.problems if re.split(r"[.\[]", problem.key)[0] in names)
+        return Document(self.directory, tree, self.positions, mine)
+
 
 def load_document(path: FilePath, environment: Mapping[str, str] = os.environ) -> Document:
     """Read the file, or all `*.yaml` and `*.yml` of the folder in the order of their names, merged key by key.
@@ -69,7 +78,7 @@ def load_document(path: FilePath, environment: Mapping[str, str] = os.environ) -
     reading = _Reading(environment)
     tree: dict[str, Any] = {}
     try:
-        files = _files(path)
+        files = configuration_files(path)
     except OSError as error:  # of a folder; a file's own are told when it is read
         message = f"cannot be read: {error.strerror}; let this user read the file and enter its folders"
         raise ConfigError([Problem(Position(str(path), 1), "", message)]) from None
@@ -82,7 +91,8 @@ def load_document(path: FilePath, environment: Mapping[str, str] = os.environ) -
     return Document(directory, tree, reading.positions, tuple(reading.problems))
 
 
-def _files(path: FilePath) -> list[FilePath]:
+def configuration_files(path: FilePath) -> list[FilePath]:
+    """The file itself, or those of the folder in the order of their reading; raises ConfigError when there is none."""
     here = Position(str(path), 1)
     if not path.exists():
         raise ConfigError([Problem(here, "", "no such file or folder; give the configuration with --config")])

@@ -1,8 +1,14 @@
-"""What the stories need of a telephone switch: requests out (`Telephony`), events in. ari_app.asterisk has both."""
+"""What the stories need of others: a telephone switch, and the decider of the configuration in force.
+
+Of the switch: requests out (`Telephony`), events in. ari_app.asterisk has both.
+"""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
+
+from agi_router.routing.decider import Decider
 
 
 class TelephonyError(Exception):
@@ -170,4 +176,12 @@ class Telephony(Protocol):
 
     async def snapshot(self) -> Snapshot:
         """Everything that the switch holds of this application."""
+        ...
+
+
+class Deciders(Protocol):
+    """Where a call takes its decider from. A changed configuration brings another one, for the calls that follow."""
+
+    def for_a_call(self) -> AbstractAsyncContextManager[Decider]:
+        """The decider in force now; it serves this call until the block ends, whatever is in force by then."""
         ...

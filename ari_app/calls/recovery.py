@@ -12,7 +12,6 @@ from typing import Final
 
 import structlog
 
-from agi_router.routing.decider import Decider
 from ari_app.calls.call import Call, Caller, Leg, LegState, now
 from ari_app.calls.ids import new_call_id, owner
 from ari_app.calls.inbound import give_back, read_arrival, resume_fallback, resume_talk, tell_arrival
@@ -104,13 +103,11 @@ class Recovery:
     def __init__(
         self,
         telephony: Telephony,
-        decider: Decider,
         supervisor: Supervisor,
         writer: CallWriter,
         reader: CallReader,
     ) -> None:
         self._telephony = telephony
-        self._decider = decider
         self._supervisor = supervisor
         self._writer = writer
         self._reader = reader
@@ -222,7 +219,7 @@ class Recovery:
         self._lose_legs(record, keep="")
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name))
         call.step, call.legs_before = record.step, len(record.legs)
-        self._supervisor.start(call, resume_fallback(call, record.route, self._decider))
+        self._supervisor.start_deciding(call, lambda decider: resume_fallback(call, record.route, decider))
 
     def _close(self, record: CallRecord, reason: str) -> None:
         self._lose_legs(record, keep="")

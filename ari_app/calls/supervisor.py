@@ -1,7 +1,7 @@
 """All calls of this process: one guarded task each, under one TaskGroup."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Set
+from collections.abc import Callable, Coroutine, Iterator, Set
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -12,7 +12,15 @@ from ari_app.calls.call import Call, Caller, CallerGoneError, now
 from ari_app.calls.ids import new_call_id
 from ari_app.calls.inbound import Arrival, back_to_dialplan, give_back, inbound, read_arrival, tell_arrival
 from ari_app.calls.inbox import Switchboard
-from ari_app.calls.ports import ChannelEntered, ChannelEvent, NotFoundError, PresentChannel, Telephony, TelephonyError
+from ari_app.calls.ports import (
+    ChannelEntered,
+    ChannelEvent,
+    Deciders,
+    NotFoundError,
+    PresentChannel,
+    Telephony,
+    TelephonyError,
+)
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
 
@@ -25,15 +33,16 @@ GIVE_BACK_S: Final = 5.0
 class Supervisor:
     """Starts a story for each caller and stands behind it: a story that breaks never takes the caller with it.
 
-    `max_in_setup` bounds the calls that are not yet bridged. Above it a caller goes to the static fallback at once:
-    Asterisk under overload leaks channels, so it must not come to that.
+    `max_in_setup` bounds the calls that are not yet bridged, and may be set anew at any moment. Above it a caller goes
+    to the static fallback at once: Asterisk under overload leaks channels, so it must not come to that.
     """
 
-    def __init__(self, telephony: Telephony, decider: Decider, writer: CallWriter, max_in_setup: int) -> None:
+    def __init__(self, telephony: Telephony, deciders: Deciders, writer: CallWriter, max_in_setup: int) -> None:
         self._telephony = telephony
-        self._decider = decider
+        self._deciders = deciders
         self._writer = writer
-        self._max_in_setup = max_in_setup
+        self.max_in_setup = max_in_setup
+        self._takes_calls = True
         self._tasks: asyncio.TaskGroup | None = None
         self._stories: dict[str, asyncio.Task[None]] = {}
         self.live: dict[str, Call] = {}
@@ -53,7 +62,7 @@ class Supervisor:
 
         Calls that are talking go on without us: the next start finds them.
         """
-        self._max_in_setup = 0
+        self._takes_calls = False
         try:
             async with asyncio.timeout(drain_s):
                 while setup := [self._stories[i] for i, call in self.live.items() if not call.talking]:
@@ -75,10 +84,10 @@ class Supervisor:
         """Begin the story of a caller who entered the application."""
         arrival = read_arrival(entered)
         call = self.new_call(new_call_id(), Caller(entered.channel_id, entered.name))
-        if self.in_setup >= self._max_in_setup:
+        if not self._takes_calls or self.in_setup >= self.max_in_setup:
             self.start(call, _shed(call, arrival))
         else:
-            self.start(call, inbound(call, arrival, self._decider))
+            self.start_deciding(call, lambda decider: inbound(call, arrival, decider))
 
     def new_call(self, call_id: str, caller: Caller) -> Call:
         """A call, watched by its inbox from now on."""
@@ -102,6 +111,14 @@ class Supervisor:
             witnessed.add(call.call_id)
         self.live[call.call_id] = call
         self._stories[call.call_id] = self._tasks.create_task(self._guarded(call, story), name=call.call_id)
+
+    def start_deciding(self, call: Call, story: Callable[[Decider], Coroutine[Any, Any, None]]) -> None:
+        """Run a story that decides, under guard: by the configuration that is in force as it begins, to its end."""
+        self.start(call, self._deciding(story))
+
+    async def _deciding(self, story: Callable[[Decider], Coroutine[Any, Any, None]]) -> None:
+        async with self._deciders.for_a_call() as decider:
+            await story(decider)
 
     async def _guarded(self, call: Call, story: Coroutine[Any, Any, None]) -> None:
         try:

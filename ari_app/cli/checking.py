@@ -5,13 +5,14 @@ from pathlib import Path
 import typer
 from rich.table import Table
 
-from agi_router.document import ConfigError, Problem
+from agi_router.document import ConfigError
 from agi_router.routing.destination import HangupDestination
 from agi_router.routing.route import Route
 from ari_app.cli.outcome import Status, tell_problems
 from ari_app.cli.output import console, print_json
 from ari_app.doctor.configuration import warnings
 from ari_app.domain.story import printable
+from ari_app.live.reload import problem_json
 from ari_app.settings import Settings, load_settings
 
 
@@ -21,7 +22,7 @@ def check(config: Path, *, as_json: bool) -> None:
         settings = load_settings(config)
     except ConfigError as error:
         if as_json:
-            print_json({"ok": False, "problems": list(map(_problem_json, error.problems)), "warnings": []})
+            print_json({"ok": False, "problems": list(map(problem_json, error.problems)), "warnings": []})
         else:
             tell_problems(error, console())
         raise typer.Exit(Status.FAILED) from None
@@ -85,13 +86,4 @@ def _summary_json(settings: Settings) -> dict[str, object]:
         "asterisk": {"url": settings.asterisk.ari.url, "app": settings.asterisk.ari.app},
         "database": str(settings.storage.path),
         "control_socket": str(settings.control.socket),
-    }
-
-
-def _problem_json(problem: Problem) -> dict[str, object]:
-    return {
-        "file": problem.position.file,
-        "line": problem.position.line,
-        "key": problem.key,
-        "message": problem.message,
     }

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -58,7 +59,9 @@ def options(
 @app.command(epilog=EXIT_STATUSES)
 @told
 def serve(context: typer.Context) -> None:
-    """Run the router until it is told to stop (SIGTERM, Ctrl-C)."""
+    """Run the router until it is told to stop (SIGTERM, Ctrl-C); SIGHUP loads the configuration again."""
+    # From the first moment on it must not end the router; it waits until there is one to take it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     from ari_app.cli.serving import serve_until_stopped
 
     serve_until_stopped(context.obj)
@@ -142,6 +145,15 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     from ari_app.cli.router_status import show_status
 
     show_status(context.obj, as_json=as_json)
+
+
+@app.command(epilog="Exit status: 0 the configuration was taken, 1 it was refused, 2 no router was reached.")
+@told
+def reload(context: typer.Context, as_json: Json = False) -> None:
+    """Have the running router load its configuration again. Calls keep the one they began with."""
+    from ari_app.cli.reload import reload_router
+
+    reload_router(context.obj, as_json=as_json)
 
 
 @app.command(epilog=EXIT_STATUSES)

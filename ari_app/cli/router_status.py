@@ -9,16 +9,19 @@ from rich.table import Table
 from rich.text import Text
 
 from ari_app.cli.output import console, print_json
+from ari_app.cli.reload import problem_of_json, restart_line
 from ari_app.control.client import NoRouterError, ask
 from ari_app.control.settings import ControlError
 from ari_app.domain.story import printable
-from ari_app.settings import load_settings
+from ari_app.settings import load_control
+
+_TOLD_BELOW = {"reload_refused", "restart_needed_for"}
 
 
 def show_status(config: Path, *, as_json: bool) -> None:
     """Print the answer. Raises ControlError when no router runs or it does not answer."""
     try:
-        status = ask(load_settings(config).control, "status")
+        status = ask(load_control(config), "status")
     except NoRouterError as error:
         raise ControlError(
             str(error), f"Start one: agi-router --config {config} serve. Or is it another configuration that runs?"
@@ -34,9 +37,10 @@ def show_status(config: Path, *, as_json: bool) -> None:
         elif name == "tokens":
             for token in value:
                 table.add_row("token", Text(printable(_token(token))))
-        else:
-            table.add_row(name.replace("_", " "), Text(_shown(value)))
+        elif name not in _TOLD_BELOW:
+            table.add_row(name.replace("_", " "), Text(_shown(name, value)))
     console().print(table)
+    _tell_of_reloads(status)
 
 
 def _upstream(upstream: Mapping[str, Any]) -> str:
@@ -69,11 +73,26 @@ def _moment(iso: str) -> str:
     return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _shown(value: object) -> str:
+def _tell_of_reloads(status: Mapping[str, Any]) -> None:
+    terminal = console()
+    if refused := status.get("reload_refused"):
+        at = _moment(refused["at"])
+        terminal.print(
+            f"a configuration was refused at {at}, the one before stays in force:", style="bold red", markup=False
+        )
+        for told in refused["problems"]:
+            terminal.print(f"  {printable(str(problem_of_json(told)))}", markup=False, soft_wrap=True)
+    if keys := status.get("restart_needed_for"):
+        terminal.print(restart_line(keys), style="yellow", markup=False, soft_wrap=True)
+
+
+def _shown(name: str, value: object) -> str:
     match value:
         case bool():
             return "yes" if value else "no"
         case None:
             return "-"
+        case str() if name.endswith("_at"):
+            return _moment(value)
         case _:
             return printable(str(value))

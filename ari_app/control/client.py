@@ -5,27 +5,31 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from ari_app.control.settings import DEADLINE_S, LONGEST_LINE, ControlError, ControlSettings
+from ari_app.control.settings import DEADLINE_S, ControlError, ControlSettings
 
 
 class NoRouterError(ControlError):
     """No router listens at this socket."""
 
 
-def ask(settings: ControlSettings, command: str) -> Mapping[str, Any]:
-    """The running router's result. Raises NoRouterError when none runs, ControlError when it gives no result."""
+def ask(settings: ControlSettings, command: str, deadline_s: float = DEADLINE_S) -> Mapping[str, Any]:
+    """The running router's result. Raises NoRouterError when none runs, ControlError when it gives no result in time.
+
+    What the router was asked to do it does also when this deadline has passed.
+    """
     path = settings.socket
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(DEADLINE_S)
+            connection.settimeout(deadline_s)
             connection.connect(str(path))
             connection.sendall(json.dumps({"command": command}).encode() + b"\n")
             with connection.makefile("rb") as lines:
-                line = lines.readline(LONGEST_LINE)
+                line = lines.readline()
     except (FileNotFoundError, ConnectionRefusedError):
         raise NoRouterError(
             f"no router runs with this configuration: nothing listens at {path}",
-            "Start it: agi-router --config FILE serve. A router that runs has another configuration.",
+            "Start it: agi-router --config FILE serve. A router that runs has another configuration, or was started "
+            "before storage.url or control.socket were changed.",
         ) from None
     except PermissionError:
         raise ControlError(
@@ -34,7 +38,7 @@ def ask(settings: ControlSettings, command: str) -> Mapping[str, Any]:
         ) from None
     except TimeoutError:
         raise ControlError(
-            f"the router at {path} does not answer within {DEADLINE_S:.0f} s",
+            f"the router at {path} does not answer within {deadline_s:.0f} s",
             "It hangs, or the machine is overloaded: look into its log, and restart it if it stays silent.",
         ) from None
     except OSError as error:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from ari_app.control.settings import DEADLINE_S, LONGEST_LINE, ControlError, Con
 
 log = structlog.get_logger("agi_router.control")
 
-Commands = Mapping[str, Callable[[], Mapping[str, Any]]]
-"""What the socket can be asked: a name, and a function that gives a JSON object without waiting."""
+Commands = Mapping[str, Callable[[], Awaitable[Mapping[str, Any]]]]
+"""What the socket can be asked: a name, and a coroutine function that gives a JSON object.
+
+It takes the time it needs, and runs on when the peer has gone. A ControlError of it is told to the peer."""
 
 
 @asynccontextmanager
@@ -34,7 +36,7 @@ async def serve_control(settings: ControlSettings, commands: Commands) -> AsyncI
 
 
 class _Connections:
-    """The peers being answered; each has one deadline for its whole stay."""
+    """The peers being answered; each has a deadline to ask, and another to take the answer."""
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands
@@ -47,9 +49,11 @@ class _Connections:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 try:
-                    answer = self._answer_to(await reader.readline())
+                    line = await reader.readline()
                 except ValueError:
-                    answer = _error(f"the line is longer than {LONGEST_LINE} bytes", "Send one short JSON object.")
+                    line = None
+            answer = _TOO_LONG if line is None else await self._answer_to(line)
+            async with asyncio.timeout(DEADLINE_S):
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (TimeoutError, OSError) as error:
@@ -67,14 +71,16 @@ class _Connections:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
 
-    def _answer_to(self, line: bytes) -> Mapping[str, Any]:
+    async def _answer_to(self, line: bytes) -> Mapping[str, Any]:
         try:
             name = json.loads(line)["command"]
             command = self._commands[name]
         except (ValueError, KeyError, TypeError):
             return _error("this is no command of this router", f"Commands are: {', '.join(sorted(self._commands))}.")
         try:
-            return {"result": dict(command())}
+            return {"result": dict(await command())}
+        except ControlError as error:
+            return _error(str(error), error.remedy)
         except Exception:
             log.exception("a control command failed", command=name)
             return _error(f"the router failed to answer {name}", "The reason is in the router's log.")
@@ -82,6 +88,9 @@ class _Connections:
 
 def _error(message: str, remedy: str) -> Mapping[str, Any]:
     return {"error": {"message": message, "remedy": remedy}}
+
+
+_TOO_LONG = _error(f"the line is longer than {LONGEST_LINE} bytes", "Send one short JSON object.")
 
 
 def _listen(path: Path) -> socket.socket:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-# A line longer than this is no command of ours; an answer stays far below it.
+# A line longer than this is no command of ours.
 LONGEST_LINE = 1024 * 1024
 DEADLINE_S = 5.0
 # sockaddr_un.sun_path of Linux holds 108 bytes, the last one a NUL.

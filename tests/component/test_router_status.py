@@ -29,7 +29,7 @@ async def test_an_upstream_is_shown_with_its_breaker_which_the_next_configuratio
         settings = load_settings(config)
         async with Router(settings.routing) as router:
 
-            def status() -> dict[str, object]:
+            async def status() -> dict[str, object]:
                 return {"pid": 1, "upstreams": [upstream_as_json(each) for each in router.upstreams.status()]}
 
             command = Command(config)
@@ -76,7 +76,7 @@ async def test_the_token_of_each_route_is_shown_with_its_end_or_with_why_there_i
             for route in ("sales", "support"):
                 await router.route(CallInfo(call_id="c", route_name=route), lambda _: None)
 
-            def status() -> dict[str, object]:
+            async def status() -> dict[str, object]:
                 return {"tokens": [token_as_json(route, state) for route, state in router.tokens().items()]}
 
             command = Command(config)

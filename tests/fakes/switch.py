@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider, Needs
@@ -165,15 +167,26 @@ class Told(CallReader):
         return [fold(call_id, happened) for call_id, happened in self.calls.items()][-limit:]
 
 
+@dataclass(frozen=True, slots=True)
+class Always:
+    """Gives every call the same decider."""
+
+    decider: Decider
+
+    @asynccontextmanager
+    async def for_a_call(self) -> AsyncIterator[Decider]:
+        """The decider."""
+        yield self.decider
+
+
 class Exchange:
     """A switch and a supervisor of calls on it, running between `async with` and its end."""
 
     def __init__(self, *endpoints: str) -> None:
         self.switch = Switch()
         self.told = Told()
-        decider = Rings(*endpoints)
-        self.supervisor = Supervisor(self.switch, decider, self.told, max_in_setup=10)
-        self.recovery = Recovery(self.switch, decider, self.supervisor, self.told, self.told)
+        self.supervisor = Supervisor(self.switch, Always(Rings(*endpoints)), self.told, max_in_setup=10)
+        self.recovery = Recovery(self.switch, self.supervisor, self.told, self.told)
         self.switch.deliver = self.supervisor.deliver
 
     async def __aenter__(self) -> "Exchange":

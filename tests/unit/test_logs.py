@@ -82,3 +82,23 @@ def test_what_others_say_begins_no_line_of_its_own_and_steers_no_terminal() -> N
     assert len([line for line in lines if "[info" in line and line.startswith("2026 ")]) == 0
     assert len([line for line in lines if line.startswith("2") and " [" in line]) == 5
     assert "\x1b" not in "".join(lines)
+
+
+AGAIN = """
+import structlog
+from ari_app.logs import LogSettings, set_up_logs
+set_up_logs(LogSettings("info", "console"))
+log = structlog.get_logger("x")
+log.info("from +14155550177")
+set_up_logs(LogSettings("debug", "json", mask_numbers=False))
+log.debug("from +14155550177")
+set_up_logs(LogSettings("warning", "console"))
+log.info("from +14155550177")
+"""
+
+
+def test_level_form_and_mask_can_be_changed_after_the_first_line() -> None:
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", AGAIN], capture_output=True, text=True, check=True)
+    first, second = ran.stderr.splitlines()
+    assert "from +1415555****" in first
+    assert (json.loads(second)["event"], json.loads(second)["level"]) == ("from +14155550177", "debug")

@@ -1,0 +1,135 @@
+"""`agi-router reload` and SIGHUP, on a router that runs as a process of its own; it needs no Asterisk for this."""
+
+import asyncio
+import json
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from ari_app.cli.command import app
+
+AGI_ROUTER = Path(sys.executable).with_name("agi-router")
+CONFIG = """\
+asterisk: {ari: {url: "http://127.0.0.1:1", username: router, password: 8f14e45f}}
+storage: {url: calls.db}
+defaults: {region: US}
+routes:
+  sales:
+    request: {url: "https://api.example.com/", auth: {type: bearer, token: geheim-geheim}}
+    response: {type: user, path: user}
+  outside:
+    request: {url: "https://api.example.com/"}
+    response: {type: user, path: user}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "agi-router.yaml"
+    write(file, CONFIG)
+    return file
+
+
+def write(config: Path, text: str) -> None:
+    """The operator saves the file."""
+    config.write_text(text)
+
+
+async def command(config: Path, *words: str) -> Result:
+    """The command, in this process: a dozen of its own would take a second each."""
+    return await asyncio.to_thread(lambda: CliRunner().invoke(app, ["--config", str(config), *words]))
+
+
+@asynccontextmanager
+async def started(config: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`agi-router serve`, killed at the end if it has not ended before."""
+    router = await asyncio.create_subprocess_exec(
+        AGI_ROUTER, *("--config", str(config), "serve"), stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield router
+    finally:
+        if router.returncode is None:
+            router.kill()
+        await router.communicate()
+
+
+async def said(router: asyncio.subprocess.Process, words: str) -> str:
+    """Wait for the log line with these words."""
+    assert router.stderr is not None
+    while words not in (line := (await router.stderr.readline()).decode()):
+        assert line, "the log has ended"
+    return line
+
+
+async def test_a_running_router_loads_a_changed_configuration_or_refuses_it(config: Path) -> None:
+    without_router = await command(config, "reload")
+    assert (without_router.exit_code, "no router runs" in without_router.stderr) == (2, True)
+    async with started(config) as router:
+        await said(router, "the router serves")
+
+        write(config, CONFIG.replace("  outside:", "  abroad:").replace("username: router", "username: other"))
+        taken = await command(config, "reload")
+        assert (taken.exit_code, taken.stdout.splitlines()) == (
+            0,
+            [
+                "routes added: abroad",
+                "routes removed: outside",
+                "asterisk.ari.username changed: restart the router to take it",
+                f"OK: the router has loaded {config}",
+            ],
+        )
+
+        write(config, CONFIG.replace("path: user", "path: [", 1) + "log: {levl: debug}\n")
+        checked, refused = await command(config, "check-config"), await command(config, "reload")
+        assert (refused.exit_code, refused.stdout) == (1, checked.stdout)
+        assert f"{config}:7: " in checked.stdout
+        assert "keeps the configuration that it has" in refused.stderr
+        program = await command(config, "reload", "--json")
+        assert (program.exit_code, json.loads(program.stdout)["taken"]) == (1, False)
+        assert json.loads(program.stdout)["problems"][0]["line"] == 7
+        status = await command(config, "status")
+        assert status.exit_code == 0
+        assert "a configuration was refused at" in status.stdout
+        assert checked.stdout.strip() in status.stdout
+        assert "asterisk.ari.username changed: restart" in status.stdout
+
+        write(config, CONFIG.replace("geheim-geheim", "geheim-anders") + "log: {level: debug}\n")
+        router.send_signal(signal.SIGHUP)
+        line = await said(router, "routes changed: sales (request.auth)")
+        assert "the configuration was loaded" in line
+        assert "geheim" not in line
+        unchanged = json.loads((await command(config, "reload", "--json")).stdout)
+        assert unchanged.pop("at")
+        assert unchanged == {"taken": True, "changes": [], "restart_needed_for": [], "problems": []}
+        status = await command(config, "status", "--json")
+        assert (json.loads(status.stdout)["reload_refused"], json.loads(status.stdout)["configs_in_use"]) == (None, 1)
+
+        elsewhere = config.with_name("other.yaml")
+        write(elsewhere, CONFIG)
+        other = await command(elsewhere, "reload")
+        assert (other.exit_code, "runs with another configuration" in other.stderr) == (2, True)
+
+        router.send_signal(signal.SIGTERM)
+        assert await router.wait() == 0
+
+
+async def test_a_sighup_does_not_end_a_router_that_starts_and_is_obeyed_when_it_runs(config: Path) -> None:
+    async with started(config) as router:
+        while not blocks_sighup(router.pid):
+            await asyncio.sleep(0.01)  # nothing tells of it
+        router.send_signal(signal.SIGHUP)
+        await said(router, "the router serves")
+        await said(router, "the configuration was loaded")
+
+
+def blocks_sighup(pid: int) -> bool:
+    """Whether this process holds the signal back."""
+    [mask] = re.findall(r"^SigBlk:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(mask, 16) & 1 << (signal.SIGHUP - 1))
