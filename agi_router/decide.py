@@ -20,6 +20,7 @@ from agi_router.lookup.known import Known, KnownAnswers, Question, question_of
 from agi_router.lookup.outage import is_outage, names_nobody
 from agi_router.lookup.tokens import TokenState
 from agi_router.lookup.upstream import UpstreamLimits, Upstreams
+from agi_router.routing.answer import rpc_error
 from agi_router.routing.auth import Auth, OAuth2Auth
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Needs
@@ -37,7 +38,7 @@ from agi_router.routing.meaning import destination
 from agi_router.routing.memory import Memory, NoMemory
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.response import understand
-from agi_router.routing.route import FallbackStep, Route
+from agi_router.routing.route import AnswerFormat, FallbackStep, Response, Route
 from agi_router.routing.template import Values, call_values
 from agi_router.routing.understood import Understood
 
@@ -230,7 +231,9 @@ class Router:
         answer: Answer = await self._client.ask(route.request, values, going_on)
         found.answer = answer.received
         if answer.failure is not None:
-            raise RoutingError(answer.failure.code, answer.failure.message, answer.failure.remedy)
+            raise _told_by(route.response, answer) or RoutingError(
+                answer.failure.code, answer.failure.message, answer.failure.remedy
+            )
         found.understood = understand(route.response, answer.body, answer.charset)
         return found.understood
 
@@ -258,6 +261,12 @@ class Router:
         """Where this leads by the directory and the policy of now. Raises RoutingError."""
         where = destination(understood, self._directory, self._policy)
         return self._directory.step(where, understood.ring_s or route.ringing.timeout_s)
+
+
+def _told_by(response: Response, answer: Answer) -> RoutingError | None:
+    """A JSON-RPC server's own words for what went wrong, which it may send with a status such as 500."""
+    is_rpc = response.format is AnswerFormat.JSON_RPC
+    return rpc_error(answer.body, answer.charset) if is_rpc else None
 
 
 def _unknown_route(name: str, routes: Mapping[str, Route]) -> RoutingError:

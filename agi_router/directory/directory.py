@@ -24,6 +24,9 @@ class Directory:
     def __init__(self, users: Iterable[User], trunks: Iterable[Trunk], policy: DialPolicy) -> None:
         self._users: Mapping[str, User] = {user.id: user for user in users}
         self._ids: Mapping[str, str] = {u.email.casefold(): u.id for u in self._users.values() if u.email}
+        self._crm_ids: Mapping[tuple[str, str], str] = {
+            (crm, crm_id): user.id for user in self._users.values() for crm, crm_id in user.crm_ids.items()
+        }
         self._trunks: Mapping[str, Trunk] = {trunk.name: trunk for trunk in trunks}
         self._endpoints = frozenset(
             device.endpoint
@@ -37,6 +40,10 @@ class Directory:
     def user_id(self, id_or_email: str) -> str | None:
         """The id of the user with this id or e-mail address; None when there is none."""
         return id_or_email if id_or_email in self._users else self._ids.get(id_or_email.casefold())
+
+    def user_of_crm(self, crm: str, crm_id: str) -> str | None:
+        """The id of the user whom this CRM knows by this id; None when there is none."""
+        return self._crm_ids.get((crm, crm_id))
 
     def has_endpoint(self, endpoint: str) -> bool:
         """Whether a device of some user is this endpoint."""
@@ -108,6 +115,7 @@ class Directory:
             endpoint=trunk.endpoint,
             dial=for_trunk(number, trunk.number_format, self._policy.region),
             caller_id=caller_id and for_trunk(caller_id, trunk.number_format, self._policy.region),
+            trusted=trunk.trusted,
         )
 
     def _trunk(self, name: str | None) -> Trunk:

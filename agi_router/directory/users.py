@@ -1,6 +1,7 @@
 """Users and the devices that ring for them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,14 @@ Device = EndpointDevice | ExternalDevice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A person. Answers name him by `id` or, in any case of letters, by `email`; all devices ring together."""
+    """A person. Answers name him by `id` or, in any case of letters, by `email`; all devices ring together.
+
+    `crm_ids` has the ids by which CRMs know him, under the CRMs' names.
+    """
 
     id: str
     name: str = ""
     email: str | None = None
     extension: str | None = None
+    crm_ids: Mapping[str, str] = field(default_factory=dict)
     devices: tuple[Device, ...] = ()

@@ -59,7 +59,7 @@ class TrunkTarget:
     """One number outside, already allowed by the dial policy.
 
     `number` is E.164, for people and records; `dial` is the same number as the trunk wants it; `caller_id` is the
-    number shown to the trunk, None for the caller's own.
+    number shown to the trunk, None for the caller's own; a `trusted` trunk is told what the answer carries.
     """
 
     number: str
@@ -67,6 +67,7 @@ class TrunkTarget:
     endpoint: str
     dial: str
     caller_id: str | None
+    trusted: bool = False
 
 
 Target = EndpointTarget | TrunkTarget

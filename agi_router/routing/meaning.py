@@ -28,6 +28,10 @@ class Names(Protocol):
         """The id of the user with this id or e-mail address; None when there is none."""
         ...
 
+    def user_of_crm(self, crm: str, crm_id: str) -> str | None:
+        """The id of the user whom this CRM knows by this id; None when there is none."""
+        ...
+
     def has_endpoint(self, endpoint: str) -> bool:
         """Whether a device of some user is this endpoint."""
         ...
@@ -41,7 +45,7 @@ def destination(understood: Understood, names: Names, policy: DialPolicy) -> Des
     value = understood.value
     match understood.type:
         case DestinationType.USER:
-            return _user(value, names)
+            return _user(value, names) if understood.crm is None else _user_of_crm(value, understood.crm, names)
         case DestinationType.ENDPOINT:
             return EndpointDestination(endpoint_name(value))
         case DestinationType.EXTERNAL:
@@ -73,6 +77,18 @@ def _user(value: str, names: Names) -> UserDestination:
             "user_unknown",
             f"no user has the id or e-mail address {shown(value)}",
             "add the user to directory.users, or let the API answer with an id or e-mail address that stands there",
+        )
+    return UserDestination(user)
+
+
+def _user_of_crm(value: str, crm: str, names: Names) -> UserDestination:
+    # Never by our own ids: the CRM's 12 and our 12 are two people. An e-mail address is the same person's everywhere.
+    user = names.user_of_crm(crm, value) or (names.user_id(value) if "@" in value else None)
+    if user is None:
+        raise RoutingError(
+            "user_unknown",
+            f"no user has the id {shown(value)} of {crm}, or this e-mail address",
+            f"add it to the user's crm_ids in directory.users: crm_ids: {{{crm}: {shown(value)}}}",
         )
     return UserDestination(user)
 

@@ -41,11 +41,16 @@ class JsonPath:
                 raise ValueError(f"{text!r}: in a JSON Pointer ~ is written ~0 and / inside a key ~1") from None
         return cls(text, JsonPointer.from_parts(_keys(text)))
 
-    def find(self, answer: Any) -> str:
-        """The value at the path, as text.
+    def find(self, answer: Any, *, switches: bool = False) -> str:
+        """The value at the path, as text; with `switches`, true and false are values too.
 
         Raises RoutingError: `path_missing`, or `value_empty` and `value_not_scalar` for what cannot be a destination.
         """
+        value = self.node(answer)
+        return json.dumps(value) if switches and isinstance(value, bool) else self._as_text(value)
+
+    def node(self, answer: Any) -> Any:
+        """Whatever stands at the path. Raises RoutingError `path_missing`."""
         node = answer
         for depth, key in enumerate(self.pointer.parts):
             if key == "-" and isinstance(node, list):  # to a pointer, the place after the last item
@@ -54,7 +59,7 @@ class JsonPath:
                 node = self.pointer.walk(node, key)
             except JsonPointerException:
                 raise self._missing(node, key, depth) from None
-        return self._as_text(node)
+        return node
 
     def _missing(self, holder: Any, key: str, depth: int) -> RoutingError:
         above = JsonPointer.from_parts(self.pointer.parts[:depth]).path or "the top of the answer"
@@ -85,12 +90,12 @@ class JsonPath:
         )
 
 
-def find_first(paths: tuple[JsonPath, ...], answer: Any) -> str:
+def find_first(paths: tuple[JsonPath, ...], answer: Any, *, switches: bool = False) -> str:
     """What the first path finds that finds anything; raises the first path's RoutingError when none does."""
     first: RoutingError | None = None
     for path in paths:
         try:
-            return path.find(answer)
+            return path.find(answer, switches=switches)
         except RoutingError as error:
             first = first or error
     if first is None:

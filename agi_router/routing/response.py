@@ -3,80 +3,107 @@
 Whatever the bytes are, the outcome is an Understood or a RoutingError.
 """
 
-import codecs
-import json
-from typing import Any, NoReturn, assert_never
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
+from agi_router.routing.answer import document
+from agi_router.routing.carried import carried
+from agi_router.routing.destination import DestinationType
 from agi_router.routing.errors import RoutingError, shown
 from agi_router.routing.path import find_first
 from agi_router.routing.route import AnswerFormat, Response
 from agi_router.routing.understood import Understood
 
 LONGEST_VALUE = 254  # the longest e-mail address
-CHARSETS = frozenset({"utf-8", "ascii", "iso8859-1", "cp1252", "cp1251", "koi8-r"})
+SHOWN_WORDS = 8
+_NO_VALUE = frozenset({"path_missing", "value_empty"})
 
 
 def understand(response: Response, body: bytes, charset: str | None = None) -> Understood:
     """What the answer says. `charset` is the one of its Content-Type.
 
-    Raises RoutingError: api_not_json, api_not_text, path_missing, value_empty, value_not_scalar, value_too_long.
+    Raises RoutingError: api_not_json, api_not_text, api_not_json_rpc, rpc_error, path_missing, value_empty,
+    value_not_scalar, value_too_long, value_not_in_table, type_missing, type_unknown.
     """
-    match response.format:
-        case AnswerFormat.JSON:
-            value = find_first(response.paths, _json(body, charset))
-        case AnswerFormat.TEXT:
-            value = _text(body, charset, "api_not_text").strip()
-            if not value:
-                raise RoutingError(
-                    "value_empty",
-                    "the answer is empty",
-                    "nothing is wrong if the API knows nobody for this caller; add a fallback to the route",
-                )
-        case _:
-            assert_never(response.format)
+    answer = None if _is_nothing(response, body) else document(response.format, body, charset)
+    return replace(_meant(response, answer), **carried(response.carries, answer))
+
+
+def _is_nothing(response: Response, body: bytes) -> bool:
+    """Whether an empty answer, such as a 204, has a meaning in the table."""
+    return response.format is AnswerFormat.JSON and "" in response.values and not body.strip()
+
+
+def _meant(response: Response, answer: Any) -> Understood:
+    said = _said(response, answer)
+    known = response.values.get(said.casefold())
+    if known is not None:
+        return replace(known, said=said)
+    type_ = _type(response, said, answer)
+    return Understood(value=said, type=type_, crm=response.crm if type_ is DestinationType.USER else None)
+
+
+def _said(response: Response, answer: Any) -> str:
+    """The value as text; "" for none, if the table has a meaning for that."""
+    try:
+        value = _text_value(answer) if response.format is AnswerFormat.TEXT else _json_value(response, answer)
+    except RoutingError as error:
+        if "" in response.values and error.failure.code in _NO_VALUE:
+            return ""
+        raise
     if len(value) > LONGEST_VALUE:
         raise RoutingError(
             "value_too_long",
             f"the value has {len(value)} characters, and no destination has so many: {shown(value)}",
             "check that response.format and response.path fit the answer; an HTML page is not a destination",
         )
-    return Understood(value=value, type=response.type)
+    return value
 
 
-def _json(body: bytes, charset: str | None) -> Any:
-    text = _text(body, charset, "api_not_json")
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise _not_json("it is nested too deeply") from None
-    except ValueError as error:
-        found = "it is empty" if not text.strip() else f"{error}; it starts with {shown(text.strip())}"
-        raise _not_json(found) from None
+def _json_value(response: Response, answer: Any) -> str:
+    # A table may give true and false a meaning; without one they name nobody.
+    return find_first(response.paths, answer, switches=bool(response.values))
 
 
-def _not_json(reason: str) -> RoutingError:
-    return RoutingError(
-        "api_not_json",
-        f"the answer is not JSON: {reason}",
-        "check the URL and the Accept header; if the API answers in plain text, set response.format: text",
-    )
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _text(body: bytes, charset: str | None, code: str) -> str:
-    try:
-        known = codecs.lookup(charset or "utf-8").name
-    except (LookupError, ValueError):
-        known = ""
-    encoding = known if known in CHARSETS - {"utf-8"} else "utf-8-sig"
-    try:
-        return body.decode(encoding)
-    except UnicodeDecodeError as error:
+def _text_value(answer: str) -> str:
+    if not answer:
         raise RoutingError(
-            code,
-            f"the answer is not {encoding.removesuffix('-sig')} text (byte {error.start + 1})",
-            "let the API answer in UTF-8, or name its charset in Content-Type",
+            "value_empty",
+            "the answer is empty",
+            "nothing is wrong if the API knows nobody for this caller; add a fallback to the route",
+        )
+    return answer
+
+
+def _type(response: Response, said: str, answer: Any) -> DestinationType:
+    if response.type is not None:
+        return response.type
+    if not response.type_paths:
+        raise RoutingError(
+            "value_not_in_table",
+            f"{shown(said)} is none of the values that the route knows: {_some(response.values)}",
+            "add it to response.values, or set response.type for the values that are not there",
+        )
+    try:
+        word = find_first(response.type_paths, answer)
+    except RoutingError as error:
+        raise RoutingError(
+            "type_missing",
+            f"the answer does not tell the type: {error.failure.message}",
+            "compare the path with the answer, and correct response.type_path, or set response.type",
         ) from None
+    type_ = response.types.get(word.casefold())
+    if type_ is None:
+        raise RoutingError(
+            "type_unknown",
+            f"the answer says the type {shown(word)}, and the route knows {_some(response.types)}",
+            "add the word to response.types with the type that it means",
+        )
+    return type_
+
+
+def _some(words: Iterable[str]) -> str:
+    known = [shown(word) for word in words]
+    more = f" and {len(known) - SHOWN_WORDS} more" if len(known) > SHOWN_WORDS else ""
+    return ", ".join(known[:SHOWN_WORDS]) + more

@@ -10,10 +10,15 @@ from agi_router.routing.decider import Needs
 from agi_router.routing.destination import Destination, DestinationType
 from agi_router.routing.path import JsonPath
 from agi_router.routing.template import Template, needs
+from agi_router.routing.understood import Understood
 from agi_router.routing.url_template import UrlTemplate
 
 DEFAULT_DEADLINE_S = 3.0
 DEFAULT_RING_S = 25.0
+SHORTEST_RING_S = 5.0
+LONGEST_RING_S = 3600.0
+VARIABLE_PREFIX = "AGI_ROUTER_CRM_"
+"""What an answer carries can set variables under this prefix only, none of which has a meaning to Asterisk or us."""
 
 Scalar = int | float | bool | None
 JsonTemplate = Template | Scalar | list["JsonTemplate"] | dict[str, "JsonTemplate"]
@@ -83,15 +88,42 @@ class AnswerFormat(StrEnum):
 
     JSON = "json"
     TEXT = "text"
+    JSON_RPC = "json-rpc"
+
+
+OWN_WORDS: Mapping[str, DestinationType] = {type_.value: type_ for type_ in DestinationType}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carries:
+    """Where an answer has what the phones are to show; each paths are tried in their order, and all may lead nowhere.
+
+    The keys of `headers` are names of SIP headers, those of `variables` names of channel variables with their prefix.
+    """
+
+    caller_name: tuple[JsonPath, ...] = ()
+    ring_s: tuple[JsonPath, ...] = ()
+    headers: Mapping[str, tuple[JsonPath, ...]] = field(default_factory=dict)
+    variables: Mapping[str, tuple[JsonPath, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """How the answer becomes a destination. `paths` are tried in their order; a text answer has none."""
+    """How the answer becomes a destination. `paths` are tried in their order; a text answer has none.
+
+    `values` is asked first: what the answer may say, case-folded ("" is no value), and what that means. For any other
+    value the type is `type`, or what the answer says at `type_paths`, by the case-folded words of `types`; with
+    neither, the table must know the value. `crm` names the CRM that values of type user are ids of.
+    """
 
     format: AnswerFormat
-    type: DestinationType
+    type: DestinationType | None = None
     paths: tuple[JsonPath, ...] = ()
+    type_paths: tuple[JsonPath, ...] = ()
+    types: Mapping[str, DestinationType] = field(default_factory=lambda: OWN_WORDS)
+    crm: str | None = None
+    values: Mapping[str, Understood] = field(default_factory=dict)
+    carries: Carries = field(default_factory=Carries)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,3 +32,8 @@ class Understood:
     def answered(self) -> str:
         """What the answer itself said, for the record."""
         return self.value if self.said is None else self.said
+
+    @property
+    def carries_more(self) -> bool:
+        """Whether there is more in it than a destination."""
+        return bool(self.caller_name or self.ring_s or self.headers or self.variables or self.notes)

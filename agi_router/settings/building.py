@@ -25,8 +25,20 @@ from agi_router.routing.destination import (
 )
 from agi_router.routing.numbers import EXAMPLE, normalise
 from agi_router.routing.policy import DialPolicy
-from agi_router.routing.route import FallbackStep, Remember, Request, Response, Ringing, Route
+from agi_router.routing.route import (
+    OWN_WORDS,
+    VARIABLE_PREFIX,
+    Carries,
+    FallbackStep,
+    Remember,
+    Request,
+    Response,
+    Ringing,
+    Route,
+)
+from agi_router.routing.understood import Understood
 from agi_router.settings.request_headers import header_problems
+from agi_router.settings.response_section import FallbackSection, ResponseSection
 from agi_router.settings.second_url import second_url_problems
 from agi_router.settings.sections import (
     ApiKeyAuthSection,
@@ -34,7 +46,6 @@ from agi_router.settings.sections import (
     BasicAuthSection,
     BearerAuthSection,
     DeviceSection,
-    FallbackSection,
     NoAuthSection,
     OAuth2AuthSection,
     RequestSection,
@@ -80,6 +91,15 @@ class _Building:
                 if u.email
             ],
         )
+        for crm in sorted({crm for user in s.directory.users for crm in user.crm_ids}):
+            self.check_unique(
+                f"users' ids of {crm}",
+                [
+                    (("directory", "users", i, "crm_ids", crm), u.crm_ids[crm])
+                    for i, u in enumerate(s.directory.users)
+                    if crm in u.crm_ids
+                ],
+            )
         self.check_unique("trunks' names", [(("trunks", i, "name"), t.name) for i, t in enumerate(s.trunks)])
         trunks = tuple(self.trunk(t, ("trunks", i)) for i, t in enumerate(s.trunks))
         users = tuple(self.user(u, ("directory", "users", i)) for i, u in enumerate(s.directory.users))
@@ -111,6 +131,7 @@ class _Building:
             name=section.name,
             email=section.email,
             extension=section.extension,
+            crm_ids=section.crm_ids,
             devices=tuple(self.device(device, (*at, "devices", i)) for i, device in enumerate(section.devices)),
         )
 
@@ -127,24 +148,61 @@ class _Building:
             endpoint=section.endpoint,
             number_format=section.number_format,
             caller_id=caller_id and self.number(caller_id, (*at, "caller_id")),
+            trusted=section.trusted,
         )
 
     def route(self, name: str, section: RouteSection) -> Route:
         at: At = ("routes", name)
-        if section.response.type is DestinationType.EXTERNAL and not self.sections.trunks:
-            self.problem((*at, "response", "type"), "numbers outside need a trunk, and there is none; add it to trunks")
         timeout_s = section.ringing.timeout_s or self.sections.defaults.timeout_s
         fallback = section.fallback
         return Route(
             name=name,
             request=self.request(section.request, (*at, "request")),
-            response=Response(
-                format=section.response.format, type=section.response.type, paths=section.response.path or ()
-            ),
+            response=self.response(section.response, (*at, "response")),
             ringing=Ringing(timeout_s),
             remember=Remember(cache_s=section.remember.cache_s, last_good_s=section.remember.last_good_s),
             fallback=None if fallback is None else self.chain(fallback, (*at, "fallback"), timeout_s),
         )
+
+    def response(self, section: ResponseSection, at: At) -> Response:
+        if section.type is DestinationType.EXTERNAL and not self.sections.trunks:
+            self.problem((*at, "type"), "numbers outside need a trunk, and there is none; add it to trunks")
+        if section.crm is not None:
+            self.check_crm(section.crm, (*at, "crm"))
+        for key in ("values", "types", "headers"):
+            named = [((*at, key, name), name.strip().casefold()) for name in getattr(section, key)]
+            self.check_unique(f"{key}, whatever their case,", named)
+        return Response(
+            format=section.format,
+            type=section.type,
+            paths=section.path or (),
+            type_paths=section.type_path or (),
+            types={**OWN_WORDS, **{word.strip().casefold(): type_ for word, type_ in section.types.items()}},
+            crm=section.crm,
+            values={
+                said.strip().casefold(): self.meaning(meant, (*at, "values", said))
+                for said, meant in section.values.items()
+            },
+            carries=Carries(
+                caller_name=section.caller_name or (),
+                ring_s=section.ring_timeout or (),
+                headers=section.headers,
+                variables={VARIABLE_PREFIX + name: paths for name, paths in section.variables.items()},
+            ),
+        )
+
+    def meaning(self, section: FallbackSection, at: At) -> Understood:
+        meant = self.destination(section, at)
+        return Understood(
+            value=meant.value, type=DestinationType(meant.type), trunk=section.trunk, ring_s=section.timeout_s
+        )
+
+    def check_crm(self, crm: str, at: At) -> None:
+        known = sorted({name for user in self.sections.directory.users for name in user.crm_ids})
+        if crm not in known:
+            self.problem(
+                at, f'no user has an id of "{crm}" under crm_ids' + (suggestion(crm, known) or "; add it to the users")
+            )
 
     def request(self, section: RequestSection, at: At) -> Request:
         ca_file = self.ca_file(section.ca_file, (*at, "ca_file"))

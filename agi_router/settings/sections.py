@@ -7,9 +7,9 @@ from pydantic import Field, SecretStr, model_validator
 from agi_router.document import Section
 from agi_router.lookup.upstream import UpstreamLimits
 from agi_router.routing.auth import ClientAuth, KeyPlace
-from agi_router.routing.destination import DestinationType, HangupCause
 from agi_router.routing.numbers import NumberFormat
-from agi_router.routing.route import DEFAULT_DEADLINE_S, DEFAULT_RING_S, AnswerFormat, Send
+from agi_router.routing.route import DEFAULT_DEADLINE_S, DEFAULT_RING_S, Send
+from agi_router.settings.response_section import FallbackSection, ResponseSection, exactly_one
 from agi_router.settings.values import (
     AllowedNetwork,
     BodyTemplate,
@@ -23,7 +23,6 @@ from agi_router.settings.values import (
     OneLineSecret,
     OptionalOneLineSecret,
     Origin,
-    Paths,
     Region,
     RingSeconds,
     RpcMethod,
@@ -51,7 +50,7 @@ class DeviceSection(Section):
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        _exactly_one(self, ("endpoint", "external"))
+        exactly_one(self, ("endpoint", "external"))
         return self
 
 
@@ -62,6 +61,7 @@ class UserSection(Section):
     name: str = ""
     email: Email | None = None
     extension: str | None = None
+    crm_ids: dict[Name, UserId] = Field(default_factory=dict)
     devices: tuple[DeviceSection, ...] = ()
 
 
@@ -78,6 +78,7 @@ class TrunkSection(Section):
     endpoint: Endpoint
     number_format: NumberFormat = NumberFormat.E164
     caller_id: str | None = None
+    trusted: bool = False
 
 
 class PolicySection(Section):
@@ -99,24 +100,6 @@ class UpstreamSection(Section):
     max_concurrent: int = Field(default=DEFAULT_LIMITS.max_concurrent, ge=1, le=1000)
     failures: int = Field(default=DEFAULT_LIMITS.failures, ge=1, le=1000)
     open_s: float = Field(default=DEFAULT_LIMITS.open_s, ge=0.1, le=3600)
-
-
-class FallbackSection(Section):
-    """One step: who, and for how long."""
-
-    user: str | None = None
-    endpoint: Endpoint | None = None
-    external: str | None = None
-    hangup: HangupCause | None = None
-    trunk: str | None = None
-    timeout_s: RingSeconds | None = None
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        _exactly_one(self, ("user", "endpoint", "external", "hangup"))
-        if self.hangup is not None and self.timeout_s is not None:
-            raise ValueError("a hangup takes no time; take timeout_s away")
-        return self
 
 
 class DefaultsSection(Section):
@@ -252,22 +235,6 @@ class RequestSection(Section):
         return self.method or ("POST" if self.sent_as.fills_the_body else "GET")
 
 
-class ResponseSection(Section):
-    """`response`."""
-
-    format: AnswerFormat = AnswerFormat.JSON
-    type: DestinationType
-    path: Paths | None = None
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if self.format is AnswerFormat.JSON and self.path is None:
-            raise ValueError('needs a path to the value, for example path: calls[0].user.id ("" for a bare value)')
-        if self.format is AnswerFormat.TEXT and self.path is not None:
-            raise ValueError("has a path, but a text answer is the value itself; take path away")
-        return self
-
-
 class RingingSection(Section):
     """`ringing`."""
 
@@ -301,12 +268,3 @@ class RoutingSections(Section):
     upstreams: tuple[UpstreamSection, ...] = ()
     defaults: DefaultsSection
     routes: dict[Name, RouteSection] = Field(default_factory=dict)
-
-
-def _exactly_one(section: Section, keys: tuple[str, ...]) -> None:
-    """Raises ValueError unless one of the keys is given, and `trunk` only beside `external`."""
-    given = [key for key in keys if getattr(section, key) is not None]
-    if len(given) != 1:
-        raise ValueError(f"has {' and '.join(given) or 'no destination'}; give one of {', '.join(keys)}")
-    if getattr(section, "trunk", None) is not None and given != ["external"]:
-        raise ValueError("has a trunk, which only an external number needs")

@@ -14,7 +14,7 @@ from agi_router.routing.errors import RoutingError
 from agi_router.routing.meaning import endpoint_name
 from agi_router.routing.numbers import is_e164, is_region
 from agi_router.routing.path import JsonPath
-from agi_router.routing.route import JsonTemplate, Scalar
+from agi_router.routing.route import LONGEST_RING_S, SHORTEST_RING_S, VARIABLE_PREFIX, JsonTemplate, Scalar
 from agi_router.routing.template import Spans, Template
 from agi_router.routing.url_template import UrlTemplate
 from agi_router.settings.request_headers import header_name, is_header_text
@@ -22,6 +22,8 @@ from agi_router.settings.request_headers import header_name, is_header_text
 T = TypeVar("T")
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 TOKEN_KEYS = frozenset({"client_id", "client_secret", "grant_type", "refresh_token", "scope"})
+CARRIED_HEADER = re.compile(r"X-[A-Za-z0-9-]{1,62}")
+CARRIED_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")  # without ( no function can be named
 OTHER_NAMES = {"UK": "GB", "EN": "GB"}
 
 
@@ -77,6 +79,22 @@ def _network(given: Any) -> Network:
 def _rpc_method(given: str) -> str:
     if "{{" in given:
         raise ValueError("is the same for every call; variables belong into fields or body")
+    return given
+
+
+def _carried_header(given: str) -> str:
+    if not CARRIED_HEADER.fullmatch(given):
+        raise ValueError(
+            "is not the name of a header for the phones; write X- and letters, digits and -, such as X-Contact"
+        )
+    return given
+
+
+def _carried_variable(given: str) -> str:
+    if given.startswith(VARIABLE_PREFIX):
+        raise ValueError(f"gets {VARIABLE_PREFIX} put in front by itself; write {given.removeprefix(VARIABLE_PREFIX)}")
+    if not CARRIED_VARIABLE.fullmatch(given):
+        raise ValueError("is not the name of a variable; write letters, digits and _, such as CONTACT_ID")
     return given
 
 
@@ -178,6 +196,8 @@ Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Region = Annotated[str, AfterValidator(_region)]
 AllowedNetwork = Annotated[Network, PlainValidator(_network)]
 HeaderName = Annotated[str, AfterValidator(header_name)]
+CarriedHeader = Annotated[str, AfterValidator(_carried_header)]
+CarriedVariable = Annotated[str, AfterValidator(_carried_variable)]
 HeaderTemplate = Annotated[Template, PlainValidator(_text(_header))]
 RpcMethod = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_rpc_method)]
 Origin = Annotated[str, AfterValidator(_origin)]
@@ -190,5 +210,5 @@ OneLineSecret = Annotated[SecretStr, AfterValidator(_one_line_secret)]
 OptionalOneLineSecret = Annotated[SecretStr | None, AfterValidator(_optional_one_line_secret)]
 TokenUrl = Annotated[str, AfterValidator(_token_url)]
 TokenParameter = Annotated[str, AfterValidator(_token_parameter)]
-RingSeconds = Annotated[float, Field(ge=5, le=3600)]
+RingSeconds = Annotated[float, Field(ge=SHORTEST_RING_S, le=LONGEST_RING_S)]
 UpperCase = BeforeValidator(lambda given: given.upper() if isinstance(given, str) else given)

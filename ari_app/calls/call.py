@@ -24,6 +24,7 @@ from ari_app.calls.ports import (
     Telephony,
     TelephonyError,
 )
+from ari_app.calls.screen_pop import ScreenPop
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
 from ari_app.domain.causes import INTERWORKING, NORMAL_CLEARING, UNKNOWN, LegOutcome, leg_outcome
@@ -60,6 +61,7 @@ class Leg:
     channel_id: str
     endpoint: str
     dial_string: str
+    shown_name: str = ""
     name: str = ""
     state: LegState = LegState.PLACED
     ending: LegOutcome | None = None
@@ -106,6 +108,7 @@ class Call:
         self.bridge_id = bridge_id(call_id)
         self.log = structlog.get_logger(__name__).bind(call=call_id)
         self.legs: dict[str, Leg] = {}
+        self.screen_pop = ScreenPop()  # empty until an answer is there
         self.talking = False
         self.first_to_hang_up: str | None = None  # a channel's id
         self.caller_cause = NORMAL_CLEARING

@@ -23,6 +23,7 @@ from agi_router.routing.destination import HangupDestination
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
 from ari_app.calls.legs import ring, take_back
 from ari_app.calls.ports import ChannelEntered, NotFoundError, PresentChannel
+from ari_app.calls.screen_pop import screen_pop
 from ari_app.calls.talk import converse, talk
 from ari_app.domain import events as e
 from ari_app.domain.causes import Q850, LegOutcome
@@ -83,6 +84,9 @@ async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
     try:
         decision = await call.hear_until(asking)
         _tell_decision(call, decision)
+        if decision.understood is not None:
+            call.screen_pop = screen_pop(decision.understood, caller_withheld=arrival.caller_withheld)
+            await call.hear_until(asyncio.create_task(_set_variables(call)))
         await follow(call, decision.steps)
     except CallerGoneError:
         call.tell(e.CallEnded(at=now(), by="caller", cause=call.caller_cause))
@@ -155,6 +159,17 @@ def _tell_decision(call: Call, decision: Decision) -> None:
     if (error := decision.error) is not None:
         value = decision.value if decision.source is Source.ANSWER else None
         call.tell(e.LookupFailed(at=now(), code=error.code, message=error.message, remedy=error.remedy, value=value))
+    if (understood := decision.understood) is not None and understood.carries_more:
+        call.tell(
+            e.CallerDescribed(
+                at=now(),
+                caller_name=understood.caller_name or "",
+                ring_s=understood.ring_s,
+                headers=dict(understood.headers),
+                variables=dict(understood.variables),
+                notes=list(understood.notes),
+            )
+        )
     if (found := decision.destination) is not None:
         call.tell(
             e.DestinationFound(
@@ -169,6 +184,15 @@ def _tell_decision(call: Call, decision: Decision) -> None:
     if (gone := decision.recall_error) is not None:
         call.tell(
             e.RecallFailed(at=now(), code=gone.code, message=gone.message, remedy=gone.remedy, age_s=decision.age_s)
+        )
+
+
+async def _set_variables(call: Call) -> None:
+    """Set the screen pop's variables on the caller, before anything can send him back to the dialplan."""
+    channel, variables = call.caller.channel_id, call.screen_pop.variables
+    if variables:
+        await asyncio.wait(
+            [call.request(call.telephony.set_variable(channel, name, value)) for name, value in variables.items()]
         )
 
 

@@ -16,6 +16,7 @@ from typing import Final, assert_never
 from agi_router.routing.decision import EndpointTarget, Target, TrunkTarget
 from ari_app.calls.call import Call, Leg, LegState, now
 from ari_app.calls.ports import ChannelDestroyed, RefusedError, TelephonyError
+from ari_app.calls.screen_pop import SHOWN_NAME
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
 
@@ -177,6 +178,7 @@ class Placing:
     async def _originate(self, leg: Leg, target: Target) -> bool:
         """Send the leg's INVITE; whether that succeeded."""
         call, variables = self._call, _variables(self._call, target)
+        leg.shown_name = variables.get(SHOWN_NAME, "")
         try:
             await call.telephony.originate(
                 leg.channel_id, leg.dial_string, call.caller.channel_id, variables, self._timeout_s
@@ -246,8 +248,11 @@ async def ring(call: Call, targets: Sequence[Target], timeout_s: float, placing:
 
 
 def _variables(call: Call, target: Target) -> dict[str, str]:
-    """What is set on a leg before its INVITE: the guard, and the number that is shown if it is not the caller's."""
-    return LEG_GUARD | {GUARDED_CALLER: call.caller.name} | _shown(_own_number(target))
+    """What is set on a leg before its INVITE: the guard, the screen pop, and the number shown if not the caller's."""
+    pop = call.screen_pop
+    told = {} if isinstance(target, TrunkTarget) and not target.trusted else pop.phone
+    guard = LEG_GUARD | {GUARDED_CALLER: call.caller.name}
+    return {**pop.variables, **told, **guard, **_shown(_own_number(target))}
 
 
 def _own_number(target: Target) -> str | None:
@@ -260,7 +265,7 @@ def _shown(caller_id: str | None) -> dict[str, str]:
         return {}
     return {
         "CONNECTEDLINE(num,i)": caller_id,
-        "CONNECTEDLINE(name,i)": "",
+        SHOWN_NAME: "",
         "CONNECTEDLINE(num-pres,i)": "allowed",
         "CONNECTEDLINE(name-pres,i)": "allowed",
     }

@@ -4,6 +4,7 @@ import asyncio
 
 from ari_app.calls.call import LAST_EVENTS_S, Call, CallerGoneError, Leg, now
 from ari_app.calls.ports import TelephonyError, UnreachableError
+from ari_app.calls.screen_pop import CALLER_NAME
 from ari_app.domain import events as e
 from ari_app.domain.causes import NORMAL_CLEARING, UNKNOWN
 
@@ -42,7 +43,7 @@ async def talk(call: Call, leg: Leg) -> None:
 
 
 async def _connect(call: Call, leg: Leg) -> None:
-    await call.telephony.answer(call.caller.channel_id)
+    await asyncio.gather(call.telephony.answer(call.caller.channel_id), *_keep_name(call, leg))
     call.tell(e.CallAnswered(at=now(), leg=leg.role))
     await call.bridge_ready()
     while leg.alive and not leg.name:
@@ -52,6 +53,13 @@ async def _connect(call: Call, leg: Leg) -> None:
             call.telephony.set_variable(call.caller.channel_id, GUARD_PEER, leg.name),
             call.telephony.add_to_bridge(call.bridge_id, [call.caller.channel_id, leg.channel_id]),
         )
+
+
+def _keep_name(call: Call, leg: Leg) -> list[asyncio.Task[None]]:
+    """In the bridge a phone is shown its peer's name anew: let that be the one it rang with. No carrier sees it."""
+    if not leg.shown_name:
+        return []
+    return [call.request(call.telephony.set_variable(call.caller.channel_id, CALLER_NAME, leg.shown_name))]
 
 
 async def _end_unbridged(call: Call, leg: Leg) -> None:

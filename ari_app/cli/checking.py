@@ -7,7 +7,7 @@ from rich.table import Table
 
 from agi_router.document import ConfigError
 from agi_router.routing.destination import HangupDestination
-from agi_router.routing.route import Route
+from agi_router.routing.route import Response, Route
 from ari_app.cli.outcome import Status, tell_problems
 from ari_app.cli.output import console, print_json
 from ari_app.doctor.configuration import warnings
@@ -48,7 +48,7 @@ def _print_summary(config: Path, settings: Settings) -> None:
 def _routes(settings: Settings) -> Table:
     table = Table("route", "asks", "answer names", "then", box=None, pad_edge=False, header_style="bold")
     for route in settings.routing.routes:
-        table.add_row(route.name, _asked(route), route.response.type.value, _chain(route, settings))
+        table.add_row(route.name, _asked(route), _named(route.response), _chain(route, settings))
     return table
 
 
@@ -63,6 +63,13 @@ def _parts(settings: Settings) -> Table:
     table.add_row("database", str(settings.storage.path))
     table.add_row("control socket", str(settings.control.socket))
     return table
+
+
+def _named(response: Response) -> str:
+    """What the answer may name."""
+    if response.type is not None:
+        return f"{response.type}, or of the table" if response.values else response.type.value
+    return "by its own type" if response.type_paths else "of the table"
 
 
 def _asked(route: Route) -> str:

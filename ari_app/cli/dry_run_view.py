@@ -14,6 +14,7 @@ from agi_router.document import ConfigError
 from agi_router.routing.decision import Decision, ReceivedAnswer, SentRequest, Source, Step
 from agi_router.routing.destination import HangupDestination
 from agi_router.routing.errors import Failure
+from agi_router.routing.understood import Understood
 from ari_app.cli.dry_run import Device, Outcome, Question, decide, refused, wrong_with
 from ari_app.cli.outcome import Status, tell
 from ari_app.cli.output import console, print_json
@@ -38,6 +39,7 @@ def as_object(outcome: Outcome) -> dict[str, Any]:
     """The outcome as programs get it; the keys are always the same ones."""
     decision = outcome.decision or Decision(route=outcome.route)
     destination = decision.destination
+    understood = decision.understood
     return {
         "route": outcome.route,
         "failed_attempts": [asdict(attempt) for attempt in decision.failed_attempts],
@@ -47,6 +49,7 @@ def as_object(outcome: Outcome) -> dict[str, Any]:
         "source": decision.source.value,
         "age_s": round(decision.age_s, 1),
         "destination": {"type": destination.type, "value": destination.value} if destination else None,
+        "carries": _carried(understood) if understood is not None and understood.carries_more else None,
         "devices": [asdict(device) for device in outcome.devices],
         "error": asdict(outcome.error) if outcome.error else None,
     }
@@ -106,6 +109,33 @@ def _show_lookup(terminal: Console, decision: Decision) -> None:
             "last good",
             f"answer from {ago(decision.age_s)} leads nowhere by now: {gone.message} [{gone.code}]",
         )
+    if decision.understood is not None:
+        for what, carried in _carried_rows(decision.understood):
+            _row(terminal, what, carried)
+
+
+def _carried(understood: Understood) -> dict[str, Any]:
+    """What the answer carries for the phones and the dialplan."""
+    return {
+        "caller_name": understood.caller_name,
+        "ring_timeout_s": understood.ring_s,
+        "headers": dict(understood.headers),
+        "variables": dict(understood.variables),
+        "notes": list(understood.notes),
+    }
+
+
+def _carried_rows(understood: Understood) -> Iterator[tuple[str, str]]:
+    if understood.caller_name:
+        yield "caller name", understood.caller_name
+    if understood.ring_s is not None:
+        yield "ring timeout", f"{understood.ring_s:g} s"
+    for name, value in understood.headers.items():
+        yield "header", f"{name}: {value}"
+    for name, value in understood.variables.items():
+        yield "variable", f"{name}={value}"
+    for note in understood.notes:
+        yield "note", note
 
 
 def _show_exchange(terminal: Console, request: SentRequest | None, answer: ReceivedAnswer | None) -> None:

@@ -55,6 +55,20 @@ class AttemptFailed(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallerDescribed(Happened):
+    """The answer carried more than a destination, for the phones and the dialplan: what there was, sanitised.
+
+    `ring_s` is the time to ring that it asks for; `notes` are sentences on what was of no use.
+    """
+
+    caller_name: str = ""
+    ring_s: float | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationFound(Happened):
     """The value at the path named a destination.
 
@@ -193,6 +207,7 @@ CallEvent = (
     | RequestSent
     | AnswerReceived
     | AttemptFailed
+    | CallerDescribed
     | DestinationFound
     | LookupFailed
     | RecallFailed

@@ -104,6 +104,10 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
                 channel_id=event.channel_id,
                 started_at=event.at,
             )
+        case e.CallerDescribed():
+            # A withheld caller stays withheld in the log as well.
+            name = "" if record.caller_withheld else event.caller_name
+            return replace(record, caller_name=name or record.caller_name)
         case e.LookupFailed():
             return replace(record, error_code=event.code)
         case e.StepEnded():  # a step that was refused; what went wrong first is the reason for all that followed

@@ -135,6 +135,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"the API answered {event.status} in {event.elapsed_ms:.0f} ms: {_cut(event.body) or '(empty)'}"
         case e.AttemptFailed():
             return f"failed, the next URL is asked: {event.message} [{event.code}]. {_capitalised(event.remedy)}"
+        case e.CallerDescribed():
+            return f"goes with the call: {_cut('; '.join(_carried(event)))}"
         case e.DestinationFound():
             return _found(event)
         case e.LookupFailed():
@@ -188,6 +190,18 @@ def _caller(event: e.CallArrived) -> str:
         return "a withheld number"
     number = event.caller_number or "a caller without a number"
     return f"{number} ({event.caller_name})" if event.caller_name else number
+
+
+def _carried(event: e.CallerDescribed) -> Iterator[str]:
+    if event.caller_name:
+        yield f'the name "{event.caller_name}"'
+    if event.ring_s is not None:
+        yield f"a ring timeout of {event.ring_s:g} s"
+    for name, value in event.headers.items():
+        yield f"{name}: {value}"
+    for name, value in event.variables.items():
+        yield f"{name}={value}"
+    yield from event.notes
 
 
 def _destination(event: e.DestinationFound | e.StepStarted) -> str:

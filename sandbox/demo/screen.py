@@ -25,6 +25,7 @@ _MARKS: dict[type[Any], tuple[str, str]] = {
     e.RequestSent: ("→", "blue"),
     e.AnswerReceived: ("←", "blue"),
     e.AttemptFailed: ("!", "yellow"),
+    e.CallerDescribed: ("←", "blue"),
     e.DestinationFound: ("✓", "bold green"),
     e.LookupFailed: ("✗", "bold yellow"),
     e.RecallFailed: ("✗", "bold yellow"),

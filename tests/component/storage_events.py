@@ -29,6 +29,7 @@ def answered_call() -> list[e.CallEvent]:
         arrived(),
         e.RequestSent(at=at(0.003), method="GET", url="https://api.example.com/v1", headers={"X-Source": "pbx"}),
         e.AnswerReceived(at=at(0.052), status=200, body='{"user": 456}', elapsed_ms=49.0),
+        e.CallerDescribed(at=at(0.053), caller_name="Grace", headers={"X-Id": "7"}, notes=["odd"]),
         e.DestinationFound(at=at(0.053), value="456", destination_type="user", destination="456"),
         e.StepStarted(at=at(0.054), step=1, destination_type="user", destination="456", timeout_s=25),
         e.LegDialled(at=at(0.06), leg="leg-1", endpoint="ada", contact="sip:ada@127.0.0.1:5071"),

@@ -75,9 +75,11 @@ async def _user(request: web.Request) -> web.Response:
         "+12025550101": {"user": "456"},
         "+12025550102": {"user": "+5352123456"},
         "+12025550103": {"user": "eve"},
+        "+12025550105": {"user": "456"},
         "+12025550104": {"user": request.headers.get("X-Account", "") + request.query["var"]},
     }
-    return web.json_response({"calls": [found[request.query["n"]]], "said": "a\x1b[2J"})
+    described = {"name": "Zoë\x1b[2J", "ring": 4, "contact": 77} if request.query["n"] == "+12025550105" else {}
+    return web.json_response({"calls": [found[request.query["n"]]], "said": "a\x1b[2J", **described})
 
 
 @pytest.fixture
@@ -112,7 +114,13 @@ routes:
       url: {api}/user?n={{{{callerNumber}}}}&var={{{{var.ACCOUNT}}}}
       headers: {{X-Account: "{{{{header.X-Account}}}}"}}
       auth: {{type: bearer, token: geheim-geheim}}
-    response: {{type: user, path: "calls[0].user"}}
+    response:
+      type: user
+      path: "calls[0].user"
+      caller_name: name
+      ring_timeout: ring
+      headers: {{X-Contact: contact}}
+      variables: {{CONTACT: contact}}
     fallback: [{{user: "456", timeout_s: 20}}, {{hangup: busy}}]
   outside:
     request: {{url: "{api}/user?n={{{{callerNumber}}}}&var=x"}}
@@ -270,7 +278,19 @@ async def test_other_commands_refuse_a_bad_configuration_with_status_2(command: 
 
 # --- test-route
 
-KEYS = ["route", "failed_attempts", "request", "answer", "value", "source", "age_s", "destination", "devices", "error"]
+KEYS = [
+    "route",
+    "failed_attempts",
+    "request",
+    "answer",
+    "value",
+    "source",
+    "age_s",
+    "destination",
+    "carries",
+    "devices",
+    "error",
+]
 
 
 async def test_the_dry_run_shows_question_answer_and_who_would_ring(command: Command, api: str) -> None:
@@ -314,6 +334,27 @@ async def test_the_dry_run_for_people_shows_the_chain_and_cannot_steer_the_termi
     assert rows[-1] == "then hangup busy"
     assert "Authorization: ***" in rows
     assert "\x1b" not in ran.out
+
+
+async def test_the_dry_run_shows_what_goes_with_the_call(command: Command) -> None:
+    ran = await command("test-route", "sales", "+12025550105")
+    rows = [" ".join(line.split()) for line in ran.out.splitlines()]
+    at = rows.index("caller name Zoë [2J")
+    assert rows[at : at + 5] == [
+        "caller name Zoë [2J",
+        "ring timeout 5 s",
+        "header X-Contact: 77",
+        "variable AGI_ROUTER_CRM_CONTACT=77",
+        "note ring_timeout: 4 s became 5 s",
+    ]
+    assert (await command("test-route", "sales", "+12025550105", "--json")).json["carries"] == {
+        "caller_name": "Zoë [2J",
+        "ring_timeout_s": 5,
+        "headers": {"X-Contact": "77"},
+        "variables": {"AGI_ROUTER_CRM_CONTACT": "77"},
+        "notes": ["ring_timeout: 4 s became 5 s"],
+    }
+    assert (await command("test-route", "sales", "+12025550101", "--json")).json["carries"] is None
 
 
 async def test_without_a_destination_the_dry_run_fails_with_the_reason(command: Command) -> None:

@@ -1,5 +1,6 @@
 """The record is a fold over the events: what each row of the log says, for each way a call can go."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -136,6 +137,14 @@ def refused(code: str) -> e.StepEnded:
 )
 def test_what_went_wrong_first_is_the_reason_on_record(happened: list[e.CallEvent], reason: str) -> None:
     assert fold("call-1", [ARRIVED, *happened]).error_code == reason
+
+
+def test_the_name_that_an_answer_gives_is_the_callers_unless_he_is_withheld() -> None:
+    described = e.CallerDescribed(at=START, caller_name="Zoë")
+    assert fold("call-1", [ARRIVED, described]).caller_name == "Zoë"
+    assert fold("call-1", [ARRIVED, e.CallerDescribed(at=START)]).caller_name == ARRIVED.caller_name
+    withheld = replace(ARRIVED, caller_number="", caller_name="", caller_withheld=True)
+    assert fold("call-1", [withheld, described]).caller_name == ""
 
 
 @pytest.mark.parametrize(

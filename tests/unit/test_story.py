@@ -53,6 +53,21 @@ def test_a_url_that_fails_is_told_between_the_requests() -> None:
     ]
 
 
+def test_what_goes_with_a_call_is_told_with_what_was_left_aside() -> None:
+    described = e.CallerDescribed(
+        at=at(0),
+        caller_name="Zoë",
+        ring_s=20,
+        headers={"X-Contact": "77"},
+        variables={"AGI_ROUTER_CRM_ID": "77"},
+        notes=["ring_timeout: 3 s became 5 s"],
+    )
+    assert told(described) == [
+        'goes with the call: the name "Zoë"; a ring timeout of 20 s; X-Contact: 77; AGI_ROUTER_CRM_ID=77; '
+        "ring_timeout: 3 s became 5 s"
+    ]
+
+
 def test_an_answered_call_is_told_from_the_question_to_the_end() -> None:
     assert [
         str(line)

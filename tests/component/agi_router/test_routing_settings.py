@@ -366,7 +366,7 @@ def test_a_url_that_cannot_be_is_told(tmp_path: Path, url: str, said: str) -> No
         ("{type: user, path: 'a[}'}", "position 2"),
         ("{type: user, path: []}", "at least one path"),
         ("{type: user, path: }", "path"),
-        ("{path: id}", "response.type: is missing"),
+        ("{path: id}", "response: needs the type of the value; give type, type_path, or a table"),
     ],
 )
 def test_a_response_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str) -> None:

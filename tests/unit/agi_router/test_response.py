@@ -35,6 +35,9 @@ class OneUser:
     def user_id(self, id_or_email: str) -> str | None:
         return "456" if id_or_email in {"456", "ada@example.com"} else None
 
+    def user_of_crm(self, crm: str, crm_id: str) -> str | None:
+        return "456" if (crm, crm_id) == ("hubspot", "77") else None
+
     def has_endpoint(self, endpoint: str) -> bool:
         return endpoint in {"ada", "12025550199", "101"}
 

@@ -1,0 +1,78 @@
+"""The shape of `response`, and of a destination as the configuration names it, in its table and in a fallback."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from agi_router.document import Section
+from agi_router.routing.destination import DestinationType, HangupCause
+from agi_router.routing.route import AnswerFormat
+from agi_router.settings.values import CarriedHeader, CarriedVariable, Endpoint, Name, Paths, RingSeconds
+
+MOST_CARRIED = 20
+
+
+class FallbackSection(Section):
+    """One step: who, and for how long."""
+
+    user: str | None = None
+    endpoint: Endpoint | None = None
+    external: str | None = None
+    hangup: HangupCause | None = None
+    trunk: str | None = None
+    timeout_s: RingSeconds | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        exactly_one(self, ("user", "endpoint", "external", "hangup"))
+        if self.hangup is not None and self.timeout_s is not None:
+            raise ValueError("a hangup takes no time; take timeout_s away")
+        return self
+
+
+class ResponseSection(Section):
+    """`response`."""
+
+    format: AnswerFormat = AnswerFormat.JSON
+    path: Paths | None = None
+    type: DestinationType | None = None
+    type_path: Paths | None = None
+    types: dict[str, DestinationType] = Field(default_factory=dict)
+    crm: Name | None = None
+    values: dict[str, FallbackSection] = Field(default_factory=dict)
+    caller_name: Paths | None = None
+    ring_timeout: Paths | None = None
+    headers: dict[CarriedHeader, Paths] = Field(default_factory=dict, max_length=MOST_CARRIED)
+    variables: dict[CarriedVariable, Paths] = Field(default_factory=dict, max_length=MOST_CARRIED)
+
+    @model_validator(mode="after")
+    def _paths_fit_the_format(self) -> Self:
+        if self.format is not AnswerFormat.TEXT:
+            if self.path is None:
+                raise ValueError('needs a path to the value, for example path: calls[0].user.id ("" for a bare value)')
+            return self
+        for key in ("path", "type_path", "caller_name", "ring_timeout", "headers", "variables"):
+            if getattr(self, key):
+                raise ValueError(f"has {key}, but a text answer is the value itself; take {key} away")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_the_type(self) -> Self:
+        if self.type is not None and self.type_path is not None:
+            raise ValueError("has both type and type_path; give type when it is always the same one, else type_path")
+        if self.type is None and self.type_path is None and not self.values:
+            raise ValueError("needs the type of the value; give type, type_path, or a table of values")
+        if self.types and self.type_path is None:
+            raise ValueError("has types, the words that an answer has at type_path; add type_path, or take types away")
+        if self.crm is not None and self.type_path is None and self.type is not DestinationType.USER:
+            raise ValueError("has crm, which tells whose id a user's is; set type: user, or take crm away")
+        return self
+
+
+def exactly_one(section: Section, keys: tuple[str, ...]) -> None:
+    """Raises ValueError unless one of the keys is given, and `trunk` only beside `external`."""
+    given = [key for key in keys if getattr(section, key) is not None]
+    if len(given) != 1:
+        raise ValueError(f"has {' and '.join(given) or 'no destination'}; give one of {', '.join(keys)}")
+    if getattr(section, "trunk", None) is not None and given != ["external"]:
+        raise ValueError("has a trunk, which only an external number needs")
