@@ -106,7 +106,7 @@ class Router:
         Raises OSError when a route's `ca_file` cannot be read as certificates.
         """
         self._routes: Mapping[str, Route] = {route.name: route for route in settings.routes}
-        self._needs = {name: route.request.needs() for name, route in self._routes.items()}
+        self._needs = {name: route.needs() for name, route in self._routes.items()}
         self._policy = settings.policy
         self._directory = Directory(settings.users, settings.trunks, settings.policy)
         self._fallback = settings.fallback

@@ -2,7 +2,8 @@
 
     python -m bench.api         tells its port on standard output, and answers until it is ended
 
-GET ...?phone_number=+12122000001 answers after DELAY_S as Aircall does: the caller's last call, with its user.
+GET ...?phone_number=+12122000001 answers after DELAY_S as Aircall does: the caller's last call, with its user. With
+&slow=yes it takes SLOW_S, as an API on the internet.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from aiohttp import web
 
 HOST = "127.0.0.1"
 DELAY_S = 0.005
+SLOW_S = 0.1
 FIRST_USER = 1001
 USERS = 10
 
@@ -22,7 +24,7 @@ def user_of(number: str) -> int:
 
 async def search(request: web.BaseRequest) -> web.Response:
     """The last call of this number."""
-    await asyncio.sleep(DELAY_S)
+    await asyncio.sleep(SLOW_S if "slow" in request.query else DELAY_S)
     user = user_of(request.query["phone_number"])
     return web.json_response({"calls": [{"id": 4711, "direction": "inbound", "user": {"id": user}}]})
 

@@ -10,7 +10,7 @@ from bench import usage
 from bench.errors import BenchError
 from bench.marks import CallMarks, join_marks, read_marks
 from bench.plan import TALK_MS
-from bench.stage import SCENARIOS, Stage, Way
+from bench.stage import SCENARIOS, Returning, Stage, Way
 from sandbox.errors import SandboxError
 from sandbox.layout import free_port
 from sandbox.sipp import Sipp
@@ -42,7 +42,7 @@ class CpuSeconds:
 class Block:
     """The calls of one way at one rate. `errors` tells what else came, in sipp's words."""
 
-    way: Way
+    way: Way | Returning
     rate: int
     calls: Sequence[CallMarks]
     cpu: CpuSeconds
@@ -80,25 +80,32 @@ class Block:
 
 async def run_block(stage: Stage, way: Way, *, rate: int, calls: int, talk_ms: int = TALK_MS) -> Block:
     """Place `calls` calls, `rate` of them each second, and wait for the end of the last one."""
+    return await run_callers(stage, way, stage.new_callers(calls), rate=rate, talk_ms=talk_ms)
+
+
+async def run_callers(
+    stage: Stage, way: Way | Returning, callers: Sequence[str], *, rate: int, talk_ms: int = TALK_MS
+) -> Block:
+    """The same, a call from each of these callers."""
     before = _cpu(stage)
     target = (stage.asterisk.address, stage.asterisk.sip_port)
-    marks, errors = await place(stage, target, way.number, rate=rate, calls=calls, talk_ms=talk_ms)
+    marks, errors = await place(stage, target, way.number, callers, rate=rate, talk_ms=talk_ms)
     return Block(way=way, rate=rate, calls=marks, cpu=_cpu(stage) - before, errors=errors)
 
 
 async def measuring_floor_ms(stage: Stage) -> list[float]:
     """The delays of calls with nothing between caller and phone: what measuring itself takes."""
-    marks, errors = await place(stage, stage.phone, "floor", rate=40, calls=40, talk_ms=100)
+    marks, errors = await place(stage, stage.phone, "floor", stage.new_callers(40), rate=40, talk_ms=100)
     if any(call.delay_ms is None for call in marks):
         raise BenchError(f"Even calls straight to the phones fail; is another sipp in the way? sipp told:\n{errors}")
     return [call.delay_ms for call in marks if call.delay_ms is not None]
 
 
 async def place(
-    stage: Stage, target: tuple[str, int], number: str, *, rate: int, calls: int, talk_ms: int
+    stage: Stage, target: tuple[str, int], number: str, callers: Sequence[str], *, rate: int, talk_ms: int
 ) -> tuple[list[CallMarks], str]:
     """Have sipp place the calls; what became of each, and sipp's own words about what went wrong."""
-    callers = stage.new_callers(calls)
+    calls = len(callers)
     caller_log, caller_numbers = stage.folder / "caller.log", stage.folder / "callers.csv"
     caller_numbers.write_text("\n".join(("SEQUENTIAL", *callers)) + "\n")
     caller_log.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from bench.held import Held
 from bench.load import Block
 from bench.plan import BUSY, CALM
-from bench.stage import Way
+from bench.stage import Returning, Way
 
 SCHEMA: Final = 1
 
@@ -96,6 +96,7 @@ class Results:
     machine: Mapping[str, str]
     floor: Delay
     ways: Mapping[Way, WayResult]
+    returning: Mapping[Returning, Delay]
     problems: Sequence[str] = field(default=())
 
     def __getitem__(self, way: Way) -> WayResult:
@@ -138,6 +139,9 @@ def goals(results: Results) -> list[Goal]:
         ours, theirs = getattr(router.delay[rate], figure), getattr(native.delay[rate], figure)
         return float(ours / theirs)
 
+    def returning(way: Returning) -> float:
+        return results.returning[way].median_ms / results.returning[Returning.NATIVE].median_ms
+
     at_rest_mb = router.held.app_at_rest_kb / 1024
     per_call_kb = (router.held.app_holding_kb - router.held.app_at_rest_kb) / router.held.calls
     return [
@@ -145,6 +149,8 @@ def goals(results: Results) -> list[Goal]:
         Goal(name=f"post-dial delay at {CALM}/s, p99, ratio", value=slower(CALM, "p99_ms"), at_most=1.0),
         Goal(name=f"post-dial delay at {BUSY}/s, median, ratio", value=slower(BUSY, "median_ms"), at_most=1.1),
         Goal(name=f"post-dial delay at {BUSY}/s, p99, ratio", value=slower(BUSY, "p99_ms"), at_most=1.1),
+        Goal(name="delay of a returning caller, created ahead, ratio", value=returning(Returning.CREATED), at_most=1.0),
+        Goal(name="delay of a returning caller, rung ahead, ratio", value=returning(Returning.RUNG), at_most=0.1),
         Goal(name="highest rate held, ratio", value=highest_rate_ratio(results), at_least=0.67),
         Goal(name="left behind by overload", value=len(router.ramp.left_behind), at_most=0),
         Goal(name="CPU of the router per call, ms", value=router.cpu_ms_per_call[BUSY].app, at_most=3.0),
@@ -174,6 +180,7 @@ def to_json(results: Results) -> dict[str, Any]:
         "machine": dict(results.machine),
         "measuring_floor": _rounded(asdict(results.floor)),
         "ways": {way.value: _rounded(asdict(figures)) for way, figures in results.ways.items()},
+        "returning": {way.value: _rounded(asdict(figures)) for way, figures in results.returning.items()},
         "goals": [_rounded({**asdict(goal), "met": goal.met}) for goal in goals(results)],
         "problems": list(results.problems),
     }

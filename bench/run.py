@@ -5,14 +5,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from bench.api import SLOW_S
 from bench.held import Held, hold
 from bench.leftovers import leftovers
-from bench.load import Block, measuring_floor_ms, run_block
-from bench.plan import BUSY, HOLD_RATE, TALK_MS, WARM_UP_RATE, Plan
+from bench.load import Block, measuring_floor_ms, run_block, run_callers
+from bench.plan import BUSY, CALM, HOLD_RATE, TALK_MS, WARM_UP_RATE, Plan
 from bench.ramp import highest_rate, is_held
 from bench.results import Delay, Ramp, RampStep, Results, WayResult, cpu_of, delay, delay_of
 from bench.screen import Screen
-from bench.stage import Stage, Way, stage
+from bench.stage import Returning, Stage, Way, stage
 
 FASTEST: Final = 600
 """The search ends here at the latest."""
@@ -32,6 +33,7 @@ class Measurements:
     blocks: list[Block] = field(default_factory=list)
     held: dict[Way, Held] = field(default_factory=dict)
     ramps: dict[Way, Ramp] = field(default_factory=dict)
+    returning: dict[Returning, Delay] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     def results(self, *, started_at: str, quick: bool, machine: Mapping[str, str]) -> Results:
@@ -42,6 +44,7 @@ class Measurements:
             machine=machine,
             floor=delay(self.floor_ms),
             ways={way: self._way(way) for way in Way},
+            returning=self.returning,
             problems=self.problems,
         )
 
@@ -62,6 +65,7 @@ async def measure(plan: Plan, screen: Screen) -> Measurements:
     async with opened(screen) as up:
         measured.asterisk_version = (await up.asterisk.cli("core show version")).split()[1].partition("+")[0]
         await _steady(up, plan, screen, measured)
+        await _returning(up, plan, screen, measured)
     for way in Way:
         async with opened(screen) as up:
             await _held(up, way, plan, screen, measured)
@@ -100,6 +104,21 @@ async def _steady(up: Stage, plan: Plan, screen: Screen, measured: Measurements)
                 screen.say(f"{what}: {_short(delay_of([block]))}")
                 if block.failed:
                     _note(measured, screen, [f"{block.failed} of {calls} calls failed ({what}). {block.failure}"])
+    _note(measured, screen, await leftovers(up))
+
+
+async def _returning(up: Stage, plan: Plan, screen: Screen, measured: Measurements) -> None:
+    """Each way gets its callers twice: the first time the router learns where they belong, and everything warms up."""
+    for way in Returning:
+        callers = up.new_callers(plan.returning)
+        what = f"returning callers, API at {SLOW_S * 1000:.0f} ms, {way.value}"
+        async with screen.step(what, len(callers) * (1 / WARM_UP_RATE + 1 / CALM) + 2 * TALK_S):
+            await run_callers(up, way, callers, rate=WARM_UP_RATE)
+            block = await run_callers(up, way, callers, rate=CALM)
+        measured.returning[way] = delay_of([block])
+        screen.say(f"{what}: {_short(measured.returning[way])}")
+        if block.failed:
+            _note(measured, screen, [f"{block.failed} of {len(callers)} calls failed ({what}). {block.failure}"])
     _note(measured, screen, await leftovers(up))
 
 

@@ -38,13 +38,49 @@ class Way(Enum):
                 return "+14155550100"
 
 
+class Returning(Enum):
+    """How a caller gets through who has called before, while the API takes as long as one on the internet."""
+
+    NATIVE = "native"
+    CREATED = "created ahead"
+    RUNG = "rung ahead"
+
+    @property
+    def number(self) -> str:
+        """What is dialled to go this way."""
+        match self:
+            case Returning.NATIVE:
+                return "+14155550210"
+            case Returning.CREATED:
+                return "+14155550110"
+            case Returning.RUNG:
+                return "+14155550120"
+
+    @property
+    def ahead(self) -> str:
+        """What the route does while it asks; "" for the native dialplan."""
+        match self:
+            case Returning.NATIVE:
+                return ""
+            case Returning.CREATED:
+                return "create"
+            case Returning.RUNG:
+                return "ring"
+
+
 # What one would write without a router: ask, take the user out of the answer, ring.
 NATIVE_DIALPLAN = """
 [from-carrier](+)
-exten => {number},1,Set(ANSWER=${{CURL({url}?phone_number=${{URIENCODE(${{CALLERID(num)}})}})}})
+exten => {number},1,Set(ANSWER=${{CURL({url}?{slow}phone_number=${{URIENCODE(${{CALLERID(num)}})}})}})
  same => n,Set(USER=${{JSON_DECODE(ANSWER,calls.0.user.id)}})
  same => n,Dial(PJSIP/user-${{USER}},25)
  same => n,Hangup(34)
+"""
+
+ROUTED_DIALPLAN = """
+[from-carrier](+)
+exten => {number},1,Set(AGI_ROUTER_ROUTE={route})
+ same => n,Goto(agi-router,${{EXTEN}},1)
 """
 
 # A contact that is always there: nobody needs to register.
@@ -109,8 +145,7 @@ async def stage() -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         api_pid, api_url = await stack.enter_async_context(sample_api())
-        native = NATIVE_DIALPLAN.format(number=Way.NATIVE.number, url=api_url)
-        asterisk = await stack.enter_async_context(Asterisk(extra_dialplan=native))
+        asterisk = await stack.enter_async_context(Asterisk(extra_dialplan=_dialplan(api_url)))
         address = asterisk.layout.phone
         phone = (address, free_port(address))
         await _prepare(asterisk, f"{phone[0]}:{phone[1]}")
@@ -119,6 +154,17 @@ async def stage() -> AsyncIterator[Stage]:
         await stack.enter_async_context(sipp)
         router = await stack.enter_async_context(Router(_router_config(asterisk, api_url)))
         yield Stage(asterisk=asterisk, router=router, api_pid=api_pid, phone=phone, phone_log=phone_log, folder=folder)
+
+
+def _dialplan(api_url: str) -> str:
+    ways = [NATIVE_DIALPLAN.format(number=Way.NATIVE.number, url=api_url, slow="")]
+    for returning in Returning:
+        number, route = returning.number, returning.ahead
+        if route:
+            ways.append(ROUTED_DIALPLAN.format(number=number, route=route))
+        else:
+            ways.append(NATIVE_DIALPLAN.format(number=number, url=api_url, slow="slow=yes&"))
+    return "".join(ways)
 
 
 async def _prepare(asterisk: Asterisk, phone: str) -> None:
@@ -139,5 +185,13 @@ def _router_config(asterisk: Asterisk, api_url: str) -> Config:
     config = router_config(asterisk, f"{api_url}?phone_number={{{{callerNumber}}}}")
     config["directory"] = {"users": [{"id": str(user), "devices": [f"PJSIP/user-{user}"]} for user in USERS]}
     config["network"] = {"allowed_networks": [f"{api.HOST}/32"]}
-    config["routes"]["sales"]["fallback"] = [{"hangup": "congestion"}]
+    sales = config["routes"]["sales"]
+    sales["fallback"] = [{"hangup": "congestion"}]
+    for ahead in filter(None, (returning.ahead for returning in Returning)):
+        config["routes"][ahead] = {
+            **sales,
+            "request": {"url": f"{sales['request']['url']}&slow=yes"},
+            "remember": {"last_good_s": 3600},
+            "ringing": {"ahead": ahead},
+        }
     return config

@@ -5,7 +5,7 @@ from rich.table import Table
 
 from bench.plan import BUSY, CALM
 from bench.results import Delay, Goal, Results, WayResult, goals
-from bench.stage import Way
+from bench.stage import Returning, Way
 
 HIGHER_IS_BETTER = "highest rate held"
 
@@ -35,6 +35,10 @@ def comparison(results: Results) -> Table:
                 f"post-dial delay at {rate}/s, {unit}, ms", f"{theirs:.1f}", f"{ours:.1f}", ratio(ours, theirs)
             )
         table.add_row(f"calls at {rate}/s, failed", _calls(native.delay[rate]), _calls(router.delay[rate]), "")
+    for way in (Returning.CREATED, Returning.RUNG):
+        theirs, ours = results.returning[Returning.NATIVE].median_ms, results.returning[way].median_ms
+        name = f"post-dial delay, API slow, caller known, {way.value}, median, ms"
+        table.add_row(name, f"{theirs:.1f}", f"{ours:.1f}", ratio(ours, theirs))
     table.add_row(
         f"{HIGHER_IS_BETTER}, calls/s",
         str(native.ramp.highest_rate),

@@ -2,25 +2,38 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decision import Decision, LookupProgress, Step
 
 
+class Ahead(StrEnum):
+    """What is done for the caller's last good answer while the API is asked: its legs are created, or ring."""
+
+    OFF = "off"
+    CREATE = "create"
+    RING = "ring"
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The SIP headers and channel variables that a route's request names; read from the channel before asking."""
+    """What a route wants of a call before its decision.
+
+    `headers` and `variables` are the SIP headers and channel variables that its request names.
+    """
 
     headers: frozenset[str] = frozenset()
     variables: frozenset[str] = frozenset()
+    ahead: Ahead = Ahead.OFF
 
 
 class Decider(Protocol):
     """Decides where a call goes."""
 
     def needs(self, route_name: str) -> Needs:
-        """What `CallInfo.headers` and `.variables` must hold for this route; empty for an unknown one."""
+        """What this route wants: of `headers` and `variables`, `CallInfo` must hold the values. None if unknown."""
         ...
 
     async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from agi_router.routing.auth import Auth, NoAuth
-from agi_router.routing.decider import Needs
+from agi_router.routing.decider import Ahead, Needs
 from agi_router.routing.destination import Destination, DestinationType
 from agi_router.routing.path import JsonPath
 from agi_router.routing.template import Template, needs
@@ -131,6 +131,7 @@ class Ringing:
     """How the answer's destination rings; `timeout_s` from 5 to 3600 seconds."""
 
     timeout_s: float = DEFAULT_RING_S
+    ahead: Ahead = Ahead.OFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +160,10 @@ class Route:
     ringing: Ringing = field(default_factory=Ringing)
     remember: Remember = field(default_factory=Remember)
     fallback: tuple[FallbackStep, ...] | None = None
+
+    def needs(self) -> Needs:
+        """What is wanted of a call before it is decided."""
+        return replace(self.request.needs(), ahead=self.ringing.ahead)
 
 
 def _templates(node: JsonTemplate) -> Iterator[Template]:

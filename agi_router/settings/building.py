@@ -15,6 +15,7 @@ from agi_router.lookup.client import trusting
 from agi_router.lookup.guard import NetworkGuard
 from agi_router.lookup.upstream import UpstreamLimits, same_origin
 from agi_router.routing.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, OAuth2Auth
+from agi_router.routing.decider import Ahead
 from agi_router.routing.destination import (
     Destination,
     DestinationType,
@@ -153,13 +154,18 @@ class _Building:
 
     def route(self, name: str, section: RouteSection) -> Route:
         at: At = ("routes", name)
+        if section.ringing.ahead is not Ahead.OFF and not section.remember.last_good_s:
+            self.problem(
+                (*at, "ringing", "ahead"),
+                "needs last good answers to guess by; set remember.last_good_s of this route, for example to 604800",
+            )
         timeout_s = section.ringing.timeout_s or self.sections.defaults.timeout_s
         fallback = section.fallback
         return Route(
             name=name,
             request=self.request(section.request, (*at, "request")),
             response=self.response(section.response, (*at, "response")),
-            ringing=Ringing(timeout_s),
+            ringing=Ringing(timeout_s, section.ringing.ahead),
             remember=Remember(cache_s=section.remember.cache_s, last_good_s=section.remember.last_good_s),
             fallback=None if fallback is None else self.chain(fallback, (*at, "fallback"), timeout_s),
         )

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, model_validator
 from agi_router.document import Section
 from agi_router.lookup.upstream import UpstreamLimits
 from agi_router.routing.auth import ClientAuth, KeyPlace
+from agi_router.routing.decider import Ahead
 from agi_router.routing.numbers import NumberFormat
 from agi_router.routing.route import DEFAULT_DEADLINE_S, DEFAULT_RING_S, Send
 from agi_router.settings.response_section import FallbackSection, ResponseSection, exactly_one
@@ -239,6 +240,7 @@ class RingingSection(Section):
     """`ringing`."""
 
     timeout_s: RingSeconds | None = None
+    ahead: Ahead = Ahead.OFF
 
 
 class RememberSection(Section):

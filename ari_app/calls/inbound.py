@@ -20,8 +20,9 @@ from agi_router.routing.decision import (
     Step,
 )
 from agi_router.routing.destination import HangupDestination
+from ari_app.calls.ahead import Guess
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
-from ari_app.calls.legs import ring, take_back
+from ari_app.calls.legs import Placing, ring, take_back
 from ari_app.calls.ports import ChannelEntered, NotFoundError, PresentChannel
 from ari_app.calls.screen_pop import screen_pop
 from ari_app.calls.talk import converse, talk
@@ -77,7 +78,8 @@ def tell_arrival(call: Call, arrival: Arrival) -> None:
 async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
     """Route one caller by the API's answer, from StasisStart to the end of the record."""
     tell_arrival(call, arrival)
-    asking = asyncio.create_task(_ask(call, arrival, decider))
+    guess = Guess(call)
+    asking = asyncio.create_task(_ask(call, arrival, decider, guess))
     # After the question in the event loop's order: everybody waits for its answer, and for these nobody.
     call.request(call.telephony.ring(call.caller.channel_id))
     call.prepare_bridge()
@@ -87,9 +89,11 @@ async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
         if decision.understood is not None:
             call.screen_pop = screen_pop(decision.understood, caller_withheld=arrival.caller_withheld)
             await call.hear_until(asyncio.create_task(_set_variables(call)))
-        await follow(call, decision.steps)
+        await follow(call, decision.steps, guess.judge(decision.steps))
     except CallerGoneError:
         call.tell(e.CallEnded(at=now(), by="caller", cause=call.caller_cause))
+    finally:
+        await guess.stop()
     await finish(call)
 
 
@@ -115,7 +119,7 @@ async def resume_talk(call: Call, leg: Leg) -> None:
     await finish(call)
 
 
-async def _ask(call: Call, arrival: Arrival, decider: Decider) -> Decision:
+async def _ask(call: Call, arrival: Arrival, decider: Decider, guess: Guess) -> Decision:
     """The one question to the API, with the SIP headers and variables that the route wants to tell it."""
     needs = decider.needs(arrival.route)
     read, channel = call.telephony.read_variable, call.caller.channel_id
@@ -133,7 +137,7 @@ async def _ask(call: Call, arrival: Arrival, decider: Decider) -> Decision:
         headers=dict(zip(headers, values, strict=False)),
         variables=dict(zip(variables, values[len(headers) :], strict=True)),
     )
-
+    guess.begin(decider, info, needs.ahead)
     return await decider.route(info, lambda progress: _tell_progress(call, progress))
 
 
@@ -196,8 +200,11 @@ async def _set_variables(call: Call) -> None:
         )
 
 
-async def follow(call: Call, steps: Sequence[Step]) -> None:
-    """Try the steps in order until one is answered or hangs up; else the dialplan goes on with the caller."""
+async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = None) -> None:
+    """Try the steps in order until one is answered or hangs up; else the dialplan goes on with the caller.
+
+    `placed` are legs that ring already, by a guess: those of the first step that rings stay, the others go.
+    """
     for step in steps:
         call.step += 1
         call.tell(
@@ -217,15 +224,17 @@ async def follow(call: Call, steps: Sequence[Step]) -> None:
             await call.telephony.hang_up(call.caller.channel_id, cause.value)
             call.tell(e.CallEnded(at=now(), by="router", cause=Q850[cause], reason="hangup"))
             return
-        elif (leg := await _ring_step(call, step)) is not None:
+        elif (leg := await _ring_step(call, step, placed)) is not None:
             await converse(call, leg)
             return
+        else:
+            placed = None
     await back_to_dialplan(call, "no step was answered")
 
 
-async def _ring_step(call: Call, step: Step) -> Leg | None:
+async def _ring_step(call: Call, step: Step, placed: Placing | None) -> Leg | None:
     try:
-        rung = await ring(call, step.targets, step.timeout_s)
+        rung = await ring(call, step.targets, step.timeout_s, placed)
     except CallerGoneError:
         call.tell(e.StepEnded(at=now(), step=call.step, outcome="cancelled"))
         raise

@@ -49,7 +49,7 @@ def take_back(call: Call, leg: Leg, ending: LegOutcome) -> None:
 async def _hang_up(call: Call, leg: Leg, ending: LegOutcome) -> None:
     await leg.exists.wait()  # a hangup that overtakes the creation would miss it
     match ending:
-        case LegOutcome.ANSWERED_ELSEWHERE:
+        case LegOutcome.ANSWERED_ELSEWHERE | LegOutcome.GUESSED_WRONG:  # neither is a missed call
             reason = "answered_elsewhere"
         case LegOutcome.NO_ANSWER:
             reason = "no_answer"
@@ -90,7 +90,7 @@ class Placing:
         for target in self._tasks.keys() - set(targets):
             self._tasks.pop(target).cancel()
             for leg in self._legs.pop(target):
-                take_back(self._call, leg, LegOutcome.CANCELLED)
+                take_back(self._call, leg, LegOutcome.GUESSED_WRONG)
         for target, legs in self._legs.items():
             for leg in legs:
                 if leg.created:

@@ -104,6 +104,25 @@ class RecallFailed(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guessed(Happened):
+    """The API is asked, and what it last said for this caller is taken for its answer until it comes.
+
+    `ahead` is what is done for the destination meanwhile: create (its channels, nothing rings) or ring.
+    """
+
+    ahead: str
+    destination_type: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuessJudged(Happened):
+    """The answer is in. `outcome` is right, partly (some of the same devices are called) or wrong."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted(Happened):
     """A step of the chain begins. `step` counts from 1."""
 
@@ -211,6 +230,8 @@ CallEvent = (
     | DestinationFound
     | LookupFailed
     | RecallFailed
+    | Guessed
+    | GuessJudged
     | StepStarted
     | StepEnded
     | DeviceUnavailable

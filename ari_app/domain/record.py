@@ -155,6 +155,8 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             return record
         case e.DeviceUnavailable():
             return record
+        case e.Guessed() | e.GuessJudged():
+            return record
         case _:
             assert_never(event)
 

@@ -58,6 +58,16 @@ _LEG_TAKEN_BACK = {
     "answered_elsewhere": "answered elsewhere",
     "cancelled": "the caller gave up",
     "no_answer": "nobody answered in time",
+    "guessed_wrong": "it had been guessed, and the answer was another",
+}
+_AHEAD = {
+    "create": "its legs are created meanwhile, and nothing rings",
+    "ring": "its devices ring meanwhile",
+}
+_JUDGED = {
+    "right": "right",
+    "partly": "partly right: what is not called is taken back",
+    "wrong": "wrong: it is taken back",
 }
 _STEP_ENDED = {
     "answered": "was answered",
@@ -145,6 +155,10 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
         case e.RecallFailed():
             last_good = f"the caller's last good answer, from {ago(event.age_s)}, leads nowhere by now"
             return f"{last_good}: {event.message} [{event.code}]. {_capitalised(event.remedy)}"
+        case e.Guessed():
+            return f"guessed {_destination(event)}, the last good answer for this caller: {_AHEAD[event.ahead]}"
+        case e.GuessJudged():
+            return f"the guess was {_JUDGED[event.outcome]}"
         case e.StepStarted():
             ringing = "" if event.destination_type == "hangup" else f", for at most {event.timeout_s:g} s"
             return f"step {event.step}: {_destination(event)}{ringing}"
@@ -204,7 +218,7 @@ def _carried(event: e.CallerDescribed) -> Iterator[str]:
     yield from event.notes
 
 
-def _destination(event: e.DestinationFound | e.StepStarted) -> str:
+def _destination(event: e.DestinationFound | e.Guessed | e.StepStarted) -> str:
     return f"{event.destination_type} {event.destination}"
 
 

@@ -26,6 +26,8 @@ _MARKS: dict[type[Any], tuple[str, str]] = {
     e.AnswerReceived: ("←", "blue"),
     e.AttemptFailed: ("!", "yellow"),
     e.CallerDescribed: ("←", "blue"),
+    e.Guessed: ("?", "cyan"),
+    e.GuessJudged: ("?", "cyan"),
     e.DestinationFound: ("✓", "bold green"),
     e.LookupFailed: ("✗", "bold yellow"),
     e.RecallFailed: ("✗", "bold yellow"),

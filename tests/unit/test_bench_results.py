@@ -11,7 +11,7 @@ from rich.console import Console
 from bench.chart import WIDTH, chart
 from bench.held import Held
 from bench.results import Cpu, Delay, Ramp, RampStep, Results, WayResult, goals, to_json, write_json
-from bench.stage import Way
+from bench.stage import Returning, Way
 from bench.table import show
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -35,12 +35,17 @@ def way(median_ms: float, app: float, highest: int) -> WayResult:
     )
 
 
+def known(median_ms: float) -> Delay:
+    return Delay(calls=100, failed=0, median_ms=median_ms, p95_ms=median_ms * 1.2, p99_ms=median_ms * 1.5)
+
+
 RESULTS = Results(
     started_at="2026-11-21T02:00:00+00:00",
     quick=False,
     machine={"cpu": "2 x <Fast & Small>", "asterisk": "22.10.1"},
     floor=Delay(calls=40, failed=0, median_ms=0.07, p95_ms=0.13, p99_ms=0.14),
     ways={Way.NATIVE: way(10.0, 0.0, 240), Way.ROUTER: way(11.0, 3.1, 120)},
+    returning={returning: known(ms) for returning, ms in zip(Returning, (104.0, 105.0, 5.0), strict=True)},
 )
 
 
@@ -55,6 +60,8 @@ def test_goals_are_ratios_to_the_native_dialplan_of_the_same_run() -> None:
     assert not verdicts["highest rate held, ratio"]
     assert not verdicts["CPU of the router per call, ms"]
     assert verdicts["memory of the router per live call, KB"]
+    assert not verdicts["delay of a returning caller, created ahead, ratio"]
+    assert verdicts["delay of a returning caller, rung ahead, ratio"]
 
 
 def test_what_an_overload_leaves_behind_misses_its_goal() -> None:
@@ -70,6 +77,7 @@ def test_the_document_has_every_figure_under_its_name(tmp_path: Path) -> None:
     assert document["schema"] == 1
     assert document["ways"]["router"]["delay"]["80"]["median_ms"] == 11.0
     assert document["ways"]["native"]["ramp"]["steps"][0]["held"] is True
+    assert document["returning"]["rung ahead"]["median_ms"] == 5.0
     assert document["goals"][2] == {
         "name": "post-dial delay at 80/s, median, ratio",
         "value": 1.1,

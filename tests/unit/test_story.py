@@ -199,10 +199,23 @@ def test_a_leg_that_never_rang_is_not_said_to_stop_ringing() -> None:
     )
 
 
-@pytest.mark.parametrize("outcome", sorted({*LegOutcome, "refused"} - {"answered_elsewhere", "lost"}))
+@pytest.mark.parametrize("outcome", sorted({*LegOutcome, "refused"} - {"answered_elsewhere", "guessed_wrong", "lost"}))
 def test_every_outcome_of_a_step_is_told_in_words(outcome: str) -> None:
     [line] = told(e.StepEnded(at=at(1), step=1, outcome=outcome))
     assert line.startswith(("step 1 was ", "step 1 came to nothing: "))
+
+
+def test_a_guess_and_what_became_of_it_are_told_in_words() -> None:
+    guessed = e.Guessed(at=at(0), ahead="ring", destination_type="user", destination="456")
+    taken_back = e.LegEnded(at=at(2), leg="leg-1", outcome="guessed_wrong", cause=26)
+    lines = told(
+        guessed, dialled(), e.LegRinging(at=at(1), leg="leg-1"), e.GuessJudged(at=at(2), outcome="wrong"), taken_back
+    )
+    assert lines[0] == "guessed user 456, the last good answer for this caller: its devices ring meanwhile"
+    assert lines[-2] == "the guess was wrong: it is taken back"
+    assert "stopped ringing: it had been guessed, and the answer was another" in lines[-1]
+    created = e.Guessed(at=at(0), ahead="create", destination_type="user", destination="456")
+    assert "nothing rings" in told(created)[0]
 
 
 def test_a_step_that_hangs_up_has_no_time_to_ring() -> None:

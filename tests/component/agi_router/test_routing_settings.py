@@ -10,6 +10,7 @@ from agi_router.decide import RoutingSettings
 from agi_router.directory.users import EndpointDevice, ExternalDevice
 from agi_router.document import ConfigError, load_document, validate
 from agi_router.routing.auth import ApiKeyAuth, BasicAuth, BearerAuth, ClientAuth, KeyPlace, NoAuth, OAuth2Auth
+from agi_router.routing.decider import Ahead
 from agi_router.routing.destination import (
     DestinationType,
     EndpointDestination,
@@ -416,6 +417,14 @@ def test_a_section_that_cannot_be_is_told(tmp_path: Path, text: str, said: str) 
 def test_a_memory_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str) -> None:
     (told,) = problems(tmp_path, with_route() + f"    remember: {keys}\n")
     assert said in told
+
+
+def test_guessing_ahead_needs_last_good_answers(tmp_path: Path) -> None:
+    (told,) = problems(tmp_path, with_route() + "    ringing: {ahead: create}\n")
+    assert "routes.sales.ringing.ahead" in told
+    assert "set remember.last_good_s" in told
+    settings = load(tmp_path, with_route() + "    ringing: {ahead: ring}\n    remember: {last_good_s: 60}\n")
+    assert settings.routes[0].needs().ahead is Ahead.RING
 
 
 def test_a_private_authority_is_found_beside_the_configuration(tmp_path: Path) -> None:

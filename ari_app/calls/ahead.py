@@ -1,0 +1,71 @@
+"""Guessing: while the API is asked, the legs of its last good answer for this caller are created, or ring.
+
+A guess never decides anything. When the answer is in, its legs go on as those of the first step, or are taken back.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from agi_router.routing.call_info import CallInfo
+from agi_router.routing.decider import Ahead, Decider
+from agi_router.routing.decision import Step, Target
+from ari_app.calls.call import Call, now
+from ari_app.calls.legs import Placing
+from ari_app.domain import events as e
+
+LONGEST_LOOKUP_S = 10.0
+"""No route's deadline is longer. Asterisk's own ring timeout of a leg counts from its INVITE, ours from the answer."""
+
+
+class Guess:
+    """The guess of one call; there may be none."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._placing: Placing | None = None
+        self._targets: frozenset[Target] = frozenset()
+        self._making: asyncio.Task[None] | None = None
+
+    def begin(self, decider: Decider, info: CallInfo, ahead: Ahead) -> None:
+        """Guess, and place legs, while the caller's question is on its way."""
+        if ahead is not Ahead.OFF:
+            self._making = asyncio.create_task(self._make(decider, info, ahead))
+
+    async def _make(self, decider: Decider, info: CallInfo, ahead: Ahead) -> None:
+        step = await decider.guess(info)
+        if step is None:
+            return
+        self._call.tell(
+            e.Guessed(
+                at=now(),
+                ahead=ahead.value,
+                destination_type=step.destination.type,
+                destination=step.destination.value,
+            )
+        )
+        self._targets = frozenset(step.targets)
+        only_create = ahead is Ahead.CREATE
+        self._placing = Placing(self._call, step.timeout_s + LONGEST_LOOKUP_S, only_create=only_create)
+        self._placing.begin(step.targets)
+
+    def judge(self, steps: Sequence[Step]) -> Placing | None:
+        """The answer is in: what was placed for the first of these steps, or for none of them. No guess comes now."""
+        if self._making is not None:
+            self._making.cancel()
+        if self._placing is not None:
+            self._call.tell(e.GuessJudged(at=now(), outcome=self._outcome(steps)))
+        return self._placing
+
+    def _outcome(self, steps: Sequence[Step]) -> str:
+        wanted = frozenset(steps[0].targets if steps else ())
+        if wanted == self._targets:
+            return "right"
+        return "partly" if wanted & self._targets else "wrong"
+
+    async def stop(self) -> None:
+        """Place no more. The legs that are there end with the call."""
+        if self._making is not None:
+            self._making.cancel()
+            await asyncio.gather(self._making, return_exceptions=True)
+        if self._placing is not None:
+            await self._placing.stop()
