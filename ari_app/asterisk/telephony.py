@@ -70,19 +70,6 @@ class AriTelephony(Telephony):
             variables=dict(variables),
         )
 
-    async def originate(
-        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str], timeout_s: float
-    ) -> None:
-        """See Telephony."""
-        await self._ari.channels.originateWithId(
-            channelId=channel_id,
-            endpoint=dial_string,
-            app=self._app,
-            originator=originator,
-            variables=dict(variables),
-            timeout=int(timeout_s),
-        )
-
     async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:
         """See Telephony."""
         shown = {"caller": caller} if caller else {}

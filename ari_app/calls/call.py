@@ -69,7 +69,6 @@ class Leg:
     outcome: LegOutcome | None = None
     exists: asyncio.Event = field(default_factory=asyncio.Event)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
-    created: bool = False
     dialled: bool = False
     untold: list[e.CallEvent] = field(default_factory=list)
 
@@ -136,10 +135,10 @@ class Call:
         self.is_over = self.is_over or isinstance(event, e.CallEnded | e.SentToDialplan)
         self._writer.write(self.call_id, event)
 
-    def tell_dialled(self, leg: Leg, at: datetime) -> None:
-        """Put on record that a leg was dialled, and what has happened to it since."""
+    def tell_dialled(self, leg: Leg) -> None:
+        """Put on record that a leg is dialled, and what has happened to it already."""
         leg.dialled = True
-        self.tell(e.LegDialled(at=at, leg=leg.role, endpoint=leg.endpoint, contact=contact_of(leg.dial_string)))
+        self.tell(e.LegDialled(at=now(), leg=leg.role, endpoint=leg.endpoint, contact=contact_of(leg.dial_string)))
         for event in leg.untold:
             self.tell(event)
 
@@ -201,11 +200,6 @@ class Call:
         self.legs[leg.channel_id] = leg
         self.inbox.expect_leg()
         self._switchboard.watch(leg.channel_id, self.inbox)
-
-    def disown(self, leg: Leg) -> None:
-        """Take back a plan of which nothing came: no event of this leg is waited for."""
-        del self.legs[leg.channel_id]
-        self._switchboard.forget([leg.channel_id], self.inbox)
 
     async def hear_until(self, work: asyncio.Task[T]) -> T:
         """The work's result; events are noted meanwhile.

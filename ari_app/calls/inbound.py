@@ -87,7 +87,9 @@ async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
         decision = await call.hear_until(asking)
         _tell_decision(call, decision)
         if decision.understood is not None:
-            call.screen_pop = screen_pop(decision.understood, caller_withheld=arrival.caller_withheld)
+            call.screen_pop = screen_pop(
+                decision.understood, caller_number=arrival.caller_number, caller_withheld=arrival.caller_withheld
+            )
             await call.hear_until(asyncio.create_task(_set_variables(call)))
         await follow(call, decision.steps, guess.judge(decision.steps))
     except CallerGoneError:

@@ -1,15 +1,16 @@
 """Ring the targets of a step: every contact of every device at once; the first to answer wins.
 
-One request sends a leg's INVITE, and the leg enters the application when it is answered. The ids are ours and watched
-beforehand, so an answer can't be faster than we are.
+A leg is created, enters the application, and only then is dialled: Asterisk refuses requests for it before. The ids are
+ours and watched beforehand, so an answer can't be faster than we are. A leg is never *originated*: Asterisk would then
+follow a phone's 302 by itself, past the dial policy (docs/decisions/0001).
 
-Which contacts a device has must be asked, and that takes as long as to send an INVITE. So a device that had one contact
-when it was asked last rings at once, by its first contact, and is asked meanwhile: docs/decisions/0008.
+Which contacts a device has must be asked, and that takes as long as to create a leg. So of a device that had one
+contact when it was asked last, the first contact rings at once, and the device is asked meanwhile.
 """
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -71,6 +72,7 @@ class Placing:
         self._only_create = only_create
         self._legs: dict[Target, list[Leg]] = {}
         self._tasks: dict[Target, asyncio.Task[None]] = {}
+        self._undialled: dict[str, Mapping[str, str]] = {}  # by channel id: the variables it was created with
 
     @property
     def legs(self) -> list[Leg]:
@@ -93,8 +95,8 @@ class Placing:
                 take_back(self._call, leg, LegOutcome.GUESSED_WRONG)
         for target, legs in self._legs.items():
             for leg in legs:
-                if leg.created:
-                    self._call.request(self._dial_created(leg, target))
+                if (known := self._undialled.pop(leg.channel_id, None)) is not None and leg.alive:
+                    self._call.request(self._dial_created(leg, target, known))
         self.begin(targets)
         await asyncio.gather(*self._tasks.values())
 
@@ -133,18 +135,18 @@ class Placing:
 
     async def _ring_and_ask(self, target: EndpointTarget) -> None:
         """Ring the first contact, ask for all meanwhile, and ring the others if there are any by now."""
-        endpoint, dialled_at = f"PJSIP/{target.endpoint}", now()
+        endpoint = f"PJSIP/{target.endpoint}"
         leg = self._new_leg(target, endpoint, endpoint)
-        placing = self._call.request(self._originate(leg, target))
+        creating = self._call.request(self._create(leg, target))
+        self._call.request(self._dial(leg, target))
         try:
             contacts = await self._contacts(target)
-            await asyncio.wait([placing])
+            await asyncio.wait([creating])
         except (asyncio.CancelledError, TelephonyError):
-            self._call.tell_dialled(leg, dialled_at)
+            self._call.tell_dialled(leg)
             raise
-        if not placing.result():
+        if not creating.result():
             self._legs[target].remove(leg)
-            self._call.disown(leg)
             self._ring_contacts(target, contacts)
             return
         if contacts and len(contacts) > 1:
@@ -152,7 +154,7 @@ class Placing:
             leg.dial_string = f"{endpoint}/{taken}"
         elif contacts:
             leg.dial_string = contacts[0]
-        self._call.tell_dialled(leg, dialled_at)
+        self._call.tell_dialled(leg)
         for contact in contacts or ():
             if contact != leg.dial_string:
                 self._ring(self._new_leg(target, endpoint, contact), target)
@@ -164,50 +166,45 @@ class Placing:
 
     def _ring(self, leg: Leg, target: Target) -> None:
         """Place one leg, without waiting for it."""
+        self._call.request(self._create(leg, target))
         if self._only_create:
-            leg.created = True
-            self._call.request(self._create(leg, target))
+            self._undialled[leg.channel_id] = _variables(self._call, target)
         else:
-            self._call.tell_dialled(leg, now())
-            self._call.request(self._originate_or_end(leg, target))
+            self._call.tell_dialled(leg)
+            self._call.request(self._dial(leg, target))
 
-    async def _originate_or_end(self, leg: Leg, target: Target) -> None:
-        if leg.ending is not None or not await self._originate(leg, target):
-            self._never_was(leg)
-
-    async def _originate(self, leg: Leg, target: Target) -> bool:
-        """Send the leg's INVITE; whether that succeeded."""
+    async def _create(self, leg: Leg, target: Target) -> bool:
+        """Make the leg's channel; whether that succeeded. The story waits for events: without one it ends like any."""
         call, variables = self._call, _variables(self._call, target)
         leg.shown_name = variables.get(SHOWN_NAME, "")
         try:
-            await call.telephony.originate(
-                leg.channel_id, leg.dial_string, call.caller.channel_id, variables, self._timeout_s
-            )
+            if leg.ending is None:
+                await call.telephony.create_leg(leg.channel_id, leg.dial_string, call.caller.channel_id, variables)
+                return True
         except TelephonyError as error:
             self._failed(leg, error)
-            return False
         finally:
             leg.exists.set()
-        return True
+        call.inbox.put(ChannelDestroyed(leg.channel_id, 0))
+        return False
 
-    async def _create(self, leg: Leg, target: Target) -> None:
+    async def _dial_created(self, leg: Leg, target: Target, known: Mapping[str, str]) -> None:
+        """Ring a leg that was created ahead, when only these of its variables were known."""
         call, variables = self._call, _variables(self._call, target)
-        try:
-            await call.telephony.create_leg(leg.channel_id, leg.dial_string, call.caller.channel_id, variables)
-        except TelephonyError as error:
-            self._failed(leg, error)
-            self._never_was(leg)
-        finally:
-            leg.exists.set()
+        leg.shown_name = variables.get(SHOWN_NAME, "")
+        call.tell_dialled(leg)
+        await leg.entered.wait()
+        news = {name: value for name, value in variables.items() if known.get(name) != value}
+        await asyncio.gather(*(call.telephony.set_variable(leg.channel_id, *new) for new in news.items()))
+        await self._dial(leg, target)
 
-    async def _dial_created(self, leg: Leg, target: Target) -> None:
-        """Send the INVITE of a leg that was only created; Asterisk refuses that before it is in the application."""
+    async def _dial(self, leg: Leg, target: Target) -> None:
+        """Send the leg's INVITE. Asterisk refuses that before the leg is in the application."""
         call = self._call
         await leg.entered.wait()
         if leg.ending is not None or not leg.alive:
             return
-        call.tell_dialled(leg, now())
-        source = None if _own_number(target) else call.caller.channel_id
+        source = None if leg.shown_name or _own_number(target) else call.caller.channel_id
         try:
             await call.telephony.dial(leg.channel_id, source, self._timeout_s)
         except TelephonyError as error:
@@ -217,11 +214,6 @@ class Placing:
         call = self._call
         call.log.info("a leg could not be placed", leg=leg.role, endpoint=leg.endpoint, error=str(error))
         call.request(call.telephony.hang_up(leg.channel_id, "normal"))  # it may be there, and the answer was late
-
-    def _never_was(self, leg: Leg) -> None:
-        """The story waits for events only: a leg that never came to be ends like any other."""
-        leg.exists.set()
-        self._call.inbox.put(ChannelDestroyed(leg.channel_id, 0))
 
 
 async def ring(call: Call, targets: Sequence[Target], timeout_s: float, placing: Placing | None = None) -> Rung:

@@ -135,15 +135,6 @@ class Telephony(Protocol):
         """Whether `contacts` was one when it was asked last. By now it may be otherwise."""
         ...
 
-    async def originate(
-        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str], timeout_s: float
-    ) -> None:
-        """Create a channel under this id and send its INVITE; it enters the application when it is answered.
-
-        It shows the number of `originator`, with its presentation, unless the variables set another.
-        """
-        ...
-
     async def create_leg(
         self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
     ) -> None:

@@ -24,10 +24,15 @@ class ScreenPop:
     phone: Mapping[str, str] = field(default_factory=dict)
 
 
-def screen_pop(understood: Understood, *, caller_withheld: bool) -> ScreenPop:
-    """The screen pop of this answer. A withheld caller stays withheld: his name is not shown, whatever the API says."""
+def screen_pop(understood: Understood, *, caller_number: str, caller_withheld: bool) -> ScreenPop:
+    """The screen pop of this answer. A withheld caller stays withheld: his name is not shown, whatever the API says.
+
+    Name and number are set together: a leg that takes its number from the caller's channel takes the name from there.
+    """
     headers = {f"PJSIP_HEADER(add,{name})": value for name, value in understood.headers.items()}
     name = {}
     if understood.caller_name and not caller_withheld:
         name = {SHOWN_NAME: understood.caller_name, "CONNECTEDLINE(name-pres,i)": "allowed"}
+        if caller_number:
+            name |= {"CONNECTEDLINE(num,i)": caller_number, "CONNECTEDLINE(num-pres,i)": "allowed"}
     return ScreenPop(variables=understood.variables, phone={**name, **headers})

@@ -77,12 +77,6 @@ class Switch(Telephony):
     def had_one_contact(self, endpoint: str) -> bool:
         return self.rings_and_asks
 
-    async def originate(
-        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str], timeout_s: float
-    ) -> None:
-        await self._do("originate")
-        self.dialled.append(channel_id)
-
     async def create_leg(
         self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
     ) -> None:

@@ -145,6 +145,18 @@ async def test_a_phone_that_refuses_sends_the_call_to_the_next_step(status: int,
         assert bob.received == []
 
 
+async def test_a_phone_that_redirects_to_a_number_of_the_dialplan_places_no_call() -> None:
+    async with running() as rig, rig.user("ada") as ada, rig.user("carol") as carol:
+        for _ in range(3):
+            call = await rig.call()
+            await (await ada.next_call()).redirect(f"sip:+14155550123@{rig.asterisk.address}")
+            await (await carol.next_call()).reject(486)
+            await call.ended()
+            await rig.idle()
+        records = await rig.router.records()
+        assert [record.legs[0].outcome for record in records] == ["redirected"] * 3
+
+
 async def test_a_user_without_a_registered_phone_sends_the_call_on_at_once() -> None:
     async with running() as rig, rig.user("carol") as carol:
         call = await rig.call()

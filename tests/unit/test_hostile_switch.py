@@ -46,7 +46,7 @@ async def test_a_bridge_that_could_not_be_made_during_the_lookup_is_made_for_the
     async with Exchange("ada") as exchange:
         exchange.switch.errors["create_bridge"] = [UnreachableError("there is no connection to Asterisk")]
         exchange.arrive()
-        await exchange.until("originate")
+        await exchange.until("dial")
         await asyncio.sleep(0)
         exchange.pick_up(exchange.switch.dialled[0])
         await exchange.until("add_to_bridge")
@@ -59,7 +59,7 @@ async def test_a_bridge_that_cannot_be_removed_does_not_end_the_call_a_second_ti
     async with Exchange("ada") as exchange:
         exchange.switch.errors["destroy_bridge"] = [UnreachableError("no answer in time")]
         exchange.arrive()
-        await exchange.until("originate")
+        await exchange.until("dial")
         await asyncio.sleep(0)
         leg = exchange.switch.dialled[0]
         exchange.pick_up(leg)
@@ -74,7 +74,7 @@ async def test_a_bridge_that_cannot_be_removed_does_not_end_the_call_a_second_ti
 async def test_a_story_that_breaks_puts_the_end_of_its_legs_on_record() -> None:
     async with Exchange("ada", "bob") as exchange:
         exchange.arrive()
-        await exchange.until("originate")
+        await exchange.until("dial")
         exchange.switch.errors["contacts"] = [UnreachableError("no answer in time")]
         exchange.switch.held["hang_up"] = asyncio.Event()
         await asyncio.sleep(0)
@@ -90,7 +90,7 @@ async def test_a_story_that_breaks_puts_the_end_of_its_legs_on_record() -> None:
 async def test_calls_that_are_given_back_at_a_stop_have_no_leg_without_an_end() -> None:
     async with Exchange("ada") as exchange:
         exchange.arrive()
-        await exchange.until("originate")
+        await exchange.until("dial")
     ended = [event.outcome for event in exchange.told.events if isinstance(event, e.LegEnded)]
     assert ended == ["cancelled"]
     assert len(exchange.ends()) == 1
@@ -98,7 +98,7 @@ async def test_calls_that_are_given_back_at_a_stop_have_no_leg_without_an_end() 
 
 async def test_a_phone_that_picks_up_after_its_hangup_failed_is_hung_up() -> None:
     async with Exchange("ada", "bob") as exchange:
-        exchange.switch.errors["originate"] = [UnreachableError("no answer in time")]
+        exchange.switch.errors["create_leg"] = [UnreachableError("no answer in time")]
         exchange.switch.errors["hang_up"] = [RefusedError("500")]
         exchange.arrive()
         async with asyncio.timeout(3):
@@ -150,7 +150,7 @@ async def test_a_caller_who_came_and_went_while_the_log_was_read_is_one_call() -
         reconciling = asyncio.create_task(exchange.recovery.reconcile())
         await exchange.until("snapshot")
         exchange.arrive()
-        await exchange.until("originate")
+        await exchange.until("dial")
         exchange.switch.deliver(ChannelLeft(CALLER))
         await exchange.over()
         exchange.switch.held["snapshot"].set()
@@ -166,7 +166,7 @@ async def test_a_call_that_begins_and_ends_while_a_slow_log_is_read_is_not_ended
 
         async def begin_and_read() -> list[CallRecord]:
             exchange.arrive()  # after the reconciling has looked at the calls that live
-            await exchange.until("originate")
+            await exchange.until("dial")
             return list(await flushed())
 
         exchange.told.open_calls = begin_and_read  # type: ignore[method-assign]
@@ -223,7 +223,7 @@ async def test_a_device_that_has_unregistered_since_it_was_rung_last_is_named_as
     async with Exchange("ada") as exchange:
         exchange.switch.rings_and_asks = True
         exchange.switch.contacts_each = 0
-        exchange.switch.errors["originate"] = [RefusedError("500 Allocation failed")]
+        exchange.switch.errors["create_leg"] = [RefusedError("500 Allocation failed")]
         exchange.arrive()
         told = await exchange.over()
         assert [event.reason for event in told if isinstance(event, e.DeviceUnavailable)] == ["not registered"]
@@ -236,7 +236,7 @@ async def test_a_caller_who_hangs_up_while_contacts_are_asked_leaves_no_leg_of_t
         exchange.switch.rings_and_asks = True
         exchange.switch.held["contacts"] = asyncio.Event()
         exchange.arrive()
-        await exchange.until("originate")
+        await exchange.until("dial")
         await exchange.until("contacts")
         exchange.switch.deliver(ChannelLeft(CALLER))
         told = await exchange.over()
