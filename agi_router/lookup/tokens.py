@@ -10,12 +10,15 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from agi_router.lookup.grants import GrantMemory, GrantSeal, HeldGrant
+from agi_router.lookup.grants import GrantMemory, HeldGrant
 from agi_router.lookup.oauth2 import IssuedToken, TokenAnswer, TokenError, TokenRequest, issued, place, token_request
 from agi_router.routing.auth import Grant, OAuth2Auth
 from agi_router.routing.errors import Failure, RoutingError
+
+if TYPE_CHECKING:
+    from agi_router.lookup.seal import GrantSeal
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +84,7 @@ class TokenSource:
         self._auth = auth
         self._post = post
         self._memory = memory
-        self._seal = GrantSeal(auth) if auth.grant is Grant.REFRESH_TOKEN else None
+        self._seal = _seal(auth) if auth.grant is Grant.REFRESH_TOKEN else None
         self._token: _Token | None = None
         self._refused = ""
         self._failure: Failure | None = None
@@ -201,7 +204,7 @@ class TokenSource:
         answer = await self._post(self._auth, token_request(self._auth, refresh_token))
         return issued(self._auth, answer, refresh_token)
 
-    async def _recalled(self, seal: GrantSeal) -> HeldGrant | None:
+    async def _recalled(self, seal: "GrantSeal") -> HeldGrant | None:
         sealed = await self._memory.recall(seal.grant_id)
         return None if sealed is None else seal.open(sealed)
 
@@ -260,3 +263,9 @@ def _error(failure: Failure) -> RoutingError:
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def _seal(auth: OAuth2Auth) -> "GrantSeal":
+    from agi_router.lookup.seal import GrantSeal  # noqa: PLC0415  takes 7 MB, and few routers have refresh tokens
+
+    return GrantSeal(auth)

@@ -5,11 +5,11 @@ The operator's own characters are kept as they are; only what the caller brings 
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from types import MappingProxyType
+from functools import cache, partial
 from urllib.parse import quote
 
 from agi_router.routing.call_info import CallInfo
@@ -84,24 +84,39 @@ class Template:
         return frozenset(part.name for part in self.parts if isinstance(part, Variable))
 
 
+class CallValues(Mapping[str, str]):
+    """The value of every variable for one call; of a number, only the forms that are asked for are worked out."""
+
+    def __init__(self, info: CallInfo, region: str, now: datetime) -> None:
+        number = "" if info.caller_withheld else info.caller_number
+        self._e164 = cache(lambda: normalise(number, region))
+        self._values: Mapping[str, Callable[[], str]] = {
+            "callerNumber": lambda: self._e164() or number,
+            "callerNumberNational": lambda: national(e164) if (e164 := self._e164()) else number,
+            "callerNumberDigits": lambda: digits(e164) if (e164 := self._e164()) else number,
+            "callerName": lambda: "" if info.caller_withheld else info.caller_name,
+            "calledNumber": lambda: info.called_number,
+            "previousStep": lambda: info.previous_step or info.variables.get(PREVIOUS_STEP_VARIABLE, ""),
+            "callId": lambda: info.call_id,
+            "routeName": lambda: info.route_name,
+            "now": lambda: now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            **{f"header.{name}": partial(str, value) for name, value in info.headers.items()},
+            **{f"var.{name}": partial(str, value) for name, value in info.variables.items()},
+        }
+
+    def __getitem__(self, name: str) -> str:
+        return _encodable(self._values[name]())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
 def call_values(info: CallInfo, region: str, now: datetime | None = None) -> Values:
     """The value of every variable for this call. Of a caller who withholds the number, number and name are ""."""
-    number = "" if info.caller_withheld else info.caller_number
-    e164 = normalise(number, region)
-    values = {
-        "callerNumber": e164 or number,
-        "callerNumberNational": national(e164) if e164 else number,
-        "callerNumberDigits": digits(e164) if e164 else number,
-        "callerName": "" if info.caller_withheld else info.caller_name,
-        "calledNumber": info.called_number,
-        "previousStep": info.previous_step or info.variables.get(PREVIOUS_STEP_VARIABLE, ""),
-        "callId": info.call_id,
-        "routeName": info.route_name,
-        "now": (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        **{f"header.{name}": value for name, value in info.headers.items()},
-        **{f"var.{name}": value for name, value in info.variables.items()},
-    }
-    return MappingProxyType({name: _encodable(value) for name, value in values.items()})
+    return CallValues(info, region, now or datetime.now(UTC))
 
 
 def needs(templates: frozenset[str]) -> Needs:

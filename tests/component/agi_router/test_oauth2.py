@@ -16,8 +16,9 @@ from aiohttp import web
 
 from agi_router.lookup import tokens
 from agi_router.lookup.client import Answer, LookupClient
-from agi_router.lookup.grants import GrantMemory, GrantSeal, ShortMemory
+from agi_router.lookup.grants import GrantMemory, ShortMemory
 from agi_router.lookup.guard import NetworkGuard
+from agi_router.lookup.seal import GrantSeal
 from agi_router.routing.auth import ClientAuth, OAuth2Auth
 from agi_router.routing.decision import FailedAttempt, LookupProgress, SentRequest
 from agi_router.routing.errors import Failure, RoutingError
