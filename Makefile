@@ -2,6 +2,7 @@
 #: make test     everything: lint, types, layers, all tests, on a real Asterisk as well
 #: make check    what every commit passes: the same without Asterisk, in under a minute
 #: make bench    measures the router beside the native dialplan; QUICK=1 coarsely, in under two minutes
+#: make fuzz     100,000 hostile API answers, ROUNDS=1000 fewer; SEED=7 makes the same ones again
 #: make profile  where the router's time goes
 #:
 #: make lint     format, lint, types, layers
@@ -19,7 +20,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OIDC := .cache/oidc-provider
 
-.PHONY: help setup sandbox check lint unit system test demo docker-test bench profile clean
+.PHONY: help setup sandbox check lint unit system test demo docker-test bench fuzz profile clean
 
 help:
 	@sed -n 's/^#: \?//p' Makefile
@@ -63,6 +64,9 @@ demo: sandbox
 
 bench: sandbox
 	@$(BIN)/python -m bench $(if $(QUICK),--quick)
+
+fuzz: setup
+	@$(BIN)/python -m tests.fuzz $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
 profile: sandbox
 	@test -x $(BIN)/py-spy || tools/quietly "Installing the profiler into $(VENV)" \
