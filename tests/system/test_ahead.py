@@ -77,6 +77,32 @@ async def test_a_leg_that_was_created_ahead_rings_when_the_answer_is_in_and_not_
         assert [event.outcome for event in happened if isinstance(event, e.LegEnded)] == ["answered"]
 
 
+async def test_a_leg_that_was_created_ahead_shows_what_the_answer_brings() -> None:
+    def with_a_screen_pop(config: Config) -> None:
+        guessing("create")(config)
+        shown = {"caller_name": "contact.name", "headers": {"X-Contact": "contact.id"}}
+        config["routes"]["sales"]["response"] |= shown
+
+    async with running(with_a_screen_pop) as rig, rig.user("ada") as ada:
+        for _ in range(2):
+            answer_now = asyncio.Event()
+            body = {"calls": [{"user": {"id": ADA}}], "contact": {"name": "Grace Hopper", "id": 4711}}
+            rig.api.answers[SEARCH] = Answer(body=body, after=answer_now)
+            call = await rig.call(caller_name="SOMEBODY")
+            await rig.api.next_request()
+            if ada.received:
+                await rig.router.until(lambda status: status["watched_channels"] == 2)
+            answer_now.set()
+            ringing = await ada.next_call()
+            assert (ringing.caller_name, ringing.caller_number) == ("Grace Hopper", CALLER)
+            assert ringing.headers.getlist("X-Contact") == ["4711"]
+            await ringing.answer()
+            await call.answered()
+            await call.hang_up()
+            happened = await told(rig)
+        assert judged(happened) == ["right"]
+
+
 async def test_a_leg_that_was_created_for_somebody_else_goes_and_its_phone_never_knew() -> None:
     async with returning_caller("create") as (rig, ada), rig.user("bob", 700) as bob:
         call, answer_now = await calls_again(rig, BOB)
