@@ -36,5 +36,5 @@ FULL: Final = Plan(
     rounds=4, calls={CALM: 100, BUSY: 800}, returning=100, warm_up=200, held=200, step_s=10, tries=2, precision=0.07
 )
 QUICK: Final = Plan(
-    rounds=2, calls={CALM: 15, BUSY: 240}, returning=15, warm_up=40, held=40, step_s=2, tries=1, precision=0.3
+    rounds=2, calls={CALM: 10, BUSY: 240}, returning=8, warm_up=40, held=40, step_s=2, tries=1, precision=0.3
 )
