@@ -13,7 +13,19 @@ from tests.system.rig import ADA, CALLER, DID, Rig, running
 
 AGI_ROUTER = Path(sys.executable).with_name("agi-router")
 OUTSIDE = "+14155550123"
-KEYS = ["route", "failed_attempts", "request", "answer", "value", "source", "age_s", "destination", "devices", "error"]
+KEYS = [
+    "route",
+    "failed_attempts",
+    "request",
+    "answer",
+    "value",
+    "source",
+    "age_s",
+    "destination",
+    "carries",
+    "devices",
+    "error",
+]
 
 
 @dataclass(frozen=True, slots=True)
