@@ -52,9 +52,8 @@ class LegState(Enum):
 class Leg:
     """One channel that we created.
 
-    `name` is "" until the leg has entered the application. `created`: its channel was made without ringing. `ending` is
-    the reason why we took it back, for the record. What happens before the leg is `dialled` on record waits in
-    `untold`; of a leg that is never dialled, nothing is.
+    `name` is "" until the leg has entered the application. `ending` is the reason why we took it back, for the record.
+    What happens before the leg is `dialled` on record waits in `untold`; of a leg that is never dialled, nothing is.
     """
 
     role: str

@@ -40,7 +40,6 @@ class Switch(Telephony):
         self.errors: dict[str, list[Exception]] = defaultdict(list)
         self.held: dict[str, asyncio.Event] = {}
         self.asked: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self.created: list[str] = []
         self.dialled: list[str] = []
         self.present: list[PresentChannel] = []
         self.contacts_each = 1
@@ -81,7 +80,6 @@ class Switch(Telephony):
         self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
     ) -> None:
         await self._do("create_leg")
-        self.created.append(channel_id)
         self.deliver(entered(channel_id))
 
     async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:
