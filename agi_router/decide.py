@@ -24,21 +24,14 @@ from agi_router.routing.answer import rpc_error
 from agi_router.routing.auth import Auth, OAuth2Auth
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Needs
-from agi_router.routing.decision import (
-    Decision,
-    FailedAttempt,
-    LookupProgress,
-    ReceivedAnswer,
-    SentRequest,
-    Source,
-    Step,
-)
+from agi_router.routing.decision import Decision, FailedAttempt, LookupProgress, ReceivedAnswer, SentRequest, Source
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.meaning import destination
 from agi_router.routing.memory import Memory, NoMemory
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.response import understand
 from agi_router.routing.route import AnswerFormat, FallbackStep, Response, Route
+from agi_router.routing.step import Step
 from agi_router.routing.template import Values, call_values
 from agi_router.routing.understood import Understood
 

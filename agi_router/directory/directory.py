@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from agi_router.directory.trunks import Trunk
-from agi_router.directory.users import EndpointDevice, ExternalDevice, User
-from agi_router.routing.decision import EndpointTarget, Step, Target, TrunkTarget
+from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
 from agi_router.routing.destination import (
     Destination,
     EndpointDestination,
@@ -16,6 +15,17 @@ from agi_router.routing.destination import (
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.numbers import for_trunk
 from agi_router.routing.policy import DialPolicy
+from agi_router.routing.step import (
+    Action,
+    EndpointTarget,
+    HangUp,
+    Member,
+    Refused,
+    Ring,
+    Step,
+    Target,
+    TrunkTarget,
+)
 
 
 class Directory:
@@ -50,27 +60,27 @@ class Directory:
         return endpoint in self._endpoints
 
     def step(self, destination: Destination, timeout_s: float) -> Step:
-        """The step that tries this destination: its targets, or why it rings nobody."""
+        """The step that tries this destination: what is done, or why it rings nobody."""
+        return Step(destination=destination, timeout_s=timeout_s, action=self._action(destination))
+
+    def _action(self, destination: Destination) -> Action:
         try:
-            targets = self._targets(destination)
+            match destination:
+                case UserDestination(user):
+                    return Ring((self._member(user),))
+                case EndpointDestination(endpoint):
+                    return Ring((Member("", (self._endpoint_target(endpoint),)),))
+                case ExternalDestination(number, trunk):
+                    return Ring((Member("", (self._trunk_target(number, trunk),)),))
+                case HangupDestination(cause):
+                    return HangUp(cause)
+                case _:
+                    assert_never(destination)
         except RoutingError as refusal:
-            return Step(destination=destination, timeout_s=timeout_s, refused=refusal.failure)
-        return Step(destination=destination, timeout_s=timeout_s, targets=targets)
+            return Refused(refusal.failure)
 
-    def _targets(self, destination: Destination) -> tuple[Target, ...]:
-        match destination:
-            case UserDestination():
-                return self._user_targets(destination.user)
-            case EndpointDestination():
-                return (self._endpoint_target(destination.endpoint),)
-            case ExternalDestination():
-                return (self._trunk_target(destination.number, destination.trunk),)
-            case HangupDestination():
-                return ()
-            case _:
-                assert_never(destination)
-
-    def _user_targets(self, user_id: str) -> tuple[Target, ...]:
+    def _member(self, user_id: str) -> Member:
+        """This user with the devices that can be rung; raises RoutingError when there is none."""
         user = self._users.get(user_id)
         if user is None:
             raise RoutingError("user_unknown", f"no user has the id {user_id!r}", "add the user to directory.users")
@@ -78,22 +88,25 @@ class Directory:
         refusals: list[Failure] = []
         for device in user.devices:
             try:
-                match device:
-                    case EndpointDevice():
-                        targets[self._endpoint_target(device.endpoint)] = None
-                    case ExternalDevice():
-                        targets[self._trunk_target(device.number, device.trunk)] = None
-                    case _:
-                        assert_never(device)
+                targets[self._device_target(device, user_id)] = None
             except RoutingError as refusal:
                 refusals.append(refusal.failure)
         if targets:
-            return tuple(targets)
+            return Member(user_id, tuple(targets))
         if refusals:
             raise RoutingError(refusals[0].code, f"user {user_id}: {refusals[0].message}", refusals[0].remedy)
         raise RoutingError("user_no_devices", f"user {user_id} has no device", "give the user devices to ring")
 
-    def _endpoint_target(self, endpoint: str) -> EndpointTarget:
+    def _device_target(self, device: Device, user_id: str) -> Target:
+        match device:
+            case EndpointDevice(endpoint):
+                return self._endpoint_target(endpoint, user_id)
+            case ExternalDevice(number, trunk):
+                return self._trunk_target(number, trunk, user_id)
+            case _:
+                assert_never(device)
+
+    def _endpoint_target(self, endpoint: str, user: str = "") -> EndpointTarget:
         # Asterisk reads PJSIP/123@trunk as a number on a trunk: that way around the dial policy is closed here.
         if endpoint.rpartition("@")[2] in self._trunk_endpoints:
             raise RoutingError(
@@ -101,9 +114,9 @@ class Directory:
                 f"{endpoint} leads to a trunk, and a trunk is no phone",
                 "answer with the number itself, as type external, so that the dial policy can judge it",
             )
-        return EndpointTarget(endpoint)
+        return EndpointTarget(endpoint, user)
 
-    def _trunk_target(self, number: str, trunk_name: str | None) -> TrunkTarget:
+    def _trunk_target(self, number: str, trunk_name: str | None, user: str = "") -> TrunkTarget:
         refusal = self._policy.refusal(number)
         if refusal is not None:
             raise RoutingError(refusal.code, refusal.message, refusal.remedy)
@@ -116,6 +129,7 @@ class Directory:
             dial=for_trunk(number, trunk.number_format, self._policy.region),
             caller_id=caller_id and for_trunk(caller_id, trunk.number_format, self._policy.region),
             trusted=trunk.trusted,
+            user=user,
         )
 
     def _trunk(self, name: str | None) -> Trunk:

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from agi_router.routing.call_info import CallInfo
-from agi_router.routing.decision import Decision, LookupProgress, Step
+from agi_router.routing.decision import Decision, LookupProgress
+from agi_router.routing.step import Step
 
 
 class Ahead(StrEnum):

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from agi_router.routing.destination import Destination
 from agi_router.routing.errors import Failure
+from agi_router.routing.step import Step
 from agi_router.routing.understood import Understood
 
 
@@ -45,46 +46,6 @@ class FailedAttempt:
 
 LookupProgress = SentRequest | FailedAttempt
 """What a lookup tells while it runs: a request is about to leave; an attempt failed and the next one follows."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointTarget:
-    """One device of our own: every contact of this PJSIP endpoint rings."""
-
-    endpoint: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrunkTarget:
-    """One number outside, already allowed by the dial policy.
-
-    `number` is E.164, for people and records; `dial` is the same number as the trunk wants it; `caller_id` is the
-    number shown to the trunk, None for the caller's own; a `trusted` trunk is told what the answer carries.
-    """
-
-    number: str
-    trunk: str
-    endpoint: str
-    dial: str
-    caller_id: str | None
-    trusted: bool = False
-
-
-Target = EndpointTarget | TrunkTarget
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing to try: all `targets` ring together for at most `timeout_s`.
-
-    A step with `refused` set rings nobody: it is put on record with the reason and the next one is tried.
-    A step whose destination is a hangup has no targets.
-    """
-
-    destination: Destination
-    timeout_s: float
-    targets: tuple[Target, ...] = ()
-    refused: Failure | None = None
 
 
 class Source(StrEnum):

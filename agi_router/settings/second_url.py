@@ -7,7 +7,7 @@ from agi_router.lookup.upstream import same_origin
 from agi_router.routing.auth import NoAuth
 from agi_router.routing.route import Request
 from agi_router.settings.request_headers import At, header_problems
-from agi_router.settings.sections import SameAuthSection, SecondAuthSection
+from agi_router.settings.request_section import SameAuthSection, SecondAuthSection
 
 
 def second_url_problems(request: Request, given: SecondAuthSection | None) -> Iterator[tuple[At, str]]:

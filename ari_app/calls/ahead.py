@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Ahead, Decider
-from agi_router.routing.decision import Step, Target
+from agi_router.routing.step import Step, Target
 from ari_app.calls.call import Call, now
 from ari_app.calls.legs import Placing
 from ari_app.domain import events as e

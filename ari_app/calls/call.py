@@ -52,6 +52,7 @@ class LegState(Enum):
 class Leg:
     """One channel that we created.
 
+    `user` is the id of the user who is called by it, "" for nobody of the directory.
     `name` is "" until the leg has entered the application. `ending` is the reason why we took it back, for the record.
     What happens before the leg is `dialled` on record waits in `untold`; of a leg that is never dialled, nothing is.
     """
@@ -60,6 +61,7 @@ class Leg:
     channel_id: str
     endpoint: str
     dial_string: str
+    user: str = ""
     shown_name: str = ""
     name: str = ""
     state: LegState = LegState.PLACED
@@ -137,7 +139,8 @@ class Call:
     def tell_dialled(self, leg: Leg) -> None:
         """Put on record that a leg is dialled, and what has happened to it already."""
         leg.dialled = True
-        self.tell(e.LegDialled(at=now(), leg=leg.role, endpoint=leg.endpoint, contact=contact_of(leg.dial_string)))
+        contact = contact_of(leg.dial_string)
+        self.tell(e.LegDialled(at=now(), leg=leg.role, endpoint=leg.endpoint, contact=contact, user=leg.user))
         for event in leg.untold:
             self.tell(event)
 
@@ -187,10 +190,11 @@ class Call:
         if self._bridge_request is not None:
             await asyncio.wait([self._bridge_request])
 
-    def new_leg(self, endpoint: str, dial_string: str) -> Leg:
+    def new_leg(self, endpoint: str, dial_string: str, user: str = "") -> Leg:
         """Plan one more leg; its events are watched before it exists, so none can be lost."""
         role = leg_role(self.legs_before + len(self.legs) + 1)
-        leg = Leg(role=role, channel_id=leg_channel_id(self.call_id, role), endpoint=endpoint, dial_string=dial_string)
+        channel_id = leg_channel_id(self.call_id, role)
+        leg = Leg(role=role, channel_id=channel_id, endpoint=endpoint, dial_string=dial_string, user=user)
         self.adopt(leg)
         return leg
 

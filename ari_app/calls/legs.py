@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from agi_router.routing.decision import EndpointTarget, Target, TrunkTarget
+from agi_router.routing.step import EndpointTarget, Target, TrunkTarget
 from ari_app.calls.call import Call, Leg, LegState, now
 from ari_app.calls.ports import ChannelDestroyed, RefusedError, TelephonyError
 from ari_app.calls.screen_pop import SHOWN_NAME
@@ -160,7 +160,7 @@ class Placing:
                 self._ring(self._new_leg(target, endpoint, contact), target)
 
     def _new_leg(self, target: Target, endpoint: str, dial_string: str) -> Leg:
-        leg = self._call.new_leg(endpoint, dial_string)
+        leg = self._call.new_leg(endpoint, dial_string, target.user)
         self._legs[target].append(leg)
         return leg
 

@@ -12,9 +12,11 @@ from typing import Final
 
 import structlog
 
+from ari_app.calls.arrival import read_arrival, tell_arrival
 from ari_app.calls.call import Call, Caller, Leg, LegState, now
 from ari_app.calls.ids import new_call_id, owner
-from ari_app.calls.inbound import give_back, read_arrival, resume_fallback, resume_talk, tell_arrival
+from ari_app.calls.inbound import resume_fallback, resume_talk
+from ari_app.calls.leaving import give_back
 from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelEntered,

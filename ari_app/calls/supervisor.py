@@ -8,10 +8,12 @@ from typing import Any, Final
 import structlog
 
 from agi_router.routing.decider import Decider
+from ari_app.calls.arrival import Arrival, read_arrival, tell_arrival
 from ari_app.calls.call import Call, Caller, CallerGoneError, now
 from ari_app.calls.ids import new_call_id
-from ari_app.calls.inbound import Arrival, back_to_dialplan, give_back, inbound, read_arrival, tell_arrival
+from ari_app.calls.inbound import inbound
 from ari_app.calls.inbox import Switchboard
+from ari_app.calls.leaving import back_to_dialplan, give_back
 from ari_app.calls.ports import (
     ChannelEntered,
     ChannelEvent,

@@ -10,10 +10,11 @@ from agi_router.decide import Router
 from agi_router.lookup.grants import GrantMemory
 from agi_router.routing.auth import Grant, OAuth2Auth
 from agi_router.routing.call_info import CallInfo
-from agi_router.routing.decision import Decision, EndpointTarget, Target, TrunkTarget
+from agi_router.routing.decision import Decision
 from agi_router.routing.errors import Failure
 from agi_router.routing.memory import Memory, NoMemory
 from agi_router.routing.numbers import EXAMPLE, is_e164
+from agi_router.routing.step import EndpointTarget, Target, TrunkTarget
 from ari_app.app import look_up_devices
 from ari_app.calls.ids import new_call_id
 from ari_app.cli.outcome import Status

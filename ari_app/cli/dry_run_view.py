@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.text import Text
 
 from agi_router.document import ConfigError
-from agi_router.routing.decision import Decision, ReceivedAnswer, SentRequest, Source, Step
+from agi_router.routing.decision import Decision, ReceivedAnswer, SentRequest, Source
 from agi_router.routing.destination import HangupDestination
 from agi_router.routing.errors import Failure
+from agi_router.routing.step import Step
 from agi_router.routing.understood import Understood
 from ari_app.cli.dry_run import Device, Outcome, Question, decide, refused, wrong_with
 from ari_app.cli.outcome import Status, tell

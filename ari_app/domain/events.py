@@ -157,11 +157,15 @@ class DeviceUnavailable(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegDialled(Happened):
-    """An INVITE is on its way to one contact. `leg` is the leg's role in the call ("leg-1")."""
+    """An INVITE is on its way to one contact. `leg` is the leg's role in the call ("leg-1").
+
+    `user` is the id of the user who is called by it, "" for nobody of the directory.
+    """
 
     leg: str
     endpoint: str
     contact: str
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

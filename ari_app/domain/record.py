@@ -23,7 +23,7 @@ class Disposition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegRecord:
-    """One contact that was rung: when, and how it ended (`outcome` is "" while it lives)."""
+    """One contact that was rung: when, whose (`user`, an id), and how it ended (`outcome` is "" while it lives)."""
 
     leg: str
     endpoint: str
@@ -35,11 +35,15 @@ class LegRecord:
     outcome: str = ""
     cause: int | None = None
     tech_cause: int | None = None
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """One call, answered or not. Times are UTC; `talk_s` and `total_s` are None until they are known."""
+    """One call, answered or not. Times are UTC; `talk_s` and `total_s` are None until they are known.
+
+    `answered_by` is the endpoint that won, `agent` the id of the user whose it is ("" for nobody of the directory).
+    """
 
     call_id: str
     route: str = ""
@@ -56,6 +60,7 @@ class CallRecord:
     destination: str = ""
     step: int = 0
     answered_by: str = ""
+    agent: str = ""
     error_code: str = ""
     ended_by: str = ""
     cause: int | None = None
@@ -120,7 +125,13 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
                 destination=event.destination,
             )
         case e.LegDialled():
-            leg = LegRecord(leg=event.leg, endpoint=event.endpoint, contact=event.contact, dialled_at=event.at)
+            leg = LegRecord(
+                leg=event.leg,
+                endpoint=event.endpoint,
+                contact=event.contact,
+                dialled_at=event.at,
+                user=event.user,
+            )
             return replace(record, legs=(*record.legs, leg))
         case e.LegRinging():
             return _with_leg(record, event.leg, ringing_at=event.at)
@@ -136,8 +147,9 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
                 tech_cause=event.tech_cause,
             )
         case e.CallAnswered():
-            leg_now = record.leg(event.leg)
-            return replace(record, answered_at=event.at, answered_by=leg_now.endpoint if leg_now else event.leg)
+            won = record.leg(event.leg)
+            by, agent = (won.endpoint, won.user) if won else (event.leg, "")
+            return replace(record, answered_at=event.at, answered_by=by, agent=agent)
         case e.CallRecovered():
             return replace(record, recovered=True)
         case e.SentToDialplan():

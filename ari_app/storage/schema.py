@@ -67,6 +67,7 @@ calls = Table(
     Column("destination", Text, nullable=False),
     Column("step", Integer, nullable=False),
     Column("answered_by", Text, nullable=False),
+    Column("agent", Text, nullable=False, server_default=""),
     Column("error_code", Text, nullable=False),
     Column("ended_by", Text, nullable=False),
     Column("cause", Integer),
@@ -74,6 +75,7 @@ calls = Table(
     Column("recovered", Boolean, nullable=False),
     Column("legs", JSON, nullable=False),
 )
+Index("ix_calls_agent", calls.c.agent, calls.c.ended_at)
 Index(
     "ix_calls_open",
     calls.c.first_event_at,

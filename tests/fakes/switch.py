@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider, Needs
-from agi_router.routing.decision import Decision, EndpointTarget, LookupProgress, Step
+from agi_router.routing.decision import Decision, LookupProgress
 from agi_router.routing.destination import EndpointDestination
+from agi_router.routing.step import EndpointTarget, Member, Ring, Step
 from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelEntered,
@@ -124,7 +125,9 @@ class Rings(Decider):
 
     def fallback(self, route_name: str) -> tuple[Step, ...]:
         return tuple(
-            Step(destination=EndpointDestination(name), timeout_s=5, targets=(EndpointTarget(name),))
+            Step(
+                destination=EndpointDestination(name), timeout_s=5, action=Ring((Member("", (EndpointTarget(name),)),))
+            )
             for name in self.endpoints
         )
 

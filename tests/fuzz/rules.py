@@ -13,11 +13,11 @@ from agi_router.decide import RoutingSettings
 from agi_router.directory.directory import Directory
 from agi_router.document import load_document, validate
 from agi_router.routing.answer import rpc_error
-from agi_router.routing.decision import EndpointTarget, Step, Target
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.meaning import destination
 from agi_router.routing.response import understand
 from agi_router.routing.route import Route
+from agi_router.routing.step import EndpointTarget, Step, Target
 from agi_router.routing.understood import Understood
 from agi_router.settings import RoutingSections, routing_settings
 from ari_app.calls.screen_pop import screen_pop

@@ -26,8 +26,8 @@ ARRIVED = e.CallArrived(
 )
 
 
-def dialled(leg: str, endpoint: str) -> e.LegDialled:
-    return e.LegDialled(at=at(1), leg=leg, endpoint=endpoint, contact=f"sip:{endpoint}@127.0.0.1")
+def dialled(leg: str, endpoint: str, user: str = "") -> e.LegDialled:
+    return e.LegDialled(at=at(1), leg=leg, endpoint=endpoint, contact=f"sip:{endpoint}@127.0.0.1", user=user)
 
 
 def test_a_call_that_just_arrived_is_in_progress() -> None:
@@ -47,14 +47,15 @@ def test_an_answered_call_knows_who_answered_and_how_long_it_lasted() -> None:
             ARRIVED,
             e.StepStarted(at=at(1), step=1, destination_type="user", destination="456", timeout_s=25),
             dialled("leg-1", "PJSIP/ada"),
-            dialled("leg-2", "PJSIP/ada-desk"),
+            dialled("leg-2", "PJSIP/ada-desk", "456"),
             e.LegAnswered(at=at(4), leg="leg-2"),
             e.CallAnswered(at=at(5), leg="leg-2"),
             e.CallEnded(at=at(65), by="callee", cause=16),
         ],
     )
     assert record.disposition is Disposition.ANSWERED
-    assert (record.answered_by, record.talk_s, record.total_s) == ("PJSIP/ada-desk", 60.0, 65.0)
+    assert (record.answered_by, record.agent) == ("PJSIP/ada-desk", "456")
+    assert (record.talk_s, record.total_s) == (60.0, 65.0)
     assert (record.destination_type, record.destination, record.step) == ("user", "456", 1)
 
 

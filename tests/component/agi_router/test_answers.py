@@ -10,7 +10,7 @@ from aiohttp import web
 from agi_router.decide import Router
 from agi_router.document import load_document, validate
 from agi_router.routing.call_info import CallInfo
-from agi_router.routing.decision import Decision, TrunkTarget
+from agi_router.routing.decision import Decision
 from agi_router.routing.destination import (
     EndpointDestination,
     ExternalDestination,
@@ -18,6 +18,7 @@ from agi_router.routing.destination import (
     HangupDestination,
     UserDestination,
 )
+from agi_router.routing.step import TrunkTarget
 from agi_router.settings import RoutingSections, routing_settings
 
 CONFIG = """\

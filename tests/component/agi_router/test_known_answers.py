@@ -11,9 +11,10 @@ from aiohttp import web
 from agi_router.decide import Router
 from agi_router.document import load_document, validate
 from agi_router.routing.call_info import CallInfo
-from agi_router.routing.decision import Decision, EndpointTarget
+from agi_router.routing.decision import Decision
 from agi_router.routing.destination import UserDestination
 from agi_router.routing.memory import Memory
+from agi_router.routing.step import EndpointTarget
 from agi_router.settings import RoutingSections, RoutingSettings, routing_settings
 from ari_app.storage.last_good import LastGoodAnswers, open_last_good
 from ari_app.storage.last_good_reader import read_last_good

@@ -3,7 +3,6 @@
 from agi_router.directory.directory import Directory
 from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import EndpointDevice, ExternalDevice, User
-from agi_router.routing.decision import EndpointTarget, TrunkTarget
 from agi_router.routing.destination import (
     EndpointDestination,
     ExternalDestination,
@@ -13,6 +12,7 @@ from agi_router.routing.destination import (
 )
 from agi_router.routing.numbers import NumberFormat
 from agi_router.routing.policy import DialPolicy
+from agi_router.routing.step import EndpointTarget, TrunkTarget
 
 ADA = User(
     id="456",
@@ -50,6 +50,13 @@ def test_a_refused_device_leaves_the_others_ringing() -> None:
         TrunkTarget(number="+12025550123", trunk="b", endpoint="trunk-b", dial="2025550123", caller_id="4155550100"),
         EndpointTarget("desk"),
     )
+
+
+def test_a_target_tells_whose_device_it_is() -> None:
+    by_user = DIRECTORY.step(UserDestination("456"), 20).targets
+    by_itself = DIRECTORY.step(EndpointDestination("ada"), 20).targets
+    assert [target.user for target in (*by_user, *by_itself)] == ["456", "456", "456", ""]
+    assert by_user[0] == by_itself[0]  # the same phone
 
 
 def test_a_user_all_of_whose_devices_are_refused_is_refused_with_the_reason() -> None:

@@ -1,0 +1,96 @@
+"""One step of a call: what is tried, in a form that whoever acts can carry out without asking what it means."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from agi_router.routing.destination import Destination, HangupCause
+from agi_router.routing.errors import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointTarget:
+    """One device of our own: every contact of this PJSIP endpoint rings.
+
+    `user` is the id of the user whose device it is, "" where the destination names the endpoint itself. The same phone
+    is the same target, whoever is called by it.
+    """
+
+    endpoint: str
+    user: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkTarget:
+    """One number outside, already allowed by the dial policy.
+
+    `number` is E.164, for people and records; `dial` is the same number as the trunk wants it; `caller_id` is the
+    number shown to the trunk, None for the caller's own; a `trusted` trunk is told what the answer carries. `user` is
+    the id of the user whose phone it is, "" where the destination names the number itself.
+    """
+
+    number: str
+    trunk: str
+    endpoint: str
+    dial: str
+    caller_id: str | None
+    trusted: bool = False
+    user: str = field(default="", compare=False)
+
+
+Target = EndpointTarget | TrunkTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody who can be rung: all his `targets` ring together. `user` is his id, "" for nobody of the directory."""
+
+    user: str
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Ring these members."""
+
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the call with this cause."""
+
+    cause: HangupCause
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Ring nobody: the step is put on record with the reason, and the next one is tried."""
+
+    failure: Failure
+
+
+Action = Ring | HangUp | Refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to try, for at most `timeout_s` seconds. `destination` is what it is called in records."""
+
+    destination: Destination
+    timeout_s: float
+    action: Action
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """All that this step may ring, each once."""
+        return distinct(self.action.members) if isinstance(self.action, Ring) else ()
+
+    @property
+    def refused(self) -> Failure | None:
+        """Why this step rings nobody; None when it does something."""
+        return self.action.failure if isinstance(self.action, Refused) else None
+
+
+def distinct(members: Iterable[Member]) -> tuple[Target, ...]:
+    """The targets of these members, in their order; what two of them share rings once, for the first of them."""
+    return tuple(dict.fromkeys(target for member in members for target in member.targets))

@@ -1,0 +1,145 @@
+"""Users, trunks, and the destinations that a configuration names: each name must be known, each number be one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agi_router.directory.trunks import Trunk
+from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
+from agi_router.document import suggestion
+from agi_router.routing.destination import (
+    Destination,
+    DestinationType,
+    EndpointDestination,
+    ExternalDestination,
+    HangupDestination,
+    UserDestination,
+)
+from agi_router.routing.numbers import EXAMPLE, normalise
+from agi_router.routing.policy import DialPolicy
+from agi_router.routing.route import FallbackStep
+from agi_router.routing.understood import Understood
+from agi_router.settings.directory_section import DeviceSection, DirectorySection, TrunkSection, UserSection
+from agi_router.settings.findings import At, Findings
+from agi_router.settings.response_section import FallbackSection
+
+
+@dataclass(slots=True)
+class DirectoryBuilding:
+    """Builds what is named, by the names of `directory` and `trunks`."""
+
+    found: Findings
+    directory: DirectorySection
+    trunk_sections: Sequence[TrunkSection]
+    policy: DialPolicy
+
+    def trunks(self) -> tuple[Trunk, ...]:
+        """All trunks."""
+        given = self.trunk_sections
+        self.found.check_unique("trunks' names", [(("trunks", i, "name"), t.name) for i, t in enumerate(given)])
+        return tuple(self._trunk(trunk, ("trunks", i)) for i, trunk in enumerate(given))
+
+    def users(self) -> tuple[User, ...]:
+        """All users."""
+        given = self.directory.users
+        self._unique("users' ids", {i: ("id", user.id) for i, user in enumerate(given)})
+        emails = {i: ("email", user.email.casefold()) for i, user in enumerate(given) if user.email}
+        self._unique("users' e-mail addresses", emails)
+        for crm in sorted({crm for user in given for crm in user.crm_ids}):
+            ids = [
+                (("directory", "users", i, "crm_ids", crm), user.crm_ids[crm])
+                for i, user in enumerate(given)
+                if crm in user.crm_ids
+            ]
+            self.found.check_unique(f"users' ids of {crm}", ids)
+        return tuple(self._user(user, ("directory", "users", i)) for i, user in enumerate(given))
+
+    def _unique(self, what: str, named: dict[int, tuple[str, str]]) -> None:
+        self.found.check_unique(what, [(("directory", "users", i, key), name) for i, (key, name) in named.items()])
+
+    def _user(self, section: UserSection, at: At) -> User:
+        if not section.devices:
+            self.found.warn(at, f'user "{section.id}" has no devices, so nothing rings for him; add some')
+        return User(
+            id=section.id,
+            name=section.name,
+            email=section.email,
+            extension=section.extension,
+            crm_ids=section.crm_ids,
+            devices=tuple(self._device(device, (*at, "devices", i)) for i, device in enumerate(section.devices)),
+        )
+
+    def _device(self, section: DeviceSection, at: At) -> Device:
+        if section.endpoint is not None:
+            return EndpointDevice(self._phone(section.endpoint, at))
+        number = self._external(section.external or "", section.trunk, at)
+        return ExternalDevice(number, section.trunk)
+
+    def _trunk(self, section: TrunkSection, at: At) -> Trunk:
+        caller_id = section.caller_id
+        return Trunk(
+            name=section.name,
+            endpoint=section.endpoint,
+            number_format=section.number_format,
+            caller_id=caller_id and self._number(caller_id, (*at, "caller_id")),
+            trusted=section.trusted,
+        )
+
+    def meaning(self, section: FallbackSection, at: At) -> Understood:
+        """What an answer says that the table gives this meaning."""
+        meant = self._destination(section, at)
+        return Understood(
+            value=meant.value, type=DestinationType(meant.type), trunk=section.trunk, ring_s=section.timeout_s
+        )
+
+    def chain(self, steps: Sequence[FallbackSection], at: At, timeout_s: float) -> tuple[FallbackStep, ...]:
+        """A chain of steps; those that don't say how long they ring have `timeout_s`."""
+        for index, step in enumerate(steps[:-1]):
+            if step.hangup is not None:
+                self.found.problem((*at, index), "a hangup ends the call; let it be the last step")
+        return tuple(
+            FallbackStep(self._destination(step, (*at, index)), step.timeout_s or timeout_s)
+            for index, step in enumerate(steps)
+        )
+
+    def _destination(self, step: FallbackSection, at: At) -> Destination:
+        if step.user is not None:
+            return UserDestination(self._user_id(step.user, (*at, "user")))
+        if step.endpoint is not None:
+            return EndpointDestination(self._phone(step.endpoint, (*at, "endpoint")))
+        if step.hangup is not None:
+            return HangupDestination(step.hangup)
+        return ExternalDestination(self._external(step.external or "", step.trunk, at), step.trunk)
+
+    def _user_id(self, given: str, at: At) -> str:
+        for user in self.directory.users:
+            if given == user.id or (user.email is not None and given.casefold() == user.email.casefold()):
+                return user.id
+        known = [name for user in self.directory.users for name in (user.id, user.email) if name]
+        self.found.problem(at, f'no user has the id or e-mail address "{given}"' + suggestion(given, known))
+        return given
+
+    def _phone(self, endpoint: str, at: At) -> str:
+        if endpoint.rpartition("@")[2] in {trunk.endpoint for trunk in self.trunk_sections}:
+            self.found.problem(
+                at, f"{endpoint} leads to a trunk, and a trunk is no phone; write external: with the number"
+            )
+        return endpoint
+
+    def _external(self, given: str, trunk: str | None, at: At) -> str:
+        """The number in E.164; a refusal of the dial policy is only a warning, as the policy may be meant so."""
+        known = [trunk.name for trunk in self.trunk_sections]
+        if not known:
+            self.found.problem((*at, "external"), "numbers outside need a trunk, and there is none; add it to trunks")
+        elif trunk is not None and trunk not in known:
+            self.found.problem((*at, "trunk"), f'there is no trunk "{trunk}"' + suggestion(trunk, known))
+        number = self._number(given, (*at, "external"))
+        refusal = self.policy.refusal(number) if number else None
+        if refusal is not None and self.policy.regions:
+            self.found.warn((*at, "external"), f"is never dialled: {refusal.message}; {refusal.remedy}")
+        return number
+
+    def _number(self, given: str, at: At) -> str:
+        number = normalise(given, self.policy.region)
+        if number is None:
+            self.found.problem(at, f'"{given}" is not a telephone number; write it in E.164 and in quotes: "{EXAMPLE}"')
+        return number or ""

@@ -1,0 +1,61 @@
+"""The shape of `directory`, `trunks` and `policy`."""
+
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from agi_router.document import Section
+from agi_router.routing.numbers import NumberFormat
+from agi_router.settings.response_section import exactly_one
+from agi_router.settings.values import Email, Endpoint, Name, Region, UserId
+
+
+class DeviceSection(Section):
+    """`PJSIP/ada`, `{endpoint: PJSIP/ada}`, or `{external: "+1…", trunk: main}`."""
+
+    endpoint: Endpoint | None = None
+    external: str | None = None
+    trunk: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_endpoint(cls, given: Any) -> Any:
+        return {"endpoint": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        exactly_one(self, ("endpoint", "external"))
+        return self
+
+
+class UserSection(Section):
+    """One user."""
+
+    id: UserId
+    name: str = ""
+    email: Email | None = None
+    extension: str | None = None
+    crm_ids: dict[Name, UserId] = Field(default_factory=dict)
+    devices: tuple[DeviceSection, ...] = ()
+
+
+class DirectorySection(Section):
+    """`directory`."""
+
+    users: tuple[UserSection, ...] = ()
+
+
+class TrunkSection(Section):
+    """One trunk."""
+
+    name: Name
+    endpoint: Endpoint
+    number_format: NumberFormat = NumberFormat.E164
+    caller_id: str | None = None
+    trusted: bool = False
+
+
+class PolicySection(Section):
+    """`policy`."""
+
+    regions: tuple[Region, ...] = ()

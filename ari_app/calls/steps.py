@@ -1,0 +1,64 @@
+"""The steps of a decision, tried in their order: each does what its action says, until one of them keeps the caller."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from agi_router.routing.step import HangUp, Refused, Ring, Step
+from ari_app.calls.call import Call, CallerGoneError, Leg, now
+from ari_app.calls.leaving import back_to_dialplan
+from ari_app.calls.legs import Placing, ring
+from ari_app.calls.talk import converse
+from ari_app.domain import events as e
+from ari_app.domain.causes import Q850
+
+
+async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = None) -> None:
+    """Try the steps in order until one is answered or hangs up; else the dialplan goes on with the caller.
+
+    `placed` are legs that ring already, by a guess: those of the first step that rings stay, the others go.
+    """
+    for step in steps:
+        _tell_start(call, step)
+        match step.action:
+            case Refused(why):
+                _tell_end(call, "refused", code=why.code, detail=why.message, remedy=why.remedy)
+            case HangUp(cause):
+                await call.telephony.hang_up(call.caller.channel_id, cause.value)
+                call.tell(e.CallEnded(at=now(), by="router", cause=Q850[cause], reason="hangup"))
+                return
+            case Ring():
+                leg = await _ring(call, step, placed)
+                if leg is not None:
+                    await converse(call, leg)
+                    return
+                placed = None
+            case _:
+                assert_never(step.action)
+    await back_to_dialplan(call, "no step was answered")
+
+
+async def _ring(call: Call, step: Step, placed: Placing | None) -> Leg | None:
+    try:
+        rung = await ring(call, step.targets, step.timeout_s, placed)
+    except CallerGoneError:
+        _tell_end(call, "cancelled")
+        raise
+    _tell_end(call, rung.outcome)
+    return rung.winner
+
+
+def _tell_start(call: Call, step: Step) -> None:
+    call.step += 1
+    call.tell(
+        e.StepStarted(
+            at=now(),
+            step=call.step,
+            destination_type=step.destination.type,
+            destination=step.destination.value,
+            timeout_s=step.timeout_s,
+        )
+    )
+
+
+def _tell_end(call: Call, outcome: str, *, code: str = "", detail: str = "", remedy: str = "") -> None:
+    call.tell(e.StepEnded(at=now(), step=call.step, outcome=outcome, code=code, detail=detail, remedy=remedy))
