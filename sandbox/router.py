@@ -17,6 +17,7 @@ from ari_app.control.client import ask
 from ari_app.control.settings import ControlError, ControlSettings
 from ari_app.domain.events import CallEvent
 from ari_app.domain.record import CallRecord
+from ari_app.live.reload import DEADLINE_S
 from ari_app.storage.call_reader import read_calls
 from ari_app.storage.settings import StorageSettings
 from sandbox.asterisk import RunningAsterisk
@@ -100,7 +101,7 @@ class RunningRouter:
 
 
 class Router(RunningRouter):
-    """`agi-router serve`, up between `async with` and its end; `config` is written anew at each `start`.
+    """`agi-router serve`, up between `async with` and its end; `config` is written anew at each `start` and `reload`.
 
     Its log is in `log_path`; it dies with its owner.
     """
@@ -143,6 +144,16 @@ class Router(RunningRouter):
         status = await self.until(lambda status: bool(status["asterisk_connected"]) or not connected)
         if connected:  # without a connection there are fewer
             self.tasks_at_rest = int(status["tasks"])
+
+    async def reload(self) -> Mapping[str, Any]:
+        """Write `config` and have it loaded; what `agi-router reload --json` prints. Raises ControlError."""
+        self.config_path.write_text(yaml.safe_dump(self.config))
+        return await asyncio.to_thread(ask, self._control, "reload", DEADLINE_S)
+
+    def reload_by_signal(self) -> None:
+        """Write `config`, and send SIGHUP."""
+        self.config_path.write_text(yaml.safe_dump(self.config))
+        os.kill(self.pid, signal.SIGHUP)
 
     @property
     def pid(self) -> int:
