@@ -4,5 +4,6 @@ from sandbox.phone.calls import CallError, Ending
 from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall, Progress
 from sandbox.phone.phone import Phone, RegistrationError
+from sandbox.phone.transfer import Transfer
 
-__all__ = ["CallError", "Ending", "IncomingCall", "OutgoingCall", "Phone", "Progress", "RegistrationError"]
+__all__ = ["CallError", "Ending", "IncomingCall", "OutgoingCall", "Phone", "Progress", "RegistrationError", "Transfer"]

@@ -1,20 +1,23 @@
 """What calls in both directions have in common: they are heard, and they end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal
+from http import HTTPStatus
+from typing import Literal, TypeVar
 
-from sipmessage import Address, MediaType, Response
+from sipmessage import Address, MediaType, Request, Response
 
 from sandbox.phone.dialog import ALLOW, Dialog
 from sandbox.phone.media import Media
-from sandbox.phone.transactions import ServerTransaction, SipSocket
+from sandbox.phone.transactions import ClientTransaction, ServerTransaction, SipSocket
+from sandbox.phone.transfer import Transfer, refer_to
 
 SDP = MediaType.parse("application/sdp")
 PATIENCE_S = 5.0
 
+M = TypeVar("M", Request, Response)
 How = Literal["bye", "cancel", "hung_up", "rejected", "failed"]
 
 
@@ -56,6 +59,7 @@ class Call:
         self._contact = contact
         self._on_end = on_end
         self._dialog: Dialog | None = None
+        self._transfer: Transfer | None = None
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     @property
@@ -74,16 +78,47 @@ class Call:
 
     async def hang_up(self, reason: str | None = None, *, timeout_s: float = PATIENCE_S) -> None:
         """Send BYE and wait for its answer. `reason` is a Reason header. Raises CallError before the answer."""
-        if self._dialog is None:
-            raise CallError(f"{self.phone}'s call is not answered. Use cancel() or reject() instead.")
+        dialog = self._answered()
         if self.is_over:
             return
-        bye = self._dialog.request("BYE")
+        bye = dialog.request("BYE")
         if reason is not None:
             bye.headers.set("Reason", reason)
         self._end(Ending("hung_up", reason))
         async with patience(timeout_s, f"{self.phone}'s BYE was not answered"):
-            await self._sip.request(bye, self._dialog.peer).final()
+            await self._sip.request(bye, dialog.peer).final()
+
+    async def hold(self, direction: Literal["sendonly", "inactive"] = "sendonly") -> None:
+        """The Hold key: a re-INVITE with this direction (RFC 3264, section 8.4). This phone sends nothing meanwhile."""
+        self.media.hold(direction)
+        await self._renegotiate()
+
+    async def resume(self) -> None:
+        """End the hold."""
+        self.media.hold(None)
+        await self._renegotiate()
+
+    async def transfer(
+        self, number: str, *, replaced: "Call | None" = None, headers: Mapping[str, str] | None = None
+    ) -> Transfer:
+        """The Transfer key: have the other side connected with `number`, which is asked nothing here (blind).
+
+        With `replaced`, a call of this phone's with that number, it is connected with whom that call speaks (attended).
+        Raises CallError when the other side does not try.
+        """
+        dialog = self._answered()
+        refer = dialog.request("REFER")
+        other = None if replaced is None else replaced._answered()
+        refer.headers.set("Refer-To", refer_to(number, dialog.target.host, other))
+        refer.headers.set("Referred-By", f"<{self._contact.uri}>")
+        for name, value in (headers or {}).items():
+            refer.headers.set(name, value)
+        transfer = self._transfer = Transfer()
+        async with patience(PATIENCE_S, f"{self.phone}'s REFER was not answered"):
+            response = await self._sip.request(refer, dialog.peer).final()
+        if response.code >= HTTPStatus.MULTIPLE_CHOICES:
+            raise CallError(f"{self.phone}'s transfer was refused: {response.code} {response.phrase}.")
+        return transfer
 
     async def close(self) -> None:
         """End it, whatever its state; what the phone does when it goes away."""
@@ -99,6 +134,8 @@ class Call:
                 if transaction.request.body:
                     self.media.connect(transaction.request.body)
                 transaction.respond(self._with_session(transaction.response(200, "OK")))
+            case "NOTIFY" if self._transfer is not None:
+                self._transfer.receive(transaction)
             case "OPTIONS":
                 transaction.respond(transaction.response(200, "OK"))
             case _:
@@ -106,7 +143,27 @@ class Call:
                 refusal.headers.set("Allow", ALLOW)
                 transaction.respond(refusal)
 
-    def _with_session(self, message: Response) -> Response:
+    def _answered(self) -> Dialog:
+        if self._dialog is None:
+            raise CallError(f"{self.phone}'s call is not answered. Use cancel() or reject() instead.")
+        return self._dialog
+
+    async def _renegotiate(self) -> None:
+        dialog = self._answered()
+        transaction = self._sip.request(self._with_session(dialog.request("INVITE")), dialog.peer)
+        async with patience(PATIENCE_S, f"{self.phone}'s re-INVITE was not answered"):
+            response = await transaction.final()
+        if response.code >= HTTPStatus.MULTIPLE_CHOICES:
+            raise CallError(f"{self.phone}'s re-INVITE was refused: {response.code} {response.phrase}.")
+        self._acknowledge(transaction, dialog)
+        self.media.connect(response.body)
+
+    def _acknowledge(self, transaction: ClientTransaction, dialog: Dialog) -> None:
+        ack = dialog.request("ACK")
+        ack.via = [self._sip.new_via()]
+        transaction.acknowledge(ack)
+
+    def _with_session(self, message: M) -> M:
         message.contact = [self._contact]
         message.content_type = SDP
         message.body = self.media.description()

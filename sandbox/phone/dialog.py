@@ -8,7 +8,7 @@ from sipmessage import URI, Address, CSeq, Request, Response
 from sandbox.layout import Peer
 from sandbox.phone.transactions import ServerTransaction
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REFER, NOTIFY"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +53,16 @@ class Dialog:
     def peer(self) -> Peer:
         """Where the other end listens."""
         return self.target.host, self.target.port or 5060
+
+    @property
+    def local_tag(self) -> str:
+        """Our tag."""
+        return Address.parse(self.local).parameters["tag"] or ""
+
+    @property
+    def remote_tag(self) -> str:
+        """The other end's tag."""
+        return Address.parse(self.remote).parameters["tag"] or ""
 
     def request(self, method: str) -> Request:
         """The next request of this dialog; an ACK has the number of its INVITE."""

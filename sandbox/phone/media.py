@@ -45,6 +45,7 @@ class Media(asyncio.DatagramProtocol):
     def __init__(self, tone_hz: int | None) -> None:
         self._tone = None if tone_hz is None else one_second(tone_hz)
         self._remote: Peer | None = None
+        self._own_direction = "sendrecv"
         self._direction = "sendrecv"
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -73,8 +74,15 @@ class Media(asyncio.DatagramProtocol):
             self._timer.cancel()
         self._transport.close()
 
+    def hold(self, direction: str | None) -> None:
+        """Send nothing, and offer this direction (sendonly, inactive) from now on; None ends it."""
+        self._own_direction = direction or "sendrecv"
+        self._direction = "sendrecv"  # what the other side said before is no answer to what we offer now
+
     def description(self) -> bytes:
         """Our side of the session, as SDP (RFC 4566): an offer, or the answer to what `connect` was given."""
+        held = self._own_direction != "sendrecv"
+        direction = self._own_direction if held else _MIRRORED.get(self._direction, "sendrecv")
         address, port = self.local
         lines = (
             "v=0",
@@ -84,7 +92,7 @@ class Media(asyncio.DatagramProtocol):
             "t=0 0",
             f"m=audio {port} RTP/AVP {PCMU}",
             f"a=rtpmap:{PCMU} PCMU/{SAMPLE_RATE}",
-            f"a={_MIRRORED.get(self._direction, 'sendrecv')}",
+            f"a={direction}",
         )
         return "".join(f"{line}\r\n" for line in lines).encode()
 
@@ -135,7 +143,7 @@ class Media(asyncio.DatagramProtocol):
 
     def _send_frame(self) -> None:
         tone, remote = cast(bytes, self._tone), cast(Peer, self._remote)
-        if self._direction in {"sendrecv", "recvonly"}:
+        if self._own_direction == "sendrecv" and self._direction in {"sendrecv", "recvonly"}:
             offset = self._frame * FRAME_SAMPLES % len(tone)
             sequence, timestamp = self._frame & 0xFFFF, self._frame * FRAME_SAMPLES & 0xFFFFFFFF
             header = _HEADER.pack(0x80, PCMU, sequence, timestamp, self._source)

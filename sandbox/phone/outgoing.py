@@ -106,7 +106,7 @@ class OutgoingCall(Call):
         self._note(response)
         if response.code < HTTPStatus.MULTIPLE_CHOICES:
             self._dialog = Dialog.of_outgoing(self.invite, response, self._contact)
-            self._transaction.acknowledge(self._ack(self._dialog))
+            self._acknowledge(self._transaction, self._dialog)
             self._final.set_result(response)
             if self._cancelling:
                 await self.hang_up()
@@ -121,11 +121,6 @@ class OutgoingCall(Call):
         self.invite.content_type = SDP
         self.invite.body = self.media.description()
         return self._sip.request(self.invite, self._peer, self._on_provisional)
-
-    def _ack(self, dialog: Dialog) -> Request:
-        ack = dialog.request("ACK")
-        ack.via = [self._sip.new_via()]
-        return ack
 
     def _on_provisional(self, response: Response) -> None:
         self._note(response)

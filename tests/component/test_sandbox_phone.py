@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
+from sipmessage import Message
 
 from sandbox.layout import claim_network
 from sandbox.phone import Ending, Phone
@@ -45,8 +47,8 @@ async def wire(phones: Pair) -> AsyncIterator[tuple[asyncio.DatagramTransport, W
     transport.close()
 
 
-def request(method: str, branch: str = "z9hG4bK1", to_tag: str = "", sequence: int = 1) -> bytes:
-    body = "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 9 RTP/AVP 0\r\n" if method == "INVITE" else ""
+def request(method: str, branch: str = "z9hG4bK1", to_tag: str = "", sequence: int = 1, fragment: str = "") -> bytes:
+    body = "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 9 RTP/AVP 0\r\n" if method == "INVITE" else fragment
     return (
         f"{method} sip:ben@x SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;rport;branch={branch}\r\n"
         f"From: <sip:wire@x>;tag=w\r\nTo: <sip:ben@x>{to_tag and f';tag={to_tag}'}\r\nCall-ID: wired\r\n"
@@ -178,3 +180,74 @@ async def test_a_cancel_of_nothing_and_a_bye_of_nothing_get_481(
     assert "481" in await heard.get()
     transport.sendto(request("BYE", to_tag="nobody"))
     assert "481" in await heard.get()
+
+
+Direction = Literal["sendonly", "inactive"]
+
+
+@pytest.mark.parametrize("direction", ["sendonly", "inactive"])
+async def test_a_call_on_hold_is_silent_until_it_is_resumed(phones: Pair, direction: Direction) -> None:
+    ann, ben = phones
+    call = await ann.call("ben")
+    ringing = await ben.next_call()
+    await ringing.answer()
+    await call.answered()
+    assert await ringing.hears(500, 0.1)
+    await call.hold(direction)
+    assert not await ringing.hears(500, 0.1, timeout_s=0.3)
+    assert not await call.hears(1000, 0.1, timeout_s=0.3)
+    await call.resume()
+    assert await ringing.hears(500, 0.1)
+    assert await call.hears(1000, 0.1)
+
+
+async def test_a_transfer_that_is_refused_leaves_the_call_as_it_is(phones: Pair) -> None:
+    ann, ben = phones
+    call = await ann.call("ben")
+    ringing = await ben.next_call()
+    with pytest.raises(CallError, match="not answered"):
+        await call.transfer("cat")
+    await ringing.answer()
+    await call.answered()
+    with pytest.raises(CallError, match="405"):
+        await call.transfer("cat")
+    assert await ringing.hears(500, 0.1)
+
+
+async def test_a_transfer_names_the_call_that_it_replaces_and_hears_how_it_goes(
+    phones: Pair, wire: tuple[asyncio.DatagramTransport, Wire]
+) -> None:
+    _, ben = phones
+    transport, heard = wire[0], wire[1].heard
+    async with Phone("cat", server=ben.sip.local, address=ben.sip.local[0]) as cat:
+        other = await cat.call("ben")
+        replaced = await ben.next_call()
+        await replaced.answer()
+        await other.answered()
+        host, port = transport.get_extra_info("sockname")
+        transport.sendto(request("INVITE").replace(b"127.0.0.1:9>", f"{host}:{port}>".encode()))
+        call = await ben.next_call()
+        assert "100 Trying" in await heard.get()
+        answering = asyncio.create_task(call.answer())
+        tag = (await heard.get()).split("To: ")[1].split("tag=")[1].split("\r\n")[0]
+        transport.sendto(request("ACK", branch="z9hG4bK2"))
+        await answering
+        transferring = asyncio.create_task(call.transfer("cat", replaced=replaced))
+        refer = Message.parse((await heard.get()).encode())
+        cats = other.invite
+        assert (
+            f"?Replaces={cats.call_id}%3Bto-tag%3D{cats.from_address.parameters['tag']}%3B" in refer.headers["Refer-To"]
+        )
+        transport.sendto(accepted(refer))
+        transfer = await transferring
+        for sequence, fragment in enumerate(("SIP/2.0 100 Trying", "SIP/2.0 486 Busy Here"), 2):
+            transport.sendto(request("NOTIFY", f"z9hG4bK{sequence + 1}", tag, sequence, fragment))
+            assert "200 OK" in await heard.get()
+        assert (await transfer.outcome(), transfer.statuses) == (486, [100, 486])
+
+
+def accepted(refer: Message) -> bytes:
+    """202 to this request."""
+    names = ("Via", "From", "To", "Call-ID", "CSeq")
+    headers = "".join(f"{name}: {refer.headers[name]}\r\n" for name in names)
+    return f"SIP/2.0 202 Accepted\r\n{headers}Content-Length: 0\r\n\r\n".encode()
