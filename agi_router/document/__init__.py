@@ -6,7 +6,7 @@ Knows no section of its own; see `validation` for how a program declares its sec
 from agi_router.document.problems import ConfigError, Position, Problem, suggestion
 from agi_router.document.salvage import salvage
 from agi_router.document.validation import Section, validate
-from agi_router.document.yaml_tree import Document, Substituted, load_document
+from agi_router.document.yaml_tree import Document, Substituted, configuration_files, load_document
 
 __all__ = [
     "ConfigError",
@@ -15,6 +15,7 @@ __all__ = [
     "Problem",
     "Section",
     "Substituted",
+    "configuration_files",
     "load_document",
     "salvage",
     "suggestion",

@@ -46,6 +46,7 @@ def options(
             envvar="AGI_ROUTER_CONFIG",
             metavar="FILE_OR_FOLDER",
             help="The configuration: a YAML file, or a folder of them.",
+            readable=False,  # our own message tells what to do
         ),
     ] = Path("/etc/agi-router/agi-router.yaml"),
     _show_version: Annotated[

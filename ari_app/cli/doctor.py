@@ -20,8 +20,7 @@ from rich.text import Text
 from agi_router.document import ConfigError
 from ari_app.cli.outcome import Status
 from ari_app.cli.output import console, print_json
-from ari_app.doctor.configuration import problem_findings
-from ari_app.doctor.examination import examine
+from ari_app.doctor.examination import examine, examine_beside
 from ari_app.doctor.finding import Finding, Verdict, is_healthy
 from ari_app.domain.story import printable
 from ari_app.settings import load_settings
@@ -58,7 +57,7 @@ def _findings(runner: asyncio.Runner, config: Path) -> Sequence[Finding]:
     try:
         settings = load_settings(config)
     except ConfigError as error:
-        return problem_findings(error.problems)
+        return runner.run(examine_beside(config, error))
     return runner.run(examine(config, settings))
 
 

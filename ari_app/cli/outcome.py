@@ -1,15 +1,18 @@
 """How a command ends: its exit status, and what people are told when it could not do what they asked."""
 
 import functools
+import os
 from collections.abc import Callable
 from enum import IntEnum
+from pathlib import Path
 from typing import ParamSpec
 
 import typer
 from rich.console import Console
 
-from agi_router.document import ConfigError
+from agi_router.document import ConfigError, load_document
 from ari_app.cli.output import errors
+from ari_app.control.client import NoRouterError
 from ari_app.control.settings import ControlError
 from ari_app.storage.errors import StorageError
 
@@ -52,6 +55,19 @@ def told(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(Status.FAILED) from None
 
     return telling
+
+
+def unfound(config: Path, error: NoRouterError, remedy: str, status: Status) -> CommandError:
+    """No router was found, perhaps as the file that tells where it listens cannot be read whole."""
+    try:
+        load_document(config, os.environ)
+    except ConfigError as broken:
+        return CommandError(
+            f"{error}; but the file, which may tell another place, has a mistake: {broken.problems[0]}",
+            "Mend the file, then try again. A router that runs keeps the configuration that it has.",
+            status,
+        )
+    return CommandError(str(error), remedy, status)
 
 
 def tell(message: object, remedy: str) -> None:

@@ -6,13 +6,13 @@ from typing import Any
 
 import typer
 
-from agi_router.document import ConfigError, Position, Problem
-from ari_app.cli.outcome import CommandError, Status, tell_problems
+from agi_router.document import ConfigError
+from ari_app.cli.outcome import CommandError, Status, tell_problems, unfound
 from ari_app.cli.output import console, errors, print_json
 from ari_app.control.client import NoRouterError, ask
 from ari_app.control.settings import ControlSettings
 from ari_app.domain.story import printable
-from ari_app.live.reload import DEADLINE_S
+from ari_app.live.reload import DEADLINE_S, problem_of_json
 from ari_app.settings import load_control
 
 
@@ -32,11 +32,6 @@ def reload_router(config: Path, *, as_json: bool) -> None:
         raise typer.Exit(Status.FAILED)
 
 
-def problem_of_json(told: Mapping[str, Any]) -> Problem:
-    """One of the `problems` that the router tells."""
-    return Problem(Position(told["file"], told["line"]), told["key"], told["message"])
-
-
 def restart_line(keys: list[str]) -> str:
     """What a running router does not take, and what to do."""
     return f"{', '.join(keys)} changed: restart the router to take {'it' if len(keys) == 1 else 'them'}"
@@ -47,7 +42,7 @@ def _check_that_it_is_this_one(config: Path, control: ControlSettings) -> None:
     try:
         running = Path(ask(control, "status")["config"])
     except NoRouterError as error:
-        raise CommandError(str(error), error.remedy, Status.USAGE) from None
+        raise unfound(config, error, error.remedy, Status.USAGE) from None
     except KeyError:
         raise CommandError("the router that runs is of an older version", "Restart it.") from None
     if running.resolve() != config.resolve():

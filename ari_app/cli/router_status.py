@@ -8,24 +8,24 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from ari_app.cli.outcome import Status, unfound
 from ari_app.cli.output import console, print_json
-from ari_app.cli.reload import problem_of_json, restart_line
+from ari_app.cli.reload import restart_line
 from ari_app.control.client import NoRouterError, ask
-from ari_app.control.settings import ControlError
 from ari_app.domain.story import printable
+from ari_app.live.reload import problem_of_json
 from ari_app.settings import load_control
 
 _TOLD_BELOW = {"reload_refused", "restart_needed_for"}
 
 
 def show_status(config: Path, *, as_json: bool) -> None:
-    """Print the answer. Raises ControlError when no router runs or it does not answer."""
+    """Print the answer. Raises CommandError when no router runs, ControlError when it does not answer."""
     try:
         status = ask(load_control(config), "status")
     except NoRouterError as error:
-        raise ControlError(
-            str(error), f"Start one: agi-router --config {config} serve. Or is it another configuration that runs?"
-        ) from None
+        remedy = f"Start one: agi-router --config {config} serve. Or is it another configuration that runs?"
+        raise unfound(config, error, remedy, Status.FAILED) from None
     if as_json:
         print_json(status)
         return

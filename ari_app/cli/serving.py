@@ -18,7 +18,7 @@ def serve_until_stopped(config: Path) -> None:
     set_up_logs(settings.log)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(config, settings))
+            runner.run(serve(config.absolute(), settings))
     except ReplacedError:
         raise CommandError(
             f"another program has taken over the ARI application {settings.asterisk.ari.app}",

@@ -45,7 +45,7 @@ def configuration_findings(config: Path, settings: Settings) -> list[Finding]:
 
 
 def problem_findings(problems: Iterable[Problem]) -> list[Finding]:
-    """Why the configuration cannot be used; nothing else is looked at then."""
+    """Why the configuration cannot be used."""
     return [CONFIGURATION.of(str(number)).error(*_parted(str(problem))) for number, problem in enumerate(problems, 1)]
 
 

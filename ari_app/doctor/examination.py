@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from agi_router.document import ConfigError
 from ari_app.asterisk.inspection import Inspection, UnreachedError, greet, inspecting
 from ari_app.asterisk.probe import Probe, probing
 from ari_app.asterisk.settings import AriSettings
@@ -14,17 +16,18 @@ from ari_app.calls.ports import TelephonyError
 from ari_app.control.settings import ControlError
 from ari_app.doctor import asterisk as pbx
 from ari_app.doctor.check import DEADLINE_S, Check, carry_out
-from ari_app.doctor.configuration import configuration_findings
+from ari_app.doctor.configuration import configuration_findings, problem_findings
 from ari_app.doctor.database import database_checks
 from ari_app.doctor.devices import ENDPOINT, TRUNK, endpoints, endpoints_check, trunk_checks
 from ari_app.doctor.dialplan import DIALPLAN, dialplan_check
 from ari_app.doctor.finding import Finding, Group, Topic
 from ari_app.doctor.host import host_check
 from ari_app.doctor.modules import MODULES, judge_modules
-from ari_app.doctor.router import APPLICATION, Status, ask_router, judge_application, judge_router
+from ari_app.doctor.reload import RELOAD, judge_reload, last_written
+from ari_app.doctor.router import APPLICATION, Status, ask_router, judge_application, judge_router, judge_status
 from ari_app.doctor.routes import route_checks
 from ari_app.doctor.tokens import token_findings
-from ari_app.settings import Settings
+from ari_app.settings import Settings, load_control
 
 ARI_S: Final = 2.0
 """For the first answer of ARI, for opening it, and for making a probe: each takes milliseconds on a sound Asterisk."""
@@ -35,12 +38,31 @@ RouterAnswer = asyncio.Task[Status | ControlError]
 async def examine(config: Path, settings: Settings) -> list[Finding]:
     """Every finding, by group. Raises nothing that a check meets: that is a finding."""
     # The control socket has a deadline of its own; what is shown of Asterisk does not wait for it.
-    router = asyncio.create_task(ask_router(settings))
+    router = asyncio.create_task(ask_router(settings.control))
     here = [*database_checks(settings.storage), *route_checks(settings.routing), host_check(settings.asterisk.ari.url)]
     local, remote, answer = await asyncio.gather(carry_out(here), _ask_asterisk(settings, router), router)
     tokens = token_findings(settings.routing, answer)
-    findings = [*configuration_findings(config, settings), judge_router(settings, answer), *remote, *local, *tokens]
+    running = [judge_router(settings, answer), _judge_reload(config, answer)]
+    findings = [*configuration_findings(config, settings), *running, *remote, *local, *tokens]
     return sorted(findings, key=lambda finding: list(Group).index(finding.group))
+
+
+async def examine_beside(config: Path, mistakes: ConfigError) -> list[Finding]:
+    """These mistakes, and the router that may go on with an earlier configuration: nothing else can be looked at."""
+    findings = problem_findings(mistakes.problems)
+    try:
+        answer = await ask_router(load_control(config))
+    except ConfigError:
+        return findings
+    if isinstance(answer, ControlError):
+        return findings
+    return [*findings, judge_status(answer, version("agi-router")), judge_reload(answer, config, mistakes.problems)]
+
+
+def _judge_reload(config: Path, answer: Status | ControlError) -> Finding:
+    if isinstance(answer, ControlError):
+        return RELOAD.skipped("no router tells which configuration it has", "first mend router")
+    return judge_reload(answer, config, written_at=last_written(config))
 
 
 async def _ask_asterisk(settings: Settings, router: RouterAnswer) -> list[Finding]:
@@ -69,7 +91,7 @@ async def _ask_plainly(ari: AriSettings, router: RouterAnswer) -> list[Finding]:
 
 
 def _plain_checks(inspection: Inspection, app: str, router: RouterAnswer) -> list[Check]:
-    async def version() -> Sequence[Finding]:
+    async def running_version() -> Sequence[Finding]:
         return [pbx.judge_version(await inspection.version())]
 
     async def modules() -> Sequence[Finding]:
@@ -82,7 +104,7 @@ def _plain_checks(inspection: Inspection, app: str, router: RouterAnswer) -> lis
         return [judge_application(app, await inspection.application(app), await asyncio.shield(router))]
 
     return [
-        Check(pbx.VERSION, version),
+        Check(pbx.VERSION, running_version),
         Check(MODULES, modules),
         Check(pbx.RECORDINGS, recordings),
         Check(APPLICATION, application, 2 * DEADLINE_S),

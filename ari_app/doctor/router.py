@@ -7,7 +7,7 @@ from typing import Any, Final, assert_never
 
 from ari_app.asterisk.inspection import Application
 from ari_app.control.client import NoRouterError, ask
-from ari_app.control.settings import ControlError
+from ari_app.control.settings import ControlError, ControlSettings
 from ari_app.doctor.finding import Finding, Group, Topic
 from ari_app.settings import Settings
 from ari_app.storage.serving_lock import lock_holder
@@ -20,10 +20,10 @@ MANY_PENDING: Final = 500
 Status = Mapping[str, Any]
 
 
-async def ask_router(settings: Settings) -> Status | ControlError:
+async def ask_router(settings: ControlSettings) -> Status | ControlError:
     """The router's own answer; what is wrong with it is a value."""
     try:
-        return await asyncio.to_thread(ask, settings.control, "status")
+        return await asyncio.to_thread(ask, settings, "status")
     except ControlError as error:
         return error
 

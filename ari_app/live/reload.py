@@ -162,6 +162,11 @@ def as_json(outcome: Outcome) -> Mapping[str, Any]:
     }
 
 
+def problem_of_json(told: Mapping[str, Any]) -> Problem:
+    """One of the `problems` that the router tells."""
+    return Problem(Position(told["file"], told["line"]), told["key"], told["message"])
+
+
 def problem_json(problem: Problem) -> dict[str, object]:
     """As `check-config --json` prints it."""
     return {

@@ -311,6 +311,7 @@ async def test_without_asterisk_everything_else_is_still_looked_at(config: Path)
         "configuration:1": "warning",
         "configuration:2": "warning",
         "router": "error",
+        "reload": "skipped",
         "application": "skipped",
         "database": "warning",
         "disk": findings["disk"]["status"],

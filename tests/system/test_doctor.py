@@ -67,6 +67,8 @@ async def examine(rig: Rig, *words: str, change: Change | None = None) -> Diagno
     findings = {one["id"]: Finding(one["status"], one["found"], one["remedy"]) for one in answer["findings"]}
     assert len(findings) == len(answer["findings"]), "ids are unique"
     assert all(finding.remedy for finding in findings.values() if finding.status != "ok")
+    if change is not None:
+        assert findings.pop("reload").status != "ok", "the router runs with another file than this copy"
     return Diagnosis(process.returncode, answer["ok"], findings)
 
 
@@ -328,11 +330,11 @@ async def test_a_router_that_is_down_hangs_or_has_another_configuration_is_told_
         rig.router.freeze()
         hanging = await examine(rig)
         rig.router.thaw()
-        assert hanging.wrong() == {"router": "error"}
+        assert hanging.wrong() == {"router": "error", "reload": "skipped"}
         assert "does not answer" in hanging.findings["router"].found
         await rig.router.kill()
         down = await examine(rig)
-        assert down.wrong() == {"router": "error", "application": "skipped"}
+        assert down.wrong() == {"router": "error", "reload": "skipped", "application": "skipped"}
         assert "serve" in down.findings["router"].remedy
 
 
@@ -348,7 +350,7 @@ async def test_an_application_that_another_router_holds_is_a_warning() -> None:
         await rig.router.kill()
         async with Router(other):
             wrong = (await examine(rig)).wrong()
-            assert wrong == {"router": "error", "application": "warning"}
+            assert wrong == {"router": "error", "reload": "skipped", "application": "warning"}
 
 
 async def test_an_event_filter_that_another_program_changed_is_found() -> None:

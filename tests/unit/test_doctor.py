@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agi_router.directory.trunks import Trunk
+from agi_router.document import Position, Problem
 from agi_router.lookup.reach import Reached
 from agi_router.routing.errors import Failure
 from ari_app import doctor
@@ -37,9 +38,11 @@ from ari_app.doctor.dialplan import CONTEXTS, judge_dialplan
 from ari_app.doctor.finding import Finding, Group, Topic, Verdict, is_healthy
 from ari_app.doctor.host import HostName, judge_host_name
 from ari_app.doctor.modules import NEEDED, judge_modules
+from ari_app.doctor.reload import judge_reload
 from ari_app.doctor.router import judge_application, judge_status
 from ari_app.doctor.routes import judge_route
 from ari_app.doctor.tokens import judge_token
+from ari_app.live.reload import problem_json
 from ari_app.storage.inspection import StorageState
 from ari_app.storage.revision import Revision
 
@@ -434,6 +437,46 @@ def test_asterisk_and_the_router_agree_on_the_application(
     finding = judge_application("agi-router", application, answer)
     assert (finding.id, finding.status) == ("application", status)
     assert bool(finding.remedy) == (status != "ok")
+
+
+CONFIG = Path("/etc/agi-router/agi-router.yaml")
+IN_FORCE: dict[str, object] = {
+    "config": str(CONFIG),
+    "config_loaded_at": NOW.isoformat(),
+    "restart_needed_for": [],
+    "reload_refused": None,
+}
+MISTAKE = Problem(Position(str(CONFIG), 19), "routes.sales.request.deadlin_s", "unknown key")
+
+
+def refused(*problems: Problem) -> dict[str, object]:
+    return {"reload_refused": {"at": NOW.isoformat(), "problems": [problem_json(problem) for problem in problems]}}
+
+
+@pytest.mark.parametrize(
+    ("change", "problems", "written_after", "said"),
+    [
+        ({}, [], timedelta(minutes=-1), ""),
+        ({}, [], timedelta(minutes=1), "were written at 2026-11-21 00:01:00 UTC"),
+        ({}, [MISTAKE], timedelta(minutes=1), "cannot be used"),
+        (refused(MISTAKE), [MISTAKE], timedelta(minutes=1), "cannot be used"),
+        (refused(MISTAKE), [], timedelta(minutes=-1), f"refused at 2026-11-21 00:00:00 UTC: {MISTAKE}"),
+        (refused(MISTAKE, MISTAKE, MISTAKE), [], timedelta(minutes=-1), "unknown key, and 2 more"),
+        ({"restart_needed_for": ["asterisk.ari.url"]}, [], timedelta(minutes=-1), "but for asterisk.ari.url"),
+        ({"config": "/etc/other.yaml"}, [], timedelta(minutes=-1), "runs with another configuration: /etc/other.yaml"),
+    ],
+)
+def test_a_router_whose_configuration_is_not_that_on_disk_is_found(
+    change: dict[str, object], problems: list[Problem], written_after: timedelta, said: str
+) -> None:
+    finding = judge_reload(RUNNING | IN_FORCE | change, CONFIG, problems, written_at=NOW + written_after)
+    assert (finding.id, finding.status) == ("reload", "warning" if said else "ok")
+    assert said in finding.found
+    assert bool(finding.remedy) == bool(said)
+
+
+def test_a_router_that_does_not_tell_its_configuration_is_of_another_version() -> None:
+    assert judge_reload(RUNNING, CONFIG).status == "skipped"
 
 
 TOKEN = {

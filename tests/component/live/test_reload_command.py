@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -47,10 +48,10 @@ async def command(config: Path, *words: str) -> Result:
 
 
 @asynccontextmanager
-async def started(config: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def started(config: Path, *, folder: Path | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
     """`agi-router serve`, killed at the end if it has not ended before."""
     router = await asyncio.create_subprocess_exec(
-        AGI_ROUTER, *("--config", str(config), "serve"), stderr=asyncio.subprocess.PIPE
+        AGI_ROUTER, *("--config", str(config), "serve"), stderr=asyncio.subprocess.PIPE, cwd=folder
     )
     try:
         yield router
@@ -118,6 +119,53 @@ async def test_a_running_router_loads_a_changed_configuration_or_refuses_it(conf
 
         router.send_signal(signal.SIGTERM)
         assert await router.wait() == 0
+
+
+async def test_the_doctor_finds_a_configuration_that_the_running_router_does_not_have(config: Path) -> None:
+    async with started(config) as router:
+        await said(router, "the router serves")
+        assert (await found(config))["status"] == "ok"
+
+        write(config, CONFIG.replace("path: user", "path: name"))
+        assert "the files were written at" in (await found(config))["found"]
+
+        write(config, CONFIG.replace("path: user", "path: [", 1))
+        assert "the file as it is now cannot be used" in (await found(config))["found"]
+
+        assert (await command(config, "reload")).exit_code == 1
+        write(config, CONFIG)
+        refused = await found(config)
+        assert f"was refused at {datetime.now(UTC):%Y-%m-%d}" in refused["found"]
+        assert f"{config}:7: " in refused["found"]
+
+        assert (await command(config, "reload")).exit_code == 0
+        assert (await found(config))["status"] == "ok"
+
+
+async def found(config: Path) -> dict[str, str]:
+    """What the doctor finds of it; the exit status also tells of Asterisk, which is not there."""
+    [finding] = [
+        finding
+        for finding in json.loads((await command(config, "doctor", "--json")).stdout)["findings"]
+        if finding["id"] == "reload"
+    ]
+    assert finding["status"] in {"ok", "warning"}
+    return dict(finding)
+
+
+@pytest.mark.parametrize("words", [["reload"], ["status"]])
+async def test_a_router_that_is_not_found_by_half_a_file_is_not_said_to_be_down(config: Path, words: list[str]) -> None:
+    write(config, "routes:\n  sales: [\n")
+    unfound = await command(config, *words)
+    assert unfound.exit_code == {"reload": 2, "status": 1}[words[0]]
+    assert f"has a mistake: {config}:3: not valid YAML" in unfound.stderr
+    assert "keeps the configuration that it has" in unfound.stderr
+
+
+async def test_a_router_is_the_same_by_whatever_path_its_file_was_named(config: Path) -> None:
+    async with started(Path(config.name), folder=config.parent) as router:
+        await said(router, "the router serves")
+        assert (await command(config, "reload")).exit_code == 0
 
 
 async def test_a_sighup_does_not_end_a_router_that_starts_and_is_obeyed_when_it_runs(config: Path) -> None:
