@@ -3,6 +3,7 @@
     Closed   --failures in a row-->  Open   --its pause is over, one lookup comes-->  HalfOpen
     HalfOpen --the probe is answered-->  Closed
     HalfOpen --the probe fails-->        Open, its pause doubled up to LONGEST_PAUSE_S
+    (a pause is longer, up to LONGEST_PAUSE_S, where the last failure said when to ask again: Retry-After)
     HalfOpen --the probe is given up (its caller hung up)-->  Open, its pause over: the next lookup is the probe
 
 The pattern is Michael Nygard's (Release It!). docs/decisions/0009-breaker-of-our-own.md tells why it is no package.
@@ -70,14 +71,16 @@ class Trial:
         self._settle = settle
         self.period = period
         self.failure: Failure | None = None
+        self.again_in_s = 0.0
 
     def answered(self) -> None:
         """The upstream is well: it answered, whatever it said."""
         self._settle(self)
 
-    def failed(self, failure: Failure) -> None:
-        """The upstream is not well."""
+    def failed(self, failure: Failure, again_in_s: float | None = None) -> None:
+        """The upstream is not well; `again_in_s` is its own wish when to be asked again."""
         self.failure = failure
+        self.again_in_s = again_in_s or 0.0
         self._settle(self)
 
 
@@ -137,17 +140,21 @@ class Breaker:
                 self._state = Closed(failures + 1)
             case Closed(), Failure() as failure:
                 pause_s = self.limits.open_s
-                self._enter(Open(self._clock(), self._clock() + pause_s, pause_s, failure))
-                log.warning("%s is not asked for %g s: %s [%s]", self._name, pause_s, failure.message, failure.code)
+                wait_s = self._wait(pause_s, trial)
+                self._enter(Open(self._clock(), self._clock() + wait_s, pause_s, failure))
+                log.warning("%s is not asked for %g s: %s [%s]", self._name, wait_s, failure.message, failure.code)
             case HalfOpen(), None:
                 self._enter(Closed())
                 log.info("%s answers again", self._name)
             case HalfOpen() as state, Failure() as failure:
                 pause_s = min(2 * state.pause_s, max(LONGEST_PAUSE_S, self.limits.open_s))
-                self._enter(Open(state.since, self._clock() + pause_s, pause_s, failure))
-                log.info(
-                    "%s is not asked for another %g s: %s [%s]", self._name, pause_s, failure.message, failure.code
-                )
+                wait_s = self._wait(pause_s, trial)
+                self._enter(Open(state.since, self._clock() + wait_s, pause_s, failure))
+                log.info("%s is not asked for another %g s: %s [%s]", self._name, wait_s, failure.message, failure.code)
+
+    def _wait(self, pause_s: float, trial: Trial) -> float:
+        """Who is asked before the time that he named answers the same again, and may name a longer one."""
+        return max(pause_s, min(trial.again_in_s, max(LONGEST_PAUSE_S, self.limits.open_s)))
 
     def _leave(self, trial: Trial) -> None:
         """Of a probe without a verdict nothing is known, so the next lookup is the probe."""

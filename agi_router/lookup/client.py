@@ -1,7 +1,6 @@
-"""The client that asks: a pool of connections for each upstream, and a deadline over every question."""
+"""The client that asks: with credentials, with a deadline over every question, and a second URL where there is one."""
 
 import asyncio
-import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,14 +8,14 @@ from time import monotonic
 from types import TracebackType
 
 import aiohttp
-from yarl import URL
 
 from agi_router.lookup import failures
+from agi_router.lookup.connections import Connections, StaleError
 from agi_router.lookup.grants import GrantMemory, ShortMemory
-from agi_router.lookup.guard import GuardedResolver, NetworkGuard
+from agi_router.lookup.guard import NetworkGuard
 from agi_router.lookup.oauth2 import TokenAnswer, TokenRequest, unreached
 from agi_router.lookup.prepared import LONGEST_RECORDED, PreparedRequest, prepare
-from agi_router.lookup.reach import Reached, connect_only
+from agi_router.lookup.reach import Reached
 from agi_router.lookup.tokens import FLIGHT_S, TokenSource
 from agi_router.lookup.upstream import Upstreams
 from agi_router.routing.auth import Auth, OAuth2Auth
@@ -25,26 +24,27 @@ from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.route import Request
 from agi_router.routing.template import Values
 
-CONNECT_S = 1.0
-KEEPALIVE_S = 4.0  # many servers hang up after five idle seconds; a request must not meet that moment
-CHUNK = 65_536
+STALE_TRIES = 3
+FAIR_SHARE = 0.25
+"""A question that got less of its deadline (a token or a place came late) tells nothing about the API's speed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the API said. `failure` tells why it cannot be used (its status, its size), None when it can."""
+    """What the API said. `failure` tells why it cannot be used (its status, its size), None when it can.
+
+    `again_in_s` is in how many seconds the API wants to be asked again, None when it does not say.
+    """
 
     received: ReceivedAnswer
     body: bytes
     charset: str | None
     failure: Failure | None
+    again_in_s: float | None = None
 
 
 class LookupClient:
-    """Asks external APIs; an async context that owns the connections.
-
-    No redirects, no proxies of the environment, no cookies, TLS always verified, addresses checked by the guard.
-    """
+    """Asks external APIs; an async context that owns the connections."""
 
     def __init__(
         self,
@@ -58,26 +58,22 @@ class LookupClient:
 
         Raises OSError (ssl.SSLError) for a bad file.
         """
-        self._guard = guard
+        self._connections = Connections(guard, ca_files)
         memory = grants or ShortMemory()
         self.tokens: Mapping[OAuth2Auth, TokenSource] = {
             auth: TokenSource(auth, self._post, memory) for auth in set(auths) if isinstance(auth, OAuth2Auth)
         }
-        self._trust = {file: trusting(file) for file in set(ca_files)}
         self._upstreams = Upstreams() if upstreams is None else upstreams
-        self._sessions: dict[str, aiohttp.ClientSession] | None = None
 
     async def __aenter__(self) -> "LookupClient":
-        self._sessions = {}
+        self._connections.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await asyncio.gather(*(source.close() for source in self.tokens.values()))
-        sessions, self._sessions = self._sessions or {}, None
-        for session in sessions.values():
-            await session.close()
+        await self._connections.close()
 
     async def ask(self, request: Request, values: Values, on_progress: Callable[[LookupProgress], None]) -> Answer:
         """One question, answered or failed within the request's deadline; safe to cancel.
@@ -102,50 +98,31 @@ class LookupClient:
     async def _post(self, auth: OAuth2Auth, request: TokenRequest) -> TokenAnswer:
         """Ask a token endpoint; raises RoutingError when no answer came. The answer is for nobody's record."""
         try:
-            async with self._opened("token endpoints", limit=0).post(
-                URL(auth.token_url, encoded=True),
+            reply = await self._connections.exchange(
+                "token endpoints",
+                0,
+                "POST",
+                auth.token_url,
                 headers=request.headers,
-                data=request.body,
-                allow_redirects=False,
-                ssl=self._trust[auth.ca_file] if auth.ca_file else True,
-                timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S),
-            ) as response:
-                body, is_whole = await _read(response)
-                return TokenAnswer(response.status, response.headers, body if is_whole else None)
+                body=request.body,
+                ca_file=auth.ca_file,
+            )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise unreached(failures.of_exception(error, auth.token_url, FLIGHT_S)) from error
+        return TokenAnswer(reply.status, reply.headers, reply.body if reply.is_whole else None)
 
     async def reach(self, request: Request) -> Reached:
         """Connect as for this request, and ask nothing. Raises RoutingError as `ask` does."""
-        session, trust = self._session(request.url.origin), self._trusted(request)
         try:
-            return await connect_only(session, URL(request.url.origin, encoded=True), trust, CONNECT_S)
+            return await self._connections.reach(*self._pool(request), request.url.origin, request.ca_file)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = failures.of_exception(error, request.url.origin, request.deadline_s)
             raise RoutingError(failure.code, failure.message, failure.remedy) from error
 
-    def _session(self, origin: str) -> aiohttp.ClientSession:
+    def _pool(self, request: Request) -> tuple[str, int]:
         """The upstream's own connections: no more than it has places, so that one slow API takes none from another."""
-        upstream = self._upstreams.of(origin)
-        return self._opened(upstream.origin, upstream.limits.max_concurrent)
-
-    def _opened(self, name: str, limit: int) -> aiohttp.ClientSession:
-        if self._sessions is None:
-            raise RuntimeError("the lookup client is used inside its `async with`")
-        if name not in self._sessions:
-            connector = aiohttp.TCPConnector(
-                limit=limit,
-                keepalive_timeout=KEEPALIVE_S,
-                resolver=GuardedResolver(self._guard),
-                socket_factory=self._guard.socket,
-            )
-            self._sessions[name] = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, middlewares=(_ask_once,)
-            )
-        return self._sessions[name]
-
-    def _trusted(self, request: Request) -> ssl.SSLContext | bool:
-        return self._trust[request.ca_file] if request.ca_file else True
+        upstream = self._upstreams.of(request.url.origin)
+        return upstream.origin, upstream.limits.max_concurrent
 
     async def _first(
         self, request: Request, values: Values, until: float, on_progress: Callable[[LookupProgress], None]
@@ -210,8 +187,10 @@ class LookupClient:
         connects: int,
     ) -> Answer:
         """Ask one URL, if its upstream lets us, until this moment of the loop's clock; raises RoutingError."""
-        within_s = until - asyncio.get_running_loop().time()
+        now = asyncio.get_running_loop().time
+        within_s = until - now()
         async with self._upstreams.of(request.url.origin).lookup(longest_wait_s=within_s / 2) as trial:
+            had_time = until - now() >= FAIR_SHARE * request.deadline_s
             prepared = prepare(request, values, token)
             leaving(prepared.record)
             try:
@@ -219,72 +198,54 @@ class LookupClient:
                     answer = await self._connected(request, prepared, connects)
             except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
                 failure = failures.of_exception(error, prepared.url, round(within_s, 2))
-                if failures.is_of_upstream(failure):
+                if failures.is_of_upstream(failure) and (had_time or failure.code != "api_timeout"):
                     trial.failed(failure)
                 raise RoutingError(failure.code, failure.message, failure.remedy) from error
             if answer.failure is not None and failures.is_unwell(answer.received.status):
-                trial.failed(answer.failure)
+                trial.failed(answer.failure, answer.again_in_s)
             else:
                 trial.answered()
             return answer
 
     async def _connected(self, request: Request, prepared: PreparedRequest, connects: int) -> Answer:
-        """Nothing but a failed connect is repeated."""
+        """Repeated is only what nobody has read: a failed connect, and what went to a connection that had ended.
+
+        The latter holds for every method (RFC 9110 section 9.2.2): a lookup is a question, and it was not heard.
+        """
         started = monotonic()
-        for _ in range(connects - 1):
+        failed_connects = stale = 0
+        while True:
             try:
                 return await self._once(request, prepared, started)
-            except aiohttp.ClientError as error:
-                if not failures.is_failed_connect(error):
+            except StaleError:
+                stale += 1
+                if stale > STALE_TRIES:
                     raise
-        return await self._once(request, prepared, started)
+            except aiohttp.ClientError as error:
+                failed_connects += 1
+                if failed_connects >= connects or not failures.is_failed_connect(error):
+                    raise
 
     async def _once(self, request: Request, prepared: PreparedRequest, started: float) -> Answer:
-        async with self._session(request.url.origin).request(
+        reply = await self._connections.exchange(
+            *self._pool(request),
             prepared.method,
-            URL(prepared.url, encoded=True),
+            prepared.url,
             headers=prepared.headers,
-            data=prepared.body,
-            skip_auto_headers=("Content-Type",),  # of an empty body it would say application/octet-stream
-            allow_redirects=False,
-            ssl=self._trusted(request),
-            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S),
-        ) as response:
-            body, is_whole = await _read(response)
-            failure = failures.of_status(prepared.url, response.status, response.headers.get("Location"))
-            charset = response.charset
-            received = ReceivedAnswer(
-                status=response.status,
-                body=body.decode("utf-8", "replace")[:LONGEST_RECORDED],
-                elapsed_ms=round((monotonic() - started) * 1000, 1),
-            )
-            too_large = None if is_whole else failures.too_large(prepared.url)
-            return Answer(received=received, body=body, charset=charset, failure=failure or too_large)
-
-
-async def _ask_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keeps aiohttp from repeating a GET whose connection broke: a slow or crashing API is not asked twice."""
-    try:
-        return await send(request)
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise failures.DisconnectedError(str(error)) from error
-
-
-async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
-    """The body up to the bound, and whether that was all of it. Of what is larger, the connection is given up."""
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(CHUNK):
-        body += chunk
-        if len(body) > failures.LONGEST_ANSWER:
-            response.close()
-            return bytes(body[:LONGEST_RECORDED]), False
-    return bytes(body), True
-
-
-def trusting(ca_file: Path) -> ssl.SSLContext:
-    """Verifies against the system's authorities and those of this PEM file; raises OSError when it is none."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(cafile=ca_file)
-    return context
+            body=prepared.body,
+            ca_file=request.ca_file,
+        )
+        failure = failures.of_status(prepared.url, reply.status, reply.headers.get("Location"))
+        received = ReceivedAnswer(
+            status=reply.status,
+            body=reply.body[: 4 * LONGEST_RECORDED].decode("utf-8", "replace")[:LONGEST_RECORDED],
+            elapsed_ms=round((monotonic() - started) * 1000, 1),
+        )
+        too_large = None if reply.is_whole else failures.too_large(prepared.url)
+        return Answer(
+            received=received,
+            body=reply.body,
+            charset=reply.charset,
+            failure=failure or too_large,
+            again_in_s=failures.retry_after(reply.headers),
+        )

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+from collections.abc import Mapping
+from typing import Final
 
 import aiohttp
 from yarl import URL
@@ -10,10 +12,11 @@ from agi_router.lookup.guard import NetworkDeniedError
 from agi_router.routing.errors import Failure
 
 LONGEST_ANSWER = 1_048_576
+LONGEST_REASON: Final = 200
 
 
 class DisconnectedError(aiohttp.ClientError):
-    """The connection broke after the request had left."""
+    """The connection broke after the request had left, and before an answer came."""
 
 
 def of_exception(error: aiohttp.ClientError | OSError | ValueError, url: str, deadline_s: float) -> Failure:
@@ -78,6 +81,15 @@ def is_unwell(status: int) -> bool:
     Any other answer, 404 too, comes from an API that is well.
     """
     return status >= 500 or status == 429
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """In how many seconds the server wants to be asked again (RFC 9110 section 10.2.3), None when it does not say.
+
+    The other form, a date, is not worth its trust in two clocks.
+    """
+    given = headers.get("Retry-After", "")
+    return float(given) if given.isascii() and given.isdigit() and len(given) <= 6 else None
 
 
 def too_slow(url: str, deadline_s: float) -> Failure:
@@ -150,6 +162,11 @@ def _denied(error: BaseException) -> NetworkDeniedError | None:
 
 
 def _reason(error: Exception) -> str:
+    """One line: a parser's error draws the place in what the server sent, over several."""
+    return " ".join(_said(error).split())[:LONGEST_REASON]
+
+
+def _said(error: Exception) -> str:
     match error:
         case aiohttp.ClientConnectorCertificateError():
             cause: object = error.certificate_error

@@ -11,6 +11,7 @@ from oauthlib.oauth2.rfc6749.parameters import parse_token_response
 from yarl import URL
 
 from agi_router import __version__
+from agi_router.lookup.failures import retry_after
 from agi_router.routing.auth import ClientAuth, Grant, OAuth2Auth
 from agi_router.routing.errors import Failure, RoutingError
 
@@ -99,7 +100,7 @@ def issued(auth: OAuth2Auth, answer: TokenAnswer, refresh_token: str = "") -> Is
             "oauth_unavailable",
             f"{place(auth)} answered {answer.status}",
             "it is overloaded or failed: look into its log; it is asked again, ever less often",
-            again_in_s=_retry_after(answer.headers),
+            again_in_s=retry_after(answer.headers),
         )
     try:
         token = parse_token_response((answer.body or b"").decode("utf-8"))
@@ -175,9 +176,3 @@ def _remedy(auth: OAuth2Auth, code: str) -> str:
 
 def _bad(auth: OAuth2Auth, what: str, remedy: str = _IS_IT_RIGHT) -> TokenError:
     return TokenError("oauth_bad_answer", f"{place(auth)} {what}", f"see auth.token_url: {remedy}", is_final=True)
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds (RFC 9110 section 10.2.3); the other form, a date, is not worth its trust in two clocks."""
-    given = headers.get("Retry-After", "")
-    return float(given) if given.isascii() and given.isdigit() and len(given) <= 6 else None

@@ -8,7 +8,7 @@ from typing import assert_never
 from urllib.parse import urlsplit
 
 from agi_router.document import suggestion
-from agi_router.lookup.client import trusting
+from agi_router.lookup.connections import trusting
 from agi_router.lookup.upstream import UpstreamLimits
 from agi_router.routing.auth import ApiKeyAuth, Auth, BasicAuth, BearerAuth, NoAuth, OAuth2Auth
 from agi_router.routing.route import Request

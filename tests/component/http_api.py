@@ -1,5 +1,6 @@
 """APIs on the loopback: a real HTTP server around one handler."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from agi_router.lookup.guard import NetworkGuard
 
 LOOPBACK = NetworkGuard((ip_network("127.0.0.0/8"),))
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
@@ -33,3 +35,20 @@ def replies(**response: Any) -> Handler:
         return web.Response(**response)
 
     return handler
+
+
+@asynccontextmanager
+async def raw_server(serve: Connection) -> AsyncIterator[int]:
+    """A TCP server that need not speak HTTP; gives its port."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()

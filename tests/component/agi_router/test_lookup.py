@@ -3,8 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +19,7 @@ from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.route import Request, Send
 from agi_router.routing.template import Template
 from agi_router.routing.url_template import UrlTemplate
-from tests.component.http_api import LOOPBACK, api, replies
-
-Connection = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def raw_server(serve: Connection) -> AsyncIterator[int]:
-    """A TCP server that need not speak HTTP; gives its port."""
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await serve(reader, writer)
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
+from tests.component.http_api import LOOPBACK, api, raw_server, replies
 
 
 @pytest.fixture

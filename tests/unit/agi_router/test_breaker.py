@@ -123,6 +123,21 @@ def test_a_failed_probe_doubles_the_pause_up_to_a_bound(breaker: Breaker, clock:
     assert pauses == [10, 20, 40, 60, 60]
 
 
+def test_a_probe_that_is_told_when_to_come_again_waits_so_long_and_the_next_pause_doubles_as_ever(
+    breaker: Breaker, clock: Clock
+) -> None:
+    fail(breaker, 3)
+    waits = []
+    for again_in_s in (45.0, 5.0, 3600.0):
+        assert isinstance(breaker.state, Open)
+        clock.now = breaker.state.until
+        with breaker.trial() as trial:
+            trial.failed(SLOW, again_in_s)
+        assert isinstance(breaker.state, Open)
+        waits.append(breaker.state.until - clock.now)
+    assert waits == [45, 40, 60]
+
+
 def test_a_pause_configured_longer_than_the_bound_is_kept(clock: Clock) -> None:
     breaker = Breaker("x", BreakerLimits(failures=1, open_s=300), clock)
     fail(breaker)
