@@ -16,7 +16,7 @@ from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decision import Decision
 from agi_router.routing.destination import UserDestination
 from ari_app.settings import Settings, load_settings
-from tests.fakes.documented_api import Page, documented_api
+from tests.fakes.documented_api import CALL_ID, Page, documented_api
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "recipes"
@@ -30,17 +30,21 @@ LEADS_TO = {
     "salesforce": "005RO000000FA1AYAW",
     "zendesk": "ada",
 }
-CALL_ID, CALLER, CALLED = "20260304T050607-9f3a2c1b77aa", "+12025550123", "+14155550100"
+CALLER, CALLED = "+12025550123", "+14155550100"
 
 
-def loaded(name: str, folder: Path, page: Page, port: int) -> Settings:
-    """The recipe's settings, its vendor's address replaced by this port of ours and nothing else."""
+def at_loopback(name: str, port: int) -> str:
+    """The recipe's file, its vendor's address replaced by this port of ours and nothing else."""
     text = (ROOT / "examples" / "routes" / f"{name}.yaml").read_text(encoding="utf-8")
     here = re.sub(r"https://[^/\s]+", f"http://127.0.0.1:{port}", text)
     network = "network: {allowed_networks: [127.0.0.0/8]}\n"
-    here = here.replace("[10.0.0.0/8]", "[127.0.0.0/8]") if "network:" in here else network + here
+    return here.replace("[10.0.0.0/8]", "[127.0.0.0/8]") if "network:" in here else network + here
+
+
+def loaded(name: str, folder: Path, page: Page, port: int) -> Settings:
+    """The recipe's settings, asking this port of ours."""
     file = folder / "agi-router.yaml"
-    file.write_text(here, encoding="utf-8")
+    file.write_text(at_loopback(name, port), encoding="utf-8")
     return load_settings(file, page.environment)
 
 

@@ -18,6 +18,8 @@ from urllib.parse import parse_qsl, urlsplit
 from aiohttp import web
 
 BLOCK = re.compile(r"^(?P<indent> *)```(?P<kind>[^\n]+)\n(?P<text>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
+CALL_ID = "20260304T050607-9f3a2c1b77aa"  # of the call on every page
+A_CALL_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{12}")
 EXPORT = re.compile(r"^export (\w+)=(.+)$", re.MULTILINE)
 
 
@@ -66,9 +68,13 @@ class Page:
 
 @dataclass(slots=True)
 class DocumentedApi:
-    """The running service. `mismatches` tell of requests that are not as printed; they were answered 400 or so."""
+    """The running service. `mismatches` tell of requests that are not as printed; they were answered 400 or so.
+
+    With `any_call` a call may have another id than the one on the page.
+    """
 
     page: Page
+    any_call: bool = False
     port: int = 0
     asked: list[str] = field(default_factory=list)
     mismatches: list[str] = field(default_factory=list)
@@ -76,11 +82,14 @@ class DocumentedApi:
     async def handle(self, request: web.Request) -> web.Response:
         self.asked.append(f"{request.method} {request.path}")
         body = await request.text()
+        found = A_CALL_ID.search(request.query_string + body) if self.any_call else None
+        call_id = CALL_ID if found is None else found[0]
         for exchange in self.page.exchanges:
             if (exchange.method, exchange.path) == (request.method, request.path):
-                wrong = list(_differences(exchange, request, body))
+                wrong = list(_differences(exchange, request, body, call_id))
                 if not wrong:
-                    return web.Response(text=exchange.answer, content_type="application/json")
+                    answer = exchange.answer.replace(CALL_ID, call_id)
+                    return web.Response(text=answer, content_type="application/json")
                 self.mismatches += wrong
                 return web.Response(status=401 if any("authorization" in each for each in wrong) else 400)
         self.mismatches.append(f"{request.method} {request.path} is not on the page")
@@ -88,9 +97,9 @@ class DocumentedApi:
 
 
 @asynccontextmanager
-async def documented_api(page: Page) -> AsyncIterator[DocumentedApi]:
+async def documented_api(page: Page, *, any_call: bool = False) -> AsyncIterator[DocumentedApi]:
     """The page, played on 127.0.0.1."""
-    api = DocumentedApi(page)
+    api = DocumentedApi(page, any_call)
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", api.handle)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
@@ -119,10 +128,11 @@ def _exchange(text: str, answer: str) -> Exchange:
     )
 
 
-def _differences(exchange: Exchange, request: web.Request, body: str) -> list[str]:
+def _differences(exchange: Exchange, request: web.Request, body: str, call_id: str) -> list[str]:
     """What is not as printed. Of headers, those that the page prints."""
+    query, body = (text.replace(call_id, CALL_ID) for text in (request.query_string, body))
     arrived = {
-        "query": (sorted(parse_qsl(request.query_string, keep_blank_values=True)), exchange.query),
+        "query": (sorted(parse_qsl(query, keep_blank_values=True)), exchange.query),
         "body": (_content(request.headers.get("Content-Type", ""), body), exchange.content),
         **{f"header {name}": (request.headers.get(name), value) for name, value in exchange.headers.items()},
     }

@@ -28,6 +28,7 @@ from ari_app.storage.grants import grants_for_command, writing_grants
 from ari_app.storage.serving import open_database
 from ari_app.storage.settings import StorageSettings
 from tests.component.http_api import LOOPBACK, Handler, api, replies
+from tests.component.oidc.crm import Crm
 from tests.component.oidc.server import Provider, running_provider
 
 
@@ -41,22 +42,6 @@ def started_provider() -> Iterator[Provider]:
 async def provider(started_provider: Provider) -> Provider:
     await started_provider.reset()
     return started_provider
-
-
-@dataclass
-class Crm:
-    """An API that takes living tokens only, and none at all while it `refuses`."""
-
-    provider: Provider
-    refuses: bool = False
-    shown: list[str] = field(default_factory=list)
-
-    async def handle(self, request: web.Request) -> web.Response:
-        token = request.headers["Authorization"].removeprefix("Bearer ")
-        self.shown.append(token)
-        if self.refuses or not await self.provider.is_alive(token):
-            return web.Response(status=401, text="who?")
-        return web.Response(text="ada")
 
 
 @dataclass
