@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -119,8 +120,8 @@ def demo_config(asterisk: RunningAsterisk, crm_url: str) -> Config:
     sales["ringing"] = {"timeout_s": 10}
     sales["fallback"] = [{"user": "77", "timeout_s": 10}, {"hangup": "busy"}]
     nobody_there = f"http://{asterisk.layout.api}:{free_port(asterisk.layout.api, socket.SOCK_STREAM)}/"
-    config["routes"]["support"] = sales | {"request": {"url": f"{search}{{{{calledNumber}}}}"}}
-    config["routes"]["outage"] = sales | {"request": {"url": nobody_there}}
+    config["routes"]["support"] = deepcopy(sales) | {"request": {"url": f"{search}{{{{calledNumber}}}}"}}
+    config["routes"]["outage"] = deepcopy(sales) | {"request": {"url": nobody_there}}
     return config
 
 

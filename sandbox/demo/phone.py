@@ -9,7 +9,8 @@ import math
 
 from sandbox.demo.reports import Report, tell
 from sandbox.layout import Peer, phone_password
-from sandbox.phone import Phone
+from sandbox.phone import Ending, Phone
+from sandbox.phone.calls import CallError
 from sandbox.phone.incoming import IncomingCall
 
 CALLER_TONE_HZ = 500
@@ -27,6 +28,14 @@ async def live(phone: Phone, answer_after_s: float) -> None:
 async def take(call: IncomingCall, answer_after_s: float) -> None:
     """One call, from the first ring to its end."""
     tell(Report("rings", call.caller_number))
+    try:
+        ending = await _lived(call, answer_after_s)
+    except CallError:  # it ended in the very moment that it was to ring, or to be picked up
+        ending = await call.ended()
+    tell(Report("ended", ending.reason or ""))
+
+
+async def _lived(call: IncomingCall, answer_after_s: float) -> Ending:
     await call.ring()
     try:
         ending = await call.ended(answer_after_s)
@@ -41,7 +50,7 @@ async def take(call: IncomingCall, answer_after_s: float) -> None:
             ending = await call.ended()
         finally:
             listening.cancel()
-    tell(Report("ended", ending.reason or ""))
+    return ending
 
 
 async def _listen(call: IncomingCall) -> None:

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -137,6 +138,10 @@ class Screen:
         self._console.print(Padding(account, (0, 2)))
         self._say("and dial; each phone that answers sends a tone of its own:")
         self._console.print(Padding(numbers, (0, 2)))
+        self._say("Change the router's configuration, and have it loaded:")
+        agi_router = f"{Path(sys.executable).with_name('agi-router')} --config {company.router.config_path}"
+        for words in (str(company.router.config_path), f"{agi_router} reload", f"{agi_router} calls"):
+            self._console.print(Text(f"  {words}"), soft_wrap=True)  # to be copied
         self._say("Each call is told here while it happens. Ctrl-C ends the demo and leaves nothing behind.")
         self._console.print()
 

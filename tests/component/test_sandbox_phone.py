@@ -7,6 +7,8 @@ from typing import Literal
 import pytest
 from sipmessage import Message
 
+from sandbox.demo.phone import take
+from sandbox.demo.reports import Report, read
 from sandbox.layout import claim_network
 from sandbox.phone import Ending, Phone
 from sandbox.phone.calls import CallError
@@ -92,6 +94,21 @@ async def test_caller_cancels_and_both_see_it(phones: Pair) -> None:
     assert await call.final_status() == 487
     with pytest.raises(CallError, match="answered or over already"):
         await ringing.answer()
+
+
+async def test_a_phone_of_the_demo_outlives_a_caller_who_gives_up_as_it_begins_to_ring(
+    phones: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ann, ben = phones
+    call = await ann.call("ben")
+    coming = await ben.next_call()
+    await call.cancel('SIP;cause=487;text="gone"')
+    assert await coming.cancelled()
+    await take(coming, answer_after_s=0)
+    assert [read(line.encode()) for line in capsys.readouterr().out.splitlines()] == [
+        Report("rings", "ann"),
+        Report("ended", 'SIP;cause=487;text="gone"'),
+    ]
 
 
 async def test_an_answer_that_crosses_the_cancel_is_hung_up(phones: Pair) -> None:

@@ -122,6 +122,9 @@ async def test_a_softphone_can_take_part_until_ctrl_c_and_nothing_is_left() -> N
     async with demo() as shown:
         asterisk, router = await shown.pid_of("Asterisk 22"), await shown.pid_of("agi-router")
         host, port = (await shown.line("SIP server")).split()[2].split(":")
+        printed = (await shown.line(r"agi-router --config .* calls$")).split()
+        calls = await asyncio.create_subprocess_exec(*printed, stdout=asyncio.subprocess.PIPE)
+        assert b"ada-mobile" in (await calls.communicate())[0]
         await shown.line("Ctrl-C")
         async with Phone(
             SOFTPHONE, server=(host, int(port)), address="127.0.0.1", password=phone_password(SOFTPHONE)
