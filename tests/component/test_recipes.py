@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "recipes"
 LEADS_TO = {
     "aircall": "456",
-    "hubspot": "11349275740",
+    "hubspot": "ada",
     "in-house": "ada",
     "intercom": "127",
     "json-rpc": "ada",
@@ -68,8 +68,8 @@ def test_a_recipe_loads_as_it_is_without_a_warning(name: str) -> None:
     file = ROOT / "examples" / "routes" / f"{name}.yaml"
     page = Page.read(PAGES / f"{name}.md")
     assert load_settings(file, page.environment).routing.warnings == ()
-    (printed,) = page.yaml
-    assert printed in file.read_text(encoding="utf-8")
+    assert page.yaml
+    assert [printed for printed in page.yaml if printed not in file.read_text(encoding="utf-8")] == []
 
 
 @pytest.mark.parametrize("name", LEADS_TO)
