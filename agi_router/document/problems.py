@@ -48,7 +48,7 @@ def dotted(path: Path) -> str:
 
 def suggestion(wrong: str, known: Sequence[str]) -> str:
     """The end of a sentence that names the nearest right word, or all of them when none is near."""
-    near = get_close_matches(wrong, known, n=1, cutoff=0.6)
+    near = get_close_matches(wrong, known, n=1, cutoff=0.65)
     if near:
         return f'; did you mean "{near[0]}"?'
     return f"; known here: {', '.join(known)}" if known else ""

@@ -362,6 +362,7 @@ def test_a_url_that_cannot_be_is_told(tmp_path: Path, url: str, said: str) -> No
     ("keys", "said"),
     [
         ("{type: usr, path: id}", 'response.type: "usr" does not exist; did you mean "user"?'),
+        ("{type: number, path: id}", '"number" does not exist; known here: user, endpoint, external, '),
         ("{type: user}", "needs a path"),
         ("{type: user, format: text, path: id}", "take path away"),
         ("{type: user, path: 'a[}'}", "position 2"),
