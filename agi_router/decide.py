@@ -126,10 +126,14 @@ class Router:
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
 
-    def keep_tokens_ready(self) -> None:
-        """Get the access tokens of all routes now, and renew them in time, so that no caller waits for one."""
-        for source in self._client.tokens.values():
-            source.keep_ready()
+    def keep_tokens_ready(self, predecessor: "Router | None" = None) -> None:
+        """Get the access tokens of all routes now, and renew them in time, so that no caller waits for one.
+
+        Those that a `predecessor` has, the router before a reload, are not asked for again.
+        """
+        before = {} if predecessor is None else predecessor._client.tokens
+        for auth, source in self._client.tokens.items():
+            source.keep_ready(before.get(auth))
 
     def tokens(self) -> Mapping[str, TokenState]:
         """How the access token of each route with OAuth stands, by the route's name, of second_auth by NAME.second."""

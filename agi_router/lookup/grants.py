@@ -51,7 +51,10 @@ class ShortMemory:
 
 @dataclass(frozen=True, slots=True)
 class HeldGrant:
-    """The newest refresh token, and what was issued with it. Times are seconds since 1970; `ends_at` None: unknown."""
+    """The newest refresh token, and what was issued with it. Times are seconds since 1970; `ends_at` None: unknown.
+
+    `access_token` is "" when what was issued with it was of no use.
+    """
 
     refresh_token: str = field(repr=False)
     access_token: str = field(repr=False)

@@ -25,15 +25,24 @@ _IS_IT_RIGHT: Final = "check that this is the token endpoint of its server"
 class TokenError(RoutingError):
     """No token. `again_in_s` is the server's own wish when to be asked again, None when it has none.
 
-    `is_final` when asking again the same way is not going to help before somebody changes something.
+    `is_final` when asking again the same way is not going to help before somebody changes something. `refresh_token` is
+    the new one of an answer that is of no use otherwise, "" without one: the server does not take the old one any more.
     """
 
     def __init__(
-        self, code: str, message: str, remedy: str, *, is_final: bool = False, again_in_s: float | None = None
+        self,
+        code: str,
+        message: str,
+        remedy: str,
+        *,
+        is_final: bool = False,
+        again_in_s: float | None = None,
+        refresh_token: str = "",
     ) -> None:
         super().__init__(code, message, remedy)
         self.is_final = is_final
         self.again_in_s = again_in_s
+        self.refresh_token = refresh_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +119,14 @@ def issued(auth: OAuth2Auth, answer: TokenAnswer, refresh_token: str = "") -> Is
         raise _refused(auth, error, (auth.client_secret, auth.refresh_token, refresh_token)) from None
     except Exception:  # oauthlib meets garbage with whatever Python raises for it, and that may quote the body
         raise _bad(auth, f"answered {answer.status} with what is no token answer") from None
-    if answer.status != 200:
-        raise _bad(auth, f"answered {answer.status} and a token")
-    return _checked(auth, token)
+    new_refresh_token = _refresh_token(auth, token)
+    try:
+        if answer.status != 200:
+            raise _bad(auth, f"answered {answer.status} and a token")
+        return IssuedToken(_access_token(auth, token), _life_s(token), new_refresh_token)
+    except TokenError as error:
+        error.refresh_token = new_refresh_token
+        raise
 
 
 def unreached(failure: Failure) -> RoutingError:
@@ -126,23 +140,34 @@ def place(auth: OAuth2Auth) -> str:
     return f"the token endpoint at {URL(auth.token_url, encoded=True).authority}"
 
 
-def _checked(auth: OAuth2Auth, token: Mapping[str, object]) -> IssuedToken:
+def _access_token(auth: OAuth2Auth, token: Mapping[str, object]) -> str:
     """Only what can stand in a header; a token of another type (DPoP, mac) is used in ways that we do not know."""
-    access_token, kind, lives_s = token["access_token"], token.get("token_type") or "Bearer", token.get("expires_in")
+    access_token, kind = token["access_token"], token.get("token_type") or "Bearer"
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise _bad(auth, "issued a token that is no bearer token", "let the server issue bearer tokens to this client")
-    if not isinstance(access_token, str) or not _fits_header(access_token):
+    if not isinstance(access_token, str) or not access_token or " " in access_token or not _is_plain(access_token):
         raise _bad(auth, "issued a token that no header can carry")
-    refresh_token = token.get("refresh_token") or ""
-    if not isinstance(refresh_token, str) or len(refresh_token) > LONGEST_TOKEN:
+    return access_token
+
+
+def _life_s(token: Mapping[str, object]) -> float | None:
+    """A life that is over as it begins is none: it is how some servers say that it does not end."""
+    given = token.get("expires_in")
+    if not isinstance(given, int) or isinstance(given, bool) or given <= 0:
+        return None
+    return float(min(given, LONGEST_LIFE_S))
+
+
+def _refresh_token(auth: OAuth2Auth, token: Mapping[str, object]) -> str:
+    given = token.get("refresh_token") or ""
+    if not isinstance(given, str) or not _is_plain(given):
         raise _bad(auth, "issued a refresh token that is none")
-    life = min(float(lives_s), LONGEST_LIFE_S) if isinstance(lives_s, int) else None
-    return IssuedToken(access_token, life, refresh_token)
+    return given
 
 
-def _fits_header(token: str) -> bool:
-    printable = token.isascii() and token.isprintable()
-    return 0 < len(token) <= LONGEST_TOKEN and printable and " " not in token
+def _is_plain(token: str) -> bool:
+    """Visible ASCII and spaces (RFC 6749, appendix A.12 and A.17), in a length that can be sent."""
+    return len(token) <= LONGEST_TOKEN and token.isascii() and token.isprintable()
 
 
 def _refused(auth: OAuth2Auth, error: OAuth2Error, secrets: tuple[str, ...]) -> TokenError:

@@ -27,7 +27,6 @@ Post = Callable[[OAuth2Auth, TokenRequest], Awaitable[TokenAnswer]]
 
 FLIGHT_S: Final = 30.0
 """Longer than any caller waits: an answer that nobody hears may have replaced the refresh token."""
-LAST_FLIGHT_S: Final = 5.0
 LEEWAY_S: Final = 1.0
 """A token this near its end may be dead when the API reads it."""
 RENEW_SHARE: Final = 0.2
@@ -94,9 +93,17 @@ class TokenSource:
         self._timer: asyncio.TimerHandle | None = None
         self._is_closing = False
 
-    def keep_ready(self) -> None:
-        """Have a token before the first caller needs it; from then on it is renewed by itself."""
-        self._fly()
+    def keep_ready(self, predecessor: "TokenSource | None" = None) -> None:
+        """Have a token before the first caller needs it; from then on it is renewed by itself.
+
+        A `predecessor` has the same `auth`, in the router before a reload: its token is as good for this one. Where a
+        refresh token is behind it, the memory of grants has it.
+        """
+        token = None if predecessor is None else predecessor._token
+        if self._seal is None and token is not None and token.lives():
+            self._succeeded(token)
+        else:
+            self._fly()
 
     async def token(self, deadline: float) -> str:
         """The access token, by the loop's time `deadline`. Safe to cancel.
@@ -122,7 +129,7 @@ class TokenSource:
         """A newer token than this one, which the API refused; None where that is no help. Raises as `token` does."""
         token = self._token
         if token is not None and token.access_token == refused:
-            if token.replaces_refused and time.time() - token.obtained_at < REPLACED_AGAIN_S:
+            if token.replaces_refused and abs(time.time() - token.obtained_at) < REPLACED_AGAIN_S:
                 return None
             self._refused, self._token = refused, None
         newer = await self.token(deadline)
@@ -142,14 +149,18 @@ class TokenSource:
         )
 
     async def close(self) -> None:
-        """No renewal any more. A refresh token that is just being replaced is waited for, as it would be lost."""
+        """No renewal any more. A refresh token that is just being replaced is waited for, FLIGHT_S at most.
+
+        It would be lost, and after a reload the next router would use the old one a second time, which servers take for
+        a theft.
+        """
         self._is_closing = True
         if self._timer is not None:
             self._timer.cancel()
         if self._flight is None:
             return
         if self._seal is not None:
-            await asyncio.wait([self._flight], timeout=LAST_FLIGHT_S)
+            await asyncio.wait([self._flight])
         self._flight.cancel()
         await asyncio.gather(self._flight, return_exceptions=True)
 
@@ -194,7 +205,12 @@ class TokenSource:
             if adopted is not None:
                 return adopted
             refresh_token = self._auth.refresh_token if held is None else held.refresh_token
-            new = await self._ask(refresh_token)
+            try:
+                new = await self._ask(refresh_token)
+            except TokenError as error:
+                if error.refresh_token:
+                    self._memory.remember(seal.grant_id, seal.seal(HeldGrant(error.refresh_token, "", 0.0, 0.0)))
+                raise
             token = _token_of(new)
             newest = HeldGrant(new.refresh_token or refresh_token, new.access_token, token.obtained_at, token.ends_at)
             self._memory.remember(seal.grant_id, seal.seal(newest))
@@ -210,7 +226,7 @@ class TokenSource:
 
     def _adoptable(self, held: HeldGrant | None) -> _Token | None:
         """A token that was issued before this router started, or to its predecessor at a reload."""
-        known = {self._refused, "" if self._token is None else self._token.access_token}
+        known = {"", self._refused, "" if self._token is None else self._token.access_token}
         if held is None or held.access_token in known:
             return None
         token = _Token(held.access_token, held.obtained_at, held.ends_at)

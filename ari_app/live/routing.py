@@ -70,14 +70,14 @@ class LiveRouting:
     async def replace(self, router: Router) -> None:
         """From now on calls begin with this router. Those that run keep theirs."""
         before, following = self._term, _Term(router)
-        await self._enter(following)
+        await self._enter(following, before)
         self._term = following
         self._close_unless_needed(before)
 
-    async def _enter(self, term: _Term) -> None:
+    async def _enter(self, term: _Term, before: _Term | None = None) -> None:
         await term.router.__aenter__()
         self._open.add(term)
-        term.router.keep_tokens_ready()
+        term.router.keep_tokens_ready(before.router if before else None)
 
     def _close_unless_needed(self, term: _Term) -> None:
         if term is not self._term and not term.calls and term in self._open:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import structlog
 from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agi_router.lookup.grants import GrantMemory
@@ -75,10 +75,10 @@ class StoredGrants:
             try:
                 await self._write()
                 retry_s = FIRST_RETRY_S
-            except (DBAPIError, OSError) as error:
+            except (SQLAlchemyError, OSError) as error:
                 log.error(  # noqa: TRY400 - the reason is named; a stack per retry would bury it
                     "a new refresh token cannot be written; it is tried again, and lost if the router ends before",
-                    reason=str(error.orig if isinstance(error, DBAPIError) else error),
+                    reason=_reason(error),
                     retry_in_s=retry_s,
                     remedy="is the disk full, the file read-only, or the database locked by another program?",
                 )
@@ -164,9 +164,13 @@ async def _read(engine: AsyncEngine, grant_id: str) -> str | None:
         async with engine.connect() as connection:
             query = select(oauth_grants.c.sealed).where(oauth_grants.c.grant_id == grant_id)
             return (await connection.execute(query)).scalar_one_or_none()
-    except DBAPIError as error:
+    except SQLAlchemyError as error:
         raise RoutingError(
             "oauth_unreadable",
-            f"the database cannot be read for the newest refresh token: {error.orig}",
+            f"the database cannot be read for the newest refresh token: {_reason(error)}",
             "see the finding database of agi-router doctor",
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error.orig if isinstance(error, DBAPIError) else error)

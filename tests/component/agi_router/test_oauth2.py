@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -312,6 +313,19 @@ async def test_an_api_that_refuses_every_token_is_repeated_once_and_costs_no_fur
     assert len(await provider.requests()) == 2
 
 
+async def test_a_clock_that_was_set_back_does_not_keep_a_refused_token(
+    provider: Provider, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm.refuses = True
+    async with asking(service(provider), crm.handle) as ask:
+        await ask()
+        an_hour_ago = time.time() - 3600
+        monkeypatch.setattr(time, "time", lambda: an_hour_ago)
+        crm.refuses = False
+        await provider.revoke(crm.shown[-1])
+        assert (await ask()).body == b"ada"
+
+
 async def test_when_no_new_token_comes_the_401_stands_with_the_reason(provider: Provider, crm: Crm) -> None:
     auth = await user(provider)
     memory = ShortMemory()
@@ -423,6 +437,87 @@ async def test_what_is_no_token_is_said_so_and_never_shown_to_the_api(answer: di
     assert "s3same" not in failed.message
     assert failed.message.isprintable()
     assert "k=q" not in failed.message
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "lives_s"),
+    [("60", 60), ('"60"', 60), ("60.9", 60), ("1" + "0" * 400, 366 * 86_400), ("1e300", 366 * 86_400)]
+    + [(never, None) for never in ("0", "-5", '"-5"', "true", "null")],
+)
+async def test_a_life_of_any_kind_is_understood(expires_in: str, lives_s: float | None) -> None:
+    asked = 0
+
+    async def issue(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.Response(text=f'{{"access_token": "t", "token_type": "Bearer", "expires_in": {expires_in}}}')
+
+    async with api(issue) as port:
+        auth = OAuth2Auth(token_url=f"http://127.0.0.1:{port}/", client_id="c", client_secret="s")
+        async with asking(auth, replies(text="ada")) as ask:
+            for _ in range(3):
+                assert (await ask()).body == b"ada"
+            state = ask.source.state()
+    assert asked == 1
+    assert state.obtained_at is not None
+    lives = state.valid_until and (state.valid_until - state.obtained_at).total_seconds()
+    assert lives == lives_s
+
+
+def issues_in_turn(*answers: str | Handler) -> tuple[Handler, list[str]]:
+    """A token endpoint that answers so, and the refresh tokens that it was shown."""
+    shown: list[str] = []
+
+    async def issue(request: web.Request) -> web.StreamResponse:
+        shown.append(str((await request.post())["refresh_token"]))
+        answer = answers[len(shown) - 1]
+        return web.Response(text=answer) if isinstance(answer, str) else await answer(request)
+
+    return issue, shown
+
+
+@pytest.mark.parametrize("of_no_use", ['"access_token": "a b"', '"access_token": "t", "token_type": "DPoP"'])
+async def test_a_new_refresh_token_is_kept_though_what_came_with_it_is_of_no_use(of_no_use: str) -> None:
+    issue, shown = issues_in_turn(f'{{{of_no_use}, "refresh_token": "second"}}', '{"access_token": "t"}')
+    memory = ShortMemory()
+    async with api(issue) as port:
+        auth = OAuth2Auth(token_url=f"http://127.0.0.1:{port}/", client_id="c", refresh_token="first")
+        async with asking(auth, replies(text="ada"), memory) as ask:
+            assert (await ask.failure()).code == "oauth_bad_answer"
+        async with asking(auth, replies(text="ada"), memory) as ask:
+            assert (await ask()).body == b"ada"
+    assert shown == ["first", "second"]
+
+
+async def test_a_client_that_is_closed_waits_for_the_refresh_token_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at a reload: the next client finds the new one, and never shows the old one a second time."""
+    arrived, release = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    now, passed_s = loop.time, 0.0
+    monkeypatch.setattr(loop, "time", lambda: now() + passed_s)
+
+    def twenty_seconds_later() -> None:
+        nonlocal passed_s
+        passed_s = 20.0
+        loop.call_later(0.05, release.set)
+
+    async def slowly(_: web.Request) -> web.Response:
+        arrived.set()
+        await release.wait()
+        return web.Response(text='{"access_token": "t", "refresh_token": "second", "expires_in": 3600}')
+
+    issue, shown = issues_in_turn(slowly)
+    memory = ShortMemory()
+    async with api(issue) as port:
+        auth = OAuth2Auth(token_url=f"http://127.0.0.1:{port}/", client_id="c", refresh_token="first")
+        async with asking(auth, replies(text="ada"), memory) as next_one:
+            async with asking(auth, replies(text="ada"), memory) as ask:
+                ask.source.keep_ready()
+                await arrived.wait()
+                loop.call_later(0.05, twenty_seconds_later)
+            assert release.is_set()
+            assert (await next_one()).body == b"ada"
+    assert shown == ["first"]
 
 
 async def test_a_server_that_asks_for_patience_gets_it() -> None:

@@ -14,6 +14,7 @@ from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider
 from agi_router.settings import RoutingSections, routing_settings
 from ari_app.live.routing import LiveRouting
+from tests.component.http_api import api as api_of
 
 HUNDRED = 100
 FILES = Path("/proc/self/fd")
@@ -143,3 +144,50 @@ async def test_at_the_end_all_are_closed_those_of_running_calls_too(tmp_path: Pa
     assert decision.error is not None
     await held.__aexit__(None, None, None)
     assert routing.in_use == 0
+
+
+async def test_a_token_is_not_asked_for_again_by_the_next_router(tmp_path: Path) -> None:
+    asked = 0
+
+    async def issue(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.json_response({"access_token": f"token-{asked}", "expires_in": 3600})
+
+    async def who(request: web.Request) -> web.Response:
+        return web.Response(text=request.headers["Authorization"].removeprefix("Bearer "))
+
+    async with api_of(who) as crm, api_of(issue) as login:
+        file = tmp_path / "router.yaml"
+        file.write_text(
+            f"""
+defaults: {{region: US}}
+network: {{allowed_networks: [127.0.0.0/8]}}
+routes:
+  sales:
+    request:
+      url: http://127.0.0.1:{crm}/
+      auth: {{type: oauth2, token_url: "http://127.0.0.1:{login}/", client_id: c, client_secret: SECRET}}
+    response: {{type: endpoint, format: text}}
+"""
+        )
+
+        def changed(secret: str) -> Router:
+            document = load_document(file.with_name(f"{secret}.yaml"))
+            return Router(routing_settings(document, validate(document, RoutingSections)))
+
+        for secret in ("one", "two"):
+            file.with_name(f"{secret}.yaml").write_text(file.read_text().replace("SECRET", secret))
+        async with LiveRouting(changed("one")) as routing:
+            assert await asked_now(routing) == "token-1"
+            for _ in range(3):
+                await routing.replace(changed("one"))
+                assert await asked_now(routing) == "token-1"
+            await routing.replace(changed("two"))
+            assert await asked_now(routing) == "token-2"
+    assert asked == 2
+
+
+async def asked_now(routing: LiveRouting) -> str | None:
+    async with routing.for_a_call() as decider:
+        return await asked(decider)
