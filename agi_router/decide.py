@@ -1,11 +1,14 @@
 """One decision: ask the API, read its answer, look the destination up, and lay out the steps to try.
 
+Outside a route's business hours nobody is asked.
+
 The dry run and the live call both come through `Router.route`.
 """
 
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from difflib import get_close_matches
 from types import TracebackType
 from typing import assert_never
@@ -26,6 +29,7 @@ from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Needs
 from agi_router.routing.decision import Decision, FailedAttempt, LookupProgress, ReceivedAnswer, SentRequest, Source
 from agi_router.routing.errors import Failure, RoutingError
+from agi_router.routing.hours import Closed
 from agi_router.routing.meaning import destination
 from agi_router.routing.memory import Memory, NoMemory
 from agi_router.routing.policy import DialPolicy
@@ -149,14 +153,28 @@ class Router:
         """The SIP headers and channel variables that this route's request names; none for an unknown route."""
         return self._needs.get(route_name, Needs())
 
-    def fallback(self, route_name: str) -> tuple[Step, ...]:
+    def fallback(self, route_name: str, at: datetime) -> tuple[Step, ...]:
+        """See the protocol."""
+        return self._chain(route_name, is_closed=self._closed(route_name, at) is not None)
+
+    def _chain(self, route_name: str, *, is_closed: bool) -> tuple[Step, ...]:
         """The route's own chain, else the global one, expanded into targets."""
         route = self._routes.get(route_name)
         chain = self._fallback if route is None or route.fallback is None else route.fallback
+        if is_closed and route is not None and route.closed is not None:
+            chain = route.closed
         return tuple(self._directory.step(step.destination, step.timeout_s) for step in chain)
+
+    def _closed(self, route_name: str, at: datetime) -> Closed | None:
+        """Why the route is closed at this moment; None when it is open, always so without business hours."""
+        route = self._routes.get(route_name)
+        return None if route is None or route.hours is None else route.hours.closed(at)
 
     async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
         """The decision for this call. Whatever goes wrong becomes its `error`; only a cancellation passes through."""
+        closed = self._closed(info.route_name, info.at)
+        if closed is not None:
+            return Decision(route=info.route_name, closed=closed, steps=self._chain(info.route_name, is_closed=True))
         found = _Found()
         try:
             await self._decide(info, on_progress, found)
@@ -181,13 +199,13 @@ class Router:
             destination=None if found.step is None else found.step.destination,
             error=found.error,
             recall_error=found.recall_error,
-            steps=first + self.fallback(info.route_name),
+            steps=first + self._chain(info.route_name, is_closed=False),
         )
 
     async def guess(self, info: CallInfo) -> Step | None:
         """See the protocol."""
         route = self._routes.get(info.route_name)
-        if route is None:
+        if route is None or self._closed(route.name, info.at) is not None:
             return None
         known = await self._known.last_good(question_of(route, info, call_values(info, self._policy.region)))
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -38,7 +39,9 @@ class Decider(Protocol):
         ...
 
     async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
-        """Ask the API and decide. Never raises for what an API, a number or a directory does: that is `Decision.error`.
+        """Ask the API and decide; outside business hours nobody is asked.
+
+        Never raises for what an API, a number or a directory does: that is `Decision.error`.
 
         `on_progress` is told in order, as it happens, of each request that is about to leave and of each attempt that
         failed while another one follows; the outcome of the last attempt stands in the decision. Cancelling is safe at
@@ -49,10 +52,11 @@ class Decider(Protocol):
     async def guess(self, info: CallInfo) -> Step | None:
         """Who rings now by what the API last said for this caller, without asking it; never raises.
 
-        None when the route remembers nothing, nothing is known of this caller, or it would ring nobody by now.
+        None when the route remembers nothing or is closed, nothing is known of this caller, or it would ring nobody by
+        now.
         """
         ...
 
-    def fallback(self, route_name: str) -> tuple[Step, ...]:
-        """The chain that is tried when the answer led nowhere: the route's, else the global one."""
+    def fallback(self, route_name: str, at: datetime) -> tuple[Step, ...]:
+        """The chain that is tried without an answer: that of a route which is closed then, else its fallback."""
         ...

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from agi_router.routing.destination import Destination
 from agi_router.routing.errors import Failure
+from agi_router.routing.hours import Closed
 from agi_router.routing.step import Step
 from agi_router.routing.understood import Understood
 
@@ -65,6 +66,7 @@ class Decision:
     `understood` is what the answer says, also when that leads nowhere; `error` says why the API's answer gave no
     destination. With source LAST_GOOD both `error` and `destination` are set: what is known from `age_s` seconds ago
     stands in for the answer; `recall_error`, without a destination, tells why that leads nowhere by now.
+    With `closed` the call came outside the route's business hours: nothing was asked, and `steps` are the chain for it.
     When all steps have failed, the call goes back to the dialplan.
     """
 
@@ -78,6 +80,7 @@ class Decision:
     destination: Destination | None = None
     error: Failure | None = None
     recall_error: Failure | None = None
+    closed: Closed | None = None
     steps: tuple[Step, ...] = ()
 
     @property

@@ -64,9 +64,13 @@ class Calendar:
 
     def state(self, at: datetime) -> State:
         """Whether it is open at this moment, an aware one, why not, and when that changes."""
-        local = at.astimezone(self.zone)
+        return self.closed(at) or Open(self._next_change(at))
+
+    def closed(self, at: datetime) -> Closed | None:
+        """Why it is closed at this moment, an aware one, and when it opens; None when it is open."""
         if self.is_open(at):
-            return Open(self._next_change(at))
+            return None
+        local = at.astimezone(self.zone)
         return Closed(
             calendar=self.name,
             zone=self.zone.key,

@@ -8,6 +8,7 @@ from pathlib import Path
 from agi_router.routing.auth import Auth, NoAuth
 from agi_router.routing.decider import Ahead, Needs
 from agi_router.routing.destination import Destination, DestinationType
+from agi_router.routing.hours import Calendar
 from agi_router.routing.path import JsonPath
 from agi_router.routing.template import Template, needs
 from agi_router.routing.understood import Understood
@@ -152,7 +153,10 @@ class FallbackStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Request, response, ringing and fallback under a name. `fallback` None takes the one of `defaults`."""
+    """Request, response, ringing and fallback under a name. `fallback` None takes the one of `defaults`.
+
+    `hours` None is always open; outside of them nothing is asked, and `closed` comes, None being the fallback.
+    """
 
     name: str
     request: Request
@@ -160,6 +164,8 @@ class Route:
     ringing: Ringing = field(default_factory=Ringing)
     remember: Remember = field(default_factory=Remember)
     fallback: tuple[FallbackStep, ...] | None = None
+    hours: Calendar | None = None
+    closed: tuple[FallbackStep, ...] | None = None
 
     def needs(self) -> Needs:
         """What is wanted of a call before it is decided."""

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from difflib import get_close_matches
 from functools import cache, partial
 from urllib.parse import quote
@@ -87,7 +87,7 @@ class Template:
 class CallValues(Mapping[str, str]):
     """The value of every variable for one call; of a number, only the forms that are asked for are worked out."""
 
-    def __init__(self, info: CallInfo, region: str, now: datetime) -> None:
+    def __init__(self, info: CallInfo, region: str) -> None:
         number = "" if info.caller_withheld else info.caller_number
         self._e164 = cache(lambda: normalise(number, region))
         self._values: Mapping[str, Callable[[], str]] = {
@@ -99,7 +99,7 @@ class CallValues(Mapping[str, str]):
             "previousStep": lambda: info.previous_step or info.variables.get(PREVIOUS_STEP_VARIABLE, ""),
             "callId": lambda: info.call_id,
             "routeName": lambda: info.route_name,
-            "now": lambda: now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "now": lambda: info.at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             **{f"header.{name}": partial(str, value) for name, value in info.headers.items()},
             **{f"var.{name}": partial(str, value) for name, value in info.variables.items()},
         }
@@ -114,9 +114,9 @@ class CallValues(Mapping[str, str]):
         return len(self._values)
 
 
-def call_values(info: CallInfo, region: str, now: datetime | None = None) -> Values:
+def call_values(info: CallInfo, region: str) -> Values:
     """The value of every variable for this call. Of a caller who withholds the number, number and name are ""."""
-    return CallValues(info, region, now or datetime.now(UTC))
+    return CallValues(info, region)
 
 
 def needs(templates: frozenset[str]) -> Needs:

@@ -12,6 +12,7 @@ from agi_router.routing.policy import DialPolicy
 from agi_router.routing.route import OWN_WORDS, VARIABLE_PREFIX, Carries, Remember, Response, Ringing, Route
 from agi_router.settings.directory_building import DirectoryBuilding
 from agi_router.settings.findings import At, Findings
+from agi_router.settings.hours_building import HoursBuilding
 from agi_router.settings.request_building import RequestBuilding
 from agi_router.settings.response_section import ResponseSection
 from agi_router.settings.sections import RouteSection, RoutingSections
@@ -22,7 +23,8 @@ def routing_settings(document: Document, sections: RoutingSections) -> RoutingSe
     found = Findings(document)
     policy = DialPolicy(frozenset(sections.policy.regions), sections.defaults.region)
     names = DirectoryBuilding(found, sections.directory, sections.trunks, policy)
-    return _Building(sections, found, names, RequestBuilding(found)).settings()
+    hours = HoursBuilding(found, sections.hours)
+    return _Building(sections, found, names, RequestBuilding(found), hours).settings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,14 @@ class _Building:
     found: Findings
     names: DirectoryBuilding
     requests: RequestBuilding
+    hours: HoursBuilding
 
     def settings(self) -> RoutingSettings:
         s = self.sections
         trunks, users = self.names.trunks(), self.names.users()
         fallback = self.names.chain(s.defaults.fallback, ("defaults", "fallback"), s.defaults.timeout_s)
         routes = tuple(self._route(name, route) for name, route in s.routes.items())
+        self.hours.warn()
         asked = {same_origin(url.origin) for route in routes for url in route.request.urls}
         upstreams = self.requests.upstreams(s.upstreams, asked)
         if trunks and not s.policy.regions:
@@ -67,7 +71,7 @@ class _Building:
                 "needs last good answers to guess by; set remember.last_good_s of this route, for example to 604800",
             )
         timeout_s = section.ringing.timeout_s or self.sections.defaults.timeout_s
-        fallback = section.fallback
+        fallback, closed = section.fallback, section.closed
         return Route(
             name=name,
             request=self.requests.request(section.request, (*at, "request")),
@@ -75,6 +79,8 @@ class _Building:
             ringing=Ringing(timeout_s, section.ringing.ahead),
             remember=Remember(cache_s=section.remember.cache_s, last_good_s=section.remember.last_good_s),
             fallback=None if fallback is None else self.names.chain(fallback, (*at, "fallback"), timeout_s),
+            hours=self.hours.of_route(section.hours, at, has_closed=closed is not None),
+            closed=None if closed is None else self.names.chain(closed, (*at, "closed"), timeout_s),
         )
 
     def _response(self, section: ResponseSection, at: At) -> Response:

@@ -7,6 +7,7 @@ from agi_router.lookup.upstream import UpstreamLimits
 from agi_router.routing.decider import Ahead
 from agi_router.routing.route import DEFAULT_RING_S
 from agi_router.settings.directory_section import DirectorySection, PolicySection, TrunkSection
+from agi_router.settings.hours_section import CalendarSection
 from agi_router.settings.request_section import RequestSection
 from agi_router.settings.response_section import FallbackSection, ResponseSection
 from agi_router.settings.values import AllowedNetwork, Name, Origin, Region, RingSeconds
@@ -59,6 +60,8 @@ class RouteSection(Section):
     ringing: RingingSection = RingingSection()
     remember: RememberSection = RememberSection()
     fallback: tuple[FallbackSection, ...] | None = None
+    hours: Name | None = None
+    closed: tuple[FallbackSection, ...] | None = None
 
 
 class RoutingSections(Section):
@@ -70,4 +73,5 @@ class RoutingSections(Section):
     network: NetworkSection = NetworkSection()
     upstreams: tuple[UpstreamSection, ...] = ()
     defaults: DefaultsSection
+    hours: dict[Name, CalendarSection] = Field(default_factory=dict)
     routes: dict[Name, RouteSection] = Field(default_factory=dict)

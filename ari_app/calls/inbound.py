@@ -48,7 +48,7 @@ async def resume_fallback(call: Call, route: str, decider: Decider) -> None:
     call.request(call.telephony.ring(call.caller.channel_id))
     call.prepare_bridge()
     try:
-        await follow(call, decider.fallback(route))
+        await follow(call, decider.fallback(route, now()))
     except CallerGoneError:
         call.tell(e.CallEnded(at=now(), by="caller", cause=call.caller_cause))
     await finish(call)

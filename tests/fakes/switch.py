@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider, Needs
@@ -118,12 +119,12 @@ class Rings(Decider):
         return Needs()
 
     async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
-        return Decision(route=info.route_name, steps=self.fallback(info.route_name))
+        return Decision(route=info.route_name, steps=self.fallback(info.route_name, info.at))
 
     async def guess(self, info: CallInfo) -> Step | None:
         return None
 
-    def fallback(self, route_name: str) -> tuple[Step, ...]:
+    def fallback(self, route_name: str, at: datetime) -> tuple[Step, ...]:
         return tuple(
             Step(
                 destination=EndpointDestination(name), timeout_s=5, action=Ring((Member("", (EndpointTarget(name),)),))

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ routes:
     request: {url: "http://127.0.0.1:PORT/"}
     response: {format: text, type: auto}
 """
+NOW = datetime.now(UTC)
 RECEPTION = [("endpoint", "reception")]
 
 
@@ -225,7 +227,10 @@ async def test_needs_are_those_of_the_route(router: Router) -> None:
 
 
 async def test_the_fallback_is_the_routes_else_the_global_one(router: Router) -> None:
-    chains = [[step.destination.value for step in router.fallback(name)] for name in ("sales", "anyone", "nothing")]
+    chains = [
+        [step.destination.value for step in router.fallback(name, datetime.now(UTC))]
+        for name in ("sales", "anyone", "nothing")
+    ]
     assert chains == [["456", "busy"], ["reception"], ["reception"]]
 
 
