@@ -13,6 +13,7 @@ from agi_router.routing.decision import (
     SentRequest,
     Source,
 )
+from agi_router.routing.hours import Closed
 from ari_app.calls.ahead import Guess
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.call import Call, now
@@ -58,7 +59,9 @@ def _tell_answer(call: Call, answer: ReceivedAnswer) -> None:
 
 
 def tell_decision(call: Call, decision: Decision) -> None:
-    """Put on record what the API answered, and where that leads."""
+    """Put on record what the API answered, and where that leads; or why it was not asked."""
+    if decision.closed is not None:
+        call.tell(outside_hours(decision.closed))
     if decision.answer is not None:
         _tell_answer(call, decision.answer)
     if (error := decision.error) is not None:
@@ -90,3 +93,15 @@ def tell_decision(call: Call, decision: Decision) -> None:
         call.tell(
             e.RecallFailed(at=now(), code=gone.code, message=gone.message, remedy=gone.remedy, age_s=decision.age_s)
         )
+
+
+def outside_hours(closed: Closed) -> e.OutsideHours:
+    """What is put on record of a closed route."""
+    return e.OutsideHours(
+        at=now(),
+        calendar=closed.calendar,
+        zone=closed.zone,
+        local_time=closed.local.isoformat(timespec="seconds"),
+        holiday=closed.holiday or "",
+        opens=closed.opens.isoformat(timespec="seconds") if closed.opens else "",
+    )

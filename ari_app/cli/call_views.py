@@ -177,7 +177,7 @@ def _cell(record: CallRecord, heading: str) -> Text:
         case "to":
             text = record.called_number
         case "route":
-            text = record.route
+            text = f"{record.route} (closed)" if record.closed_by else record.route
         case "disposition":
             return Text(record.disposition.value, style=_STYLES[record.disposition])
         case "answered by":

@@ -100,6 +100,9 @@ def test_route(
         bool,
         typer.Option("--last-good", help="If the API is down, take the caller's last good answer, as a call would."),
     ] = False,
+    at: Annotated[
+        str, typer.Option(metavar="TIME", help='Another moment for business hours, such as "2026-12-25 10:00".')
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Ask the API as a call would, and show who would ring. Rings nobody; needs no Asterisk."""
@@ -115,6 +118,7 @@ def test_route(
         headers=tuple(header or ()),
         variables=tuple(var or ()),
         last_good=last_good,
+        at=at,
     )
     dry_run(context.obj, question, as_json=as_json)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import assert_never
 
 from agi_router.decide import Router
@@ -29,7 +30,8 @@ _PAIR = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)=(?P<value>.*)", re.DOTALL)
 class Question:
     """The call to imagine, as it was typed. `headers` and `variables` are texts of the form NAME=VALUE.
 
-    With `last_good` the caller's last good answer is taken as for a call, should the API be down.
+    With `last_good` the caller's last good answer is taken as for a call, should the API be down. `at` is the
+    moment, "" for now: ISO 8601, without an offset by the clock of the route's business hours, else of this machine.
     """
 
     route: str
@@ -40,6 +42,7 @@ class Question:
     headers: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     last_good: bool = False
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,18 @@ def wrong_with(question: Question) -> Failure | None:
     for pair in (*question.headers, *question.variables):
         if not _PAIR.fullmatch(pair):
             return Failure("option_malformed", f"{pair!r} is not of the form NAME=VALUE", "write --var NAME=VALUE")
+    if question.at and _moment(question.at) is None:
+        return Failure("option_malformed", f"{question.at!r} is not a date and time", 'write --at "2026-12-25 10:00"')
     return None
+
+
+def _moment(text: str) -> datetime | None:
+    """The moment that was typed, a naive one when no zone is told; None when it is none of these centuries."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if 1970 <= moment.year < 2200 else None
 
 
 async def decide(settings: Settings, question: Question) -> Outcome:
@@ -89,7 +103,7 @@ async def decide(settings: Settings, question: Question) -> Outcome:
         Router(settings.routing, grants=grants, memory=memory) as router,
     ):
         # What it tells on its way stands in the decision too; nobody waits for it here.
-        decision = await router.route(_call(router, question), lambda _: None)
+        decision = await router.route(_call(router, question, _at(settings, question)), lambda _: None)
     error = decision.error
     targets: tuple[Target, ...] = ()
     leads = decision.destination is not None
@@ -102,7 +116,7 @@ async def decide(settings: Settings, question: Question) -> Outcome:
         decision=decision,
         devices=await _devices(settings, targets),
         error=error,
-        status=Status.OK if leads else Status.FAILED,
+        status=Status.OK if leads or decision.closed is not None else Status.FAILED,
     )
 
 
@@ -128,7 +142,17 @@ async def _grants(settings: Settings, question: Question) -> AsyncIterator[Grant
         yield grants
 
 
-def _call(router: Router, question: Question) -> CallInfo:
+def _at(settings: Settings, question: Question) -> datetime:
+    moment = _moment(question.at)
+    if moment is None:
+        return datetime.now(UTC)
+    if moment.tzinfo is not None:
+        return moment
+    hours = next((route.hours for route in settings.routing.routes if route.name == question.route), None)
+    return moment.astimezone() if hours is None else moment.replace(tzinfo=hours.zone)
+
+
+def _call(router: Router, question: Question, at: datetime) -> CallInfo:
     """The call as the decision would see it; a withheld number is not known to a live call either."""
     needs = router.needs(question.route)
     return CallInfo(
@@ -138,6 +162,7 @@ def _call(router: Router, question: Question) -> CallInfo:
         caller_name="" if question.withheld else question.name,
         caller_withheld=question.withheld,
         called_number=question.called,
+        at=at,
         headers=_named(needs.headers, question.headers, fold_case=True),
         variables=_named(needs.variables, question.variables, fold_case=False),
     )

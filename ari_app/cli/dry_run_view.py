@@ -14,12 +14,14 @@ from agi_router.document import ConfigError
 from agi_router.routing.decision import Decision, ReceivedAnswer, SentRequest, Source
 from agi_router.routing.destination import HangupDestination
 from agi_router.routing.errors import Failure
+from agi_router.routing.hours import Closed
 from agi_router.routing.step import Step
 from agi_router.routing.understood import Understood
+from ari_app.calls.asking import outside_hours
 from ari_app.cli.dry_run import Device, Outcome, Question, decide, refused, wrong_with
 from ari_app.cli.outcome import Status, tell
 from ari_app.cli.output import console, print_json
-from ari_app.domain.story import ago, printable
+from ari_app.domain.story import ago, outside_hours_sentence, printable
 from ari_app.settings import load_settings
 from ari_app.storage.errors import StorageError
 
@@ -43,6 +45,7 @@ def as_object(outcome: Outcome) -> dict[str, Any]:
     understood = decision.understood
     return {
         "route": outcome.route,
+        "closed": _closed(decision.closed) if decision.closed else None,
         "failed_attempts": [asdict(attempt) for attempt in decision.failed_attempts],
         "request": asdict(decision.request) if decision.request else None,
         "answer": asdict(decision.answer) if decision.answer else None,
@@ -83,6 +86,8 @@ def _show(outcome: Outcome) -> None:
     terminal = console()
     decision = outcome.decision
     if decision is not None:
+        if decision.closed is not None:
+            _row(terminal, "hours", outside_hours_sentence(outside_hours(decision.closed)))
         _show_lookup(terminal, decision)
         if decision.destination is not None:
             _row(terminal, "destination", f"{decision.destination.type} {decision.destination.value}")
@@ -113,6 +118,17 @@ def _show_lookup(terminal: Console, decision: Decision) -> None:
     if decision.understood is not None:
         for what, carried in _carried_rows(decision.understood):
             _row(terminal, what, carried)
+
+
+def _closed(closed: Closed) -> dict[str, str | None]:
+    told = outside_hours(closed)
+    return {
+        "calendar": told.calendar,
+        "zone": told.zone,
+        "local_time": told.local_time,
+        "holiday": told.holiday or None,
+        "opens": told.opens or None,
+    }
 
 
 def _carried(understood: Understood) -> dict[str, Any]:

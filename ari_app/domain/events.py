@@ -27,6 +27,21 @@ class CallArrived(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideHours(Happened):
+    """The route is closed, by the hours of its calendar: nothing is asked.
+
+    `local_time` and `opens` are in the calendar's zone, ISO 8601 with its offset; `opens` is "" when it does not open
+    in the next 400 days. `holiday` is the one that closes it, as it was written, "" when it is closed then every week.
+    """
+
+    calendar: str
+    zone: str
+    local_time: str
+    holiday: str = ""
+    opens: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSent(Happened):
     """The lookup's request left; secrets are masked."""
 
@@ -227,6 +242,7 @@ class CallEnded(Happened):
 
 CallEvent = (
     CallArrived
+    | OutsideHours
     | RequestSent
     | AnswerReceived
     | AttemptFailed

@@ -43,6 +43,7 @@ class CallRecord:
     """One call, answered or not. Times are UTC; `talk_s` and `total_s` are None until they are known.
 
     `answered_by` is the endpoint that won, `agent` the id of the user whose it is ("" for nobody of the directory).
+    `closed_by` is the calendar outside of whose hours the call came, "" when its route was open.
     """
 
     call_id: str
@@ -61,6 +62,7 @@ class CallRecord:
     step: int = 0
     answered_by: str = ""
     agent: str = ""
+    closed_by: str = ""
     error_code: str = ""
     ended_by: str = ""
     cause: int | None = None
@@ -113,6 +115,8 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             # A withheld caller stays withheld in the log as well.
             name = "" if record.caller_withheld else event.caller_name
             return replace(record, caller_name=name or record.caller_name)
+        case e.OutsideHours():
+            return replace(record, closed_by=event.calendar)
         case e.LookupFailed():
             return replace(record, error_code=event.code)
         case e.StepEnded():  # a step that was refused; what went wrong first is the reason for all that followed

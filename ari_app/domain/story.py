@@ -44,6 +44,7 @@ _Q850 = {
     102: "timer expired",
     127: "interworking",
 }
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _LEG_ENDED = {
     "answered": "hung up",
     "busy": "is busy",
@@ -127,6 +128,13 @@ def ago(seconds: float) -> str:
     return f"{seconds:.0f} s ago"
 
 
+def outside_hours_sentence(event: e.OutsideHours) -> str:
+    """Why the route is closed and when it opens: a sentence for the trace and the dry run."""
+    why = f'is the holiday {event.holiday} of "{event.calendar}"' if event.holiday else f'is outside "{event.calendar}"'
+    opens = f"it opens {_day_and_time(event.opens)}" if event.opens else "it does not open within 400 days"
+    return f"closed: {_day_and_time(event.local_time)} in {event.zone} {why}; {opens}"
+
+
 def printable(text: str) -> str:
     """The text on one line: control characters, which could steer a terminal, are shown as their escapes."""
     flat = " ".join(text.split())
@@ -138,6 +146,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
         case e.CallArrived():
             called = f" for {event.called_number}" if event.called_number else ""
             return f"{_caller(event)} called{called}: route {event.route or '(none)'}"
+        case e.OutsideHours():
+            return outside_hours_sentence(event)
         case e.RequestSent():
             body = f" with {_cut(event.body)}" if event.body else ""
             return f"asked {event.method} {event.url}{body}"
@@ -255,6 +265,12 @@ def _ended(record: CallRecord, event: e.CallEnded) -> str:
         limit = "at most " if event.by == "unknown" else ""
         talk = f" after {limit}{(event.at - record.answered_at).total_seconds():.1f} s of talk"
     return f"{who}{talk}{reason} ({_cause(event.cause, None)})"
+
+
+def _day_and_time(text: str) -> str:
+    """A stored moment as a clock and a calendar on the wall show it: "Fri 2026-12-25 10:00"."""
+    moment = datetime.fromisoformat(text)
+    return f"{_WEEKDAYS[moment.weekday()]} {moment:%Y-%m-%d %H:%M}"
 
 
 def _capitalised(sentence: str) -> str:

@@ -68,6 +68,7 @@ calls = Table(
     Column("step", Integer, nullable=False),
     Column("answered_by", Text, nullable=False),
     Column("agent", Text, nullable=False, server_default=""),
+    Column("closed_by", Text, nullable=False, server_default=""),
     Column("error_code", Text, nullable=False),
     Column("ended_by", Text, nullable=False),
     Column("cause", Integer),

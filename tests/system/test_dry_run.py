@@ -15,6 +15,7 @@ AGI_ROUTER = Path(sys.executable).with_name("agi-router")
 OUTSIDE = "+14155550123"
 KEYS = [
     "route",
+    "closed",
     "failed_attempts",
     "request",
     "answer",

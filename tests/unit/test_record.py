@@ -40,6 +40,14 @@ def test_a_call_that_just_arrived_is_in_progress() -> None:
     )
 
 
+def test_a_call_outside_business_hours_is_no_failure() -> None:
+    closed = e.OutsideHours(
+        at=START, calendar="office", zone="Europe/Berlin", local_time="2026-03-01T10:30:00+01:00", opens=""
+    )
+    record = fold("call-1", [closed])
+    assert (record.closed_by, record.error_code) == ("office", "")
+
+
 def test_an_answered_call_knows_who_answered_and_how_long_it_lasted() -> None:
     record = fold(
         "call-1",

@@ -53,6 +53,23 @@ def test_a_url_that_fails_is_told_between_the_requests() -> None:
     ]
 
 
+def closed(**changes: str) -> e.OutsideHours:
+    given = {"calendar": "office", "zone": "Europe/Berlin", "local_time": "2026-12-25T10:00:00+01:00"}
+    return e.OutsideHours(at=at(0), **(given | changes))
+
+
+def test_a_closed_route_tells_why_and_when_it_opens() -> None:
+    assert told(
+        closed(holiday="12-25", opens="2026-12-28T09:00:00+01:00"),
+        closed(local_time="2026-06-28T18:30:59+02:00", opens="2026-06-29T09:00:00+02:00"),
+        closed(),
+    ) == [
+        'closed: Fri 2026-12-25 10:00 in Europe/Berlin is the holiday 12-25 of "office"; it opens Mon 2026-12-28 09:00',
+        'closed: Sun 2026-06-28 18:30 in Europe/Berlin is outside "office"; it opens Mon 2026-06-29 09:00',
+        'closed: Fri 2026-12-25 10:00 in Europe/Berlin is outside "office"; it does not open within 400 days',
+    ]
+
+
 def test_what_goes_with_a_call_is_told_with_what_was_left_aside() -> None:
     described = e.CallerDescribed(
         at=at(0),
