@@ -1,6 +1,7 @@
 """What an answer carries for the phones besides the destination: sanitised here, and never a reason to fail a call."""
 
 import json
+import re
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any
@@ -11,6 +12,8 @@ from agi_router.routing.route import LONGEST_RING_S, SHORTEST_RING_S, Carries
 
 LONGEST_NAME = 80
 LONGEST_VALUE = 256
+CARRIED_HEADER = re.compile(r"X-[A-Za-z0-9-]{1,62}")
+CARRIED_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")  # without ( no function can be named
 
 Carried = dict[str, Any]
 

@@ -6,12 +6,15 @@ again, so that a removed user or a number that is forbidden by now does not ring
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Protocol
 
+from agi_router.routing.carried import CARRIED_HEADER, CARRIED_VARIABLE, LONGEST_NAME, LONGEST_VALUE
 from agi_router.routing.destination import DestinationType
+from agi_router.routing.route import LONGEST_RING_S, SHORTEST_RING_S, VARIABLE_PREFIX
 from agi_router.routing.template import Values
 from agi_router.routing.understood import Understood
 
@@ -71,11 +74,43 @@ def as_json(understood: Understood) -> dict[str, Any]:
     return {name: value for name, value in asdict(understood).items() if name != "notes"}
 
 
-def from_json(answer: Mapping[str, Any]) -> Understood | None:
-    """The answer that was kept, maybe by another version of the router; None when this one cannot read it."""
-    known = {field.name for field in fields(Understood)}
+def from_json(answer: Any) -> Understood | None:
+    """The answer that was kept, maybe by another version of the router; None when this one cannot read it.
+
+    Whoever can write where it was kept could otherwise name any function of the dialplan, or break a header.
+    """
+    known = {field.name for field in fields(Understood)} - {"notes"}
     try:
         read = {name: value for name, value in answer.items() if name in known}
-        return Understood(**(read | {"type": DestinationType(read["type"])}))
-    except (KeyError, TypeError, ValueError):
+        understood = Understood(**(read | {"type": DestinationType(read["type"])}))
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
+    return understood if _is_as_read(understood) else None
+
+
+def _is_as_read(kept: Understood) -> bool:
+    """Whether it could have been read from an answer just now."""
+    plain = (kept.value, *(text for text in (kept.crm, kept.trunk, kept.said) if text is not None))
+    rings = kept.ring_s is None or (_is_number(kept.ring_s) and SHORTEST_RING_S <= kept.ring_s <= LONGEST_RING_S)
+    return (
+        rings
+        and all(isinstance(text, str) for text in plain)
+        and (kept.caller_name is None or _is_one_line(kept.caller_name, LONGEST_NAME))
+        and _are_carried(kept.headers, CARRIED_HEADER, "")
+        and _are_carried(kept.variables, CARRIED_VARIABLE, VARIABLE_PREFIX)
+    )
+
+
+def _are_carried(texts: Any, name: re.Pattern[str], prefix: str) -> bool:
+    return isinstance(texts, dict) and all(
+        key.startswith(prefix) and name.fullmatch(key.removeprefix(prefix)) and _is_one_line(text, LONGEST_VALUE)
+        for key, text in texts.items()
+    )
+
+
+def _is_one_line(text: Any, longest: int) -> bool:
+    return isinstance(text, str) and text.isprintable() and len(text) <= longest
+
+
+def _is_number(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)

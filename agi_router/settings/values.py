@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Sec
 from agi_router.document import Substituted
 from agi_router.lookup.guard import Network
 from agi_router.lookup.upstream import same_origin
+from agi_router.routing.carried import CARRIED_HEADER, CARRIED_VARIABLE
 from agi_router.routing.errors import RoutingError
 from agi_router.routing.meaning import endpoint_name
 from agi_router.routing.numbers import is_e164, is_region
@@ -22,8 +23,6 @@ from agi_router.settings.request_headers import header_name, is_header_text
 T = TypeVar("T")
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 TOKEN_KEYS = frozenset({"client_id", "client_secret", "grant_type", "refresh_token", "scope"})
-CARRIED_HEADER = re.compile(r"X-[A-Za-z0-9-]{1,62}")
-CARRIED_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")  # without ( no function can be named
 OTHER_NAMES = {"UK": "GB", "EN": "GB"}
 
 

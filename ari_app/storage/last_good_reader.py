@@ -35,7 +35,8 @@ class LastGoodReader(NoMemory):
         try:
             async with asyncio.timeout(RECALL_S):
                 return await self._read(self._name(question))
-        except (SQLAlchemyError, OSError) as error:  # TimeoutError is an OSError
+        except (SQLAlchemyError, OSError, ValueError, TypeError) as error:
+            # TimeoutError is an OSError; the other two are a row that somebody else has written.
             log.warning(
                 "the last good answer for a caller cannot be read; his call goes on without it",
                 reason=reason(error),

@@ -1,7 +1,9 @@
 """What the API said before, used again: from the cache instead of asking, from the memory when the API is down."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -330,3 +332,29 @@ async def test_a_memory_that_only_reads_recalls_and_changes_nothing(
         await api.kill()
         assert leads_to(await decide(dry, info())) == ("456", "last_good", "api_refused")
     assert leads_to(await decide(router, info())) == ("456", "last_good", "api_refused")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ("answer", "{"),
+        ("answer", "[]"),
+        ("answer", "null"),
+        ("answer", '{"value": 456, "type": "user"}'),
+        ("answer", '{"value": "456", "type": "user", "variables": {"CALLERID(num)": "911"}}'),
+        ("answer", b"\xff\xfe"),
+        ("at", "yesterday"),
+        ("at", 7),
+    ],
+)
+async def test_a_row_that_somebody_else_has_written_fails_no_call(
+    router: Router, api: Api, memory: LastGoodAnswers, storage: StorageSettings, written: tuple[str, object]
+) -> None:
+    column, value = written
+    await decide(router, info())
+    await memory.flush()
+    with closing(sqlite3.connect(storage.path)) as other, other:
+        other.execute(f"UPDATE last_good_answers SET {column} = ?", (value,))
+    await api.kill()
+    assert leads_to(await decide(router, info())) == ("reception", "answer", "api_refused")
+    assert await router.guess(info()) is None

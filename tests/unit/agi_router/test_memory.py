@@ -7,15 +7,19 @@ from hypothesis import strategies as st
 from agi_router.lookup.cache import Cache
 from agi_router.lookup.outage import is_outage, names_nobody
 from agi_router.routing.call_info import CallInfo
+from agi_router.routing.carried import CARRIED_HEADER, CARRIED_VARIABLE, one_line
 from agi_router.routing.decision import ReceivedAnswer
 from agi_router.routing.destination import DestinationType
 from agi_router.routing.errors import Failure
 from agi_router.routing.memory import as_json, from_json, question_key
+from agi_router.routing.route import VARIABLE_PREFIX
 from agi_router.routing.template import call_values
 from agi_router.routing.understood import Understood
 
 VARIABLES = frozenset({"callerNumber", "callId", "now", "previousStep", "var.LANG"})
-TEXTS = st.dictionaries(st.text(), st.text())
+LINES = st.text(max_size=256).map(one_line)
+HEADERS = st.dictionaries(st.from_regex(CARRIED_HEADER, fullmatch=True), LINES)
+VARIABLES_SET = st.dictionaries(st.from_regex(CARRIED_VARIABLE, fullmatch=True).map(VARIABLE_PREFIX.__add__), LINES)
 
 
 def key(route: str = "sales", variables: frozenset[str] = VARIABLES, **call: object) -> str:
@@ -56,8 +60,9 @@ def test_what_the_request_does_not_name_makes_no_difference() -> None:
         value=st.text(),
         type=st.sampled_from(DestinationType),
         ring_s=st.none() | st.floats(5, 3600),
-        headers=TEXTS,
-        variables=TEXTS,
+        caller_name=st.none() | st.text(max_size=80).map(one_line),
+        headers=HEADERS,
+        variables=VARIABLES_SET,
     )
 )
 def test_an_answer_comes_back_as_it_was_understood(understood: Understood) -> None:
@@ -71,6 +76,48 @@ def test_the_notes_of_a_call_are_not_kept() -> None:
 
 @pytest.mark.parametrize("answer", [{}, {"value": "456"}, {"type": "user"}, {"value": "456", "type": "planet"}])
 def test_what_this_version_cannot_read_is_as_good_as_forgotten(answer: dict[str, object]) -> None:
+    assert from_json(answer) is None
+
+
+KEPT = {"value": "456", "type": "user"}
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        {"value": 456},
+        {"value": None},
+        {"crm": 7},
+        {"trunk": ["main"]},
+        {"said": {}},
+        {"caller_name": "Grace\r\nX-Evil: 1"},
+        {"caller_name": "x" * 81},
+        {"ring_s": "25"},
+        {"ring_s": True},
+        {"ring_s": 4.9},
+        {"ring_s": 1e9},
+        {"ring_s": float("nan")},
+        {"headers": "X-A"},
+        {"headers": {"X-A": 7}},
+        {"headers": {"X-A": "1\r\nX-Evil: 1"}},
+        {"headers": {"X-A": "x" * 257}},
+        {"headers": {"X-A)=1,SHELL(id": "1"}},
+        {"headers": {"From": "sip:ceo@example.com"}},
+        {"variables": {"CALLERID(num)": "911"}},
+        {"variables": {"CHANNEL(hangup_handler_push)": "evil,s,1"}},
+        {"variables": {"AGI_ROUTER_CRM_A(": "1"}},
+        {"variables": {"AGI_ROUTER_CRM_A": "1\n"}},
+        {"variables": {"AGI_ROUTER_CRM_A": "\ud800"}},
+        {"variables": [["AGI_ROUTER_CRM_A", "1"]]},
+    ],
+)
+def test_what_no_answer_could_have_said_is_not_taken_from_memory(poison: dict[str, object]) -> None:
+    assert from_json(KEPT | {"headers": {"X-A": "1"}, "variables": {"AGI_ROUTER_CRM_A": "1"}}) is not None
+    assert from_json(KEPT | poison) is None
+
+
+@pytest.mark.parametrize("answer", [None, 7, "456", ["value"], [[]]])
+def test_what_is_no_object_is_not_taken_from_memory(answer: object) -> None:
     assert from_json(answer) is None
 
 
