@@ -37,6 +37,7 @@ from agi_router.routing.response import understand
 from agi_router.routing.route import AnswerFormat, FallbackStep, Response, Route
 from agi_router.routing.step import Step
 from agi_router.routing.template import Values, call_values
+from agi_router.routing.treatment import Treatment
 from agi_router.routing.understood import Understood
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,8 @@ class RoutingSettings:
     """All that decides where a call goes.
 
     `upstreams` holds, by origin, the limits that are not the default ones. `fallback` is the chain for routes that have
-    none and for names that are no route. `warnings` are sentences about what is allowed but hardly meant.
+    none and for names that are no route, `treatment` that of callers for those. `warnings` are sentences about what is
+    allowed but hardly meant.
     """
 
     routes: tuple[Route, ...]
@@ -57,6 +59,7 @@ class RoutingSettings:
     guard: NetworkGuard
     upstreams: Mapping[str, UpstreamLimits] = field(default_factory=dict)
     fallback: tuple[FallbackStep, ...] = ()
+    treatment: Treatment = field(default_factory=Treatment)
     warnings: tuple[str, ...] = ()
 
 
@@ -107,6 +110,7 @@ class Router:
         self._policy = settings.policy
         self._directory = Directory(settings.users, settings.trunks, settings.policy)
         self._fallback = settings.fallback
+        self._treatment = settings.treatment
         self._known = KnownAnswers(memory or NoMemory())
         ca_files = (route.request.ca_file for route in settings.routes)
         self._limits = settings.upstreams
@@ -152,6 +156,11 @@ class Router:
     def needs(self, route_name: str) -> Needs:
         """The SIP headers and channel variables that this route's request names; none for an unknown route."""
         return self._needs.get(route_name, Needs())
+
+    def treatment(self, route_name: str) -> Treatment:
+        """The route's own, else the one of `defaults`."""
+        route = self._routes.get(route_name)
+        return self._treatment if route is None else route.treatment
 
     def fallback(self, route_name: str, at: datetime) -> tuple[Step, ...]:
         """See the protocol."""

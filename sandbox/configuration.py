@@ -71,7 +71,7 @@ country = us
 [us]
 description = United States
 ringcadence = 2000,4000
-ring = 440+480/2000,0/4000
+ring = 440/2000,0/2000
 busy = 480+620/500,0/500
 congestion = 480+620/250,0/250
 """

@@ -9,6 +9,7 @@ from typing import Protocol
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decision import Decision, LookupProgress
 from agi_router.routing.step import Step
+from agi_router.routing.treatment import Treatment
 
 
 class Ahead(StrEnum):
@@ -36,6 +37,10 @@ class Decider(Protocol):
 
     def needs(self, route_name: str) -> Needs:
         """What this route wants: of `headers` and `variables`, `CallInfo` must hold the values. None if unknown."""
+        ...
+
+    def treatment(self, route_name: str) -> Treatment:
+        """How callers of this route are treated until they speak with somebody; of an unknown one, as by default."""
         ...
 
     async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:

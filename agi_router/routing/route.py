@@ -11,6 +11,7 @@ from agi_router.routing.destination import Destination, DestinationType
 from agi_router.routing.hours import Calendar
 from agi_router.routing.path import JsonPath
 from agi_router.routing.template import Template, needs
+from agi_router.routing.treatment import Treatment
 from agi_router.routing.understood import Understood
 from agi_router.routing.url_template import UrlTemplate
 
@@ -163,6 +164,7 @@ class Route:
     response: Response
     ringing: Ringing = field(default_factory=Ringing)
     remember: Remember = field(default_factory=Remember)
+    treatment: Treatment = field(default_factory=Treatment)
     fallback: tuple[FallbackStep, ...] | None = None
     hours: Calendar | None = None
     closed: tuple[FallbackStep, ...] | None = None

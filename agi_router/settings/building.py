@@ -1,5 +1,6 @@
 """From valid sections to the frozen settings of routing, and the rules that hold between sections."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agi_router.decide import RoutingSettings
@@ -7,15 +8,28 @@ from agi_router.document import ConfigError, Document, suggestion
 from agi_router.lookup.guard import NetworkGuard
 from agi_router.lookup.upstream import same_origin
 from agi_router.routing.decider import Ahead
-from agi_router.routing.destination import DestinationType
+from agi_router.routing.destination import DestinationType, HangupDestination
 from agi_router.routing.policy import DialPolicy
-from agi_router.routing.route import OWN_WORDS, VARIABLE_PREFIX, Carries, Remember, Response, Ringing, Route
+from agi_router.routing.route import (
+    OWN_WORDS,
+    VARIABLE_PREFIX,
+    Carries,
+    FallbackStep,
+    Remember,
+    Response,
+    Ringing,
+    Route,
+)
+from agi_router.routing.treatment import Answer, Treatment
 from agi_router.settings.directory_building import DirectoryBuilding
 from agi_router.settings.findings import At, Findings
 from agi_router.settings.hours_building import HoursBuilding
 from agi_router.settings.request_building import RequestBuilding
 from agi_router.settings.response_section import ResponseSection
 from agi_router.settings.sections import RouteSection, RoutingSections
+
+CARRIERS_PATIENCE_S = 120
+"""Carriers give up a call that is not answered, the first of them after one minute, most after two or three."""
 
 
 def routing_settings(document: Document, sections: RoutingSections) -> RoutingSettings:
@@ -24,23 +38,24 @@ def routing_settings(document: Document, sections: RoutingSections) -> RoutingSe
     policy = DialPolicy(frozenset(sections.policy.regions), sections.defaults.region)
     names = DirectoryBuilding(found, sections.directory, sections.trunks, policy)
     hours = HoursBuilding(found, sections.hours)
-    return _Building(sections, found, names, RequestBuilding(found), hours).settings()
+    fallback = names.chain(sections.defaults.fallback, ("defaults", "fallback"), sections.defaults.timeout_s)
+    return _Building(sections, found, names, RequestBuilding(found), hours, fallback).settings()
 
 
 @dataclass(frozen=True, slots=True)
 class _Building:
-    """One pass over the sections."""
+    """One pass over the sections; `fallback` is the chain of `defaults`."""
 
     sections: RoutingSections
     found: Findings
     names: DirectoryBuilding
     requests: RequestBuilding
     hours: HoursBuilding
+    fallback: tuple[FallbackStep, ...]
 
     def settings(self) -> RoutingSettings:
         s = self.sections
         trunks, users = self.names.trunks(), self.names.users()
-        fallback = self.names.chain(s.defaults.fallback, ("defaults", "fallback"), s.defaults.timeout_s)
         routes = tuple(self._route(name, route) for name, route in s.routes.items())
         self.hours.warn()
         asked = {same_origin(url.origin) for route in routes for url in route.request.urls}
@@ -59,7 +74,8 @@ class _Building:
             policy=self.names.policy,
             guard=NetworkGuard(tuple(s.network.allowed_networks)),
             upstreams=upstreams,
-            fallback=fallback,
+            fallback=self.fallback,
+            treatment=s.defaults.treatment(),
             warnings=tuple(map(str, self.found.warnings)),
         )
 
@@ -70,18 +86,34 @@ class _Building:
                 (*at, "ringing", "ahead"),
                 "needs last good answers to guess by; set remember.last_good_s of this route, for example to 604800",
             )
+        treatment = section.treatment(self.sections.defaults.treatment())
         timeout_s = section.ringing.timeout_s or self.sections.defaults.timeout_s
         fallback, closed = section.fallback, section.closed
+        chain = None if fallback is None else self.names.chain(fallback, (*at, "fallback"), timeout_s)
+        self._check_patience(treatment, timeout_s, self.fallback if chain is None else chain, at)
         return Route(
             name=name,
             request=self.requests.request(section.request, (*at, "request")),
             response=self._response(section.response, (*at, "response")),
             ringing=Ringing(timeout_s, section.ringing.ahead),
             remember=Remember(cache_s=section.remember.cache_s, last_good_s=section.remember.last_good_s),
-            fallback=None if fallback is None else self.names.chain(fallback, (*at, "fallback"), timeout_s),
+            treatment=treatment,
+            fallback=chain,
             hours=self.hours.of_route(section.hours, at, has_closed=closed is not None),
             closed=None if closed is None else self.names.chain(closed, (*at, "closed"), timeout_s),
         )
+
+    def _check_patience(self, treatment: Treatment, timeout_s: float, chain: Sequence[FallbackStep], at: At) -> None:
+        steps_s = timeout_s + sum(
+            step.timeout_s for step in chain if not isinstance(step.destination, HangupDestination)
+        )
+        longest_s = min(steps_s, treatment.chain_s or steps_s)
+        if treatment.answer is Answer.ON_BRIDGE and longest_s > CARRIERS_PATIENCE_S:
+            self.found.warn(
+                at,
+                f"may ring for {longest_s:g} s before the caller is answered, and carriers drop such a call after "
+                f"one to three minutes; set answer: on_wait, or limits: {{chain_s: {CARRIERS_PATIENCE_S}}}",
+            )
 
     def _response(self, section: ResponseSection, at: At) -> Response:
         if section.type is DestinationType.EXTERNAL and not self.sections.trunks:

@@ -10,6 +10,7 @@ from agi_router.settings.directory_section import DirectorySection, PolicySectio
 from agi_router.settings.hours_section import CalendarSection
 from agi_router.settings.request_section import RequestSection
 from agi_router.settings.response_section import FallbackSection, ResponseSection
+from agi_router.settings.treatment_section import TreatmentSection
 from agi_router.settings.values import AllowedNetwork, Name, Origin, Region, RingSeconds
 
 DEFAULT_LIMITS = UpstreamLimits()
@@ -30,7 +31,7 @@ class UpstreamSection(Section):
     open_s: float = Field(default=DEFAULT_LIMITS.open_s, ge=0.1, le=3600)
 
 
-class DefaultsSection(Section):
+class DefaultsSection(TreatmentSection):
     """`defaults`."""
 
     region: Region
@@ -52,7 +53,7 @@ class RememberSection(Section):
     last_good_s: float = Field(default=0, ge=0, le=31_536_000)
 
 
-class RouteSection(Section):
+class RouteSection(TreatmentSection):
     """One route."""
 
     request: RequestSection

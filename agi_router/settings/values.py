@@ -17,6 +17,7 @@ from agi_router.routing.numbers import is_e164, is_region
 from agi_router.routing.path import JsonPath
 from agi_router.routing.route import LONGEST_RING_S, SHORTEST_RING_S, VARIABLE_PREFIX, JsonTemplate, Scalar
 from agi_router.routing.template import Spans, Template
+from agi_router.routing.treatment import SOUND
 from agi_router.routing.url_template import UrlTemplate
 from agi_router.settings.request_headers import header_name, is_header_text
 
@@ -94,6 +95,14 @@ def _carried_variable(given: str) -> str:
         raise ValueError(f"gets {VARIABLE_PREFIX} put in front by itself; write {given.removeprefix(VARIABLE_PREFIX)}")
     if not CARRIED_VARIABLE.fullmatch(given):
         raise ValueError("is not the name of a variable; write letters, digits and _, such as CONTACT_ID")
+    return given
+
+
+def _sound(given: str) -> str:
+    if not SOUND.fullmatch(given):
+        raise ValueError(
+            "is not the name of a sound; write it without sound: and without its ending, such as custom/welcome"
+        )
     return given
 
 
@@ -197,6 +206,7 @@ AllowedNetwork = Annotated[Network, PlainValidator(_network)]
 HeaderName = Annotated[str, AfterValidator(header_name)]
 CarriedHeader = Annotated[str, AfterValidator(_carried_header)]
 CarriedVariable = Annotated[str, AfterValidator(_carried_variable)]
+Sound = Annotated[str, AfterValidator(_sound)]
 HeaderTemplate = Annotated[Template, PlainValidator(_text(_header))]
 RpcMethod = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_rpc_method)]
 Origin = Annotated[str, AfterValidator(_origin)]

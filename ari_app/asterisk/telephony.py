@@ -9,6 +9,9 @@ from ari_app.asterisk.client import AriClient
 from ari_app.asterisk.events import present_channel
 from ari_app.calls.ports import NotFoundError, RefusedError, Snapshot, Telephony, UnreachableError
 
+BEEP = "tone:!1400/300"
+"""1400 Hz for 300 ms, once, made by Asterisk itself: it needs no sound file."""
+
 
 class AriTelephony(Telephony):
     """Talks to whichever client is connected; without one every request raises UnreachableError."""
@@ -31,6 +34,44 @@ class AriTelephony(Telephony):
     async def ring(self, channel_id: str) -> None:
         """See Telephony."""
         await self._ari.channels.ring(channelId=channel_id)
+
+    async def stop_ringing(self, channel_id: str) -> None:
+        """See Telephony."""
+        with suppress(NotFoundError):
+            await self._ari.channels.ringStop(channelId=channel_id)
+
+    async def play(self, channel_id: str, playback_id: str, sounds: Sequence[str]) -> None:
+        """See Telephony."""
+        media = [f"sound:{sound}" for sound in sounds]
+        await self._ari.channels.playWithId(channelId=channel_id, playbackId=playback_id, media=media)
+
+    async def stop_playing(self, playback_id: str) -> None:
+        """See Telephony."""
+        with suppress(NotFoundError):
+            await self._ari.playbacks.stop(playbackId=playback_id)
+
+    async def play_music(self, channel_id: str, music_class: str) -> None:
+        """See Telephony."""
+        named = {"mohClass": music_class} if music_class else {}
+        await self._ari.channels.startMoh(channelId=channel_id, **named)
+
+    async def stop_music(self, channel_id: str) -> None:
+        """See Telephony."""
+        with suppress(NotFoundError):
+            await self._ari.channels.stopMoh(channelId=channel_id)
+
+    async def play_silence(self, channel_id: str) -> None:
+        """See Telephony."""
+        await self._ari.channels.startSilence(channelId=channel_id)
+
+    async def stop_silence(self, channel_id: str) -> None:
+        """See Telephony."""
+        with suppress(NotFoundError):
+            await self._ari.channels.stopSilence(channelId=channel_id)
+
+    async def beep(self, bridge_id: str, playback_id: str) -> None:
+        """See Telephony."""
+        await self._ari.bridges.playWithId(bridgeId=bridge_id, playbackId=playback_id, media=[BEEP])
 
     async def answer(self, channel_id: str) -> None:
         """See Telephony."""

@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from ari_app.calls.ids import bridge_id, leg_channel_id, leg_role
+from agi_router.routing.treatment import Treatment
+from ari_app.calls.ids import bridge_id, leg_channel_id, leg_role, playback_id
 from ari_app.calls.inbox import Inbox, Switchboard
 from ari_app.calls.ports import (
     ChannelDestroyed,
@@ -24,6 +25,7 @@ from ari_app.calls.ports import (
     Telephony,
     TelephonyError,
 )
+from ari_app.calls.reception import Reception
 from ari_app.calls.screen_pop import ScreenPop
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
@@ -81,10 +83,11 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The caller's channel: its id, and the name by which the hangup guard knows it."""
+    """The caller's channel: its id, the name by which the hangup guard knows it, and whether it is answered already."""
 
     channel_id: str
     name: str
+    up: bool = False
 
 
 class Call:
@@ -108,10 +111,19 @@ class Call:
         self.bridge_id = bridge_id(call_id)
         self.log = structlog.get_logger(__name__).bind(call=call_id)
         self.legs: dict[str, Leg] = {}
+        self.treatment = Treatment()  # that of the route, once it is known
+        self.reception = Reception(
+            telephony,
+            caller.channel_id,
+            playback_id(call_id),
+            is_answered=caller.up,
+            on_early_answer=lambda: self.tell(e.AnsweredEarly(at=now(), answer=self.treatment.answer.value)),
+        )
         self.screen_pop = ScreenPop()  # empty until an answer is there
         self.talking = False
         self.first_to_hang_up: str | None = None  # a channel's id
         self.caller_cause = NORMAL_CLEARING
+        self.cut_short = ""  # why we end the caller ourselves, by a hangup that then looks like his own
         self.step = 0
         self.legs_before = 0  # of a life before a restart: their ids are taken
         self.is_over = False  # its end is on record
@@ -135,6 +147,11 @@ class Call:
         """Put a fact on record."""
         self.is_over = self.is_over or isinstance(event, e.CallEnded | e.SentToDialplan)
         self._writer.write(self.call_id, event)
+
+    def tell_caller_gone(self) -> None:
+        """Put on record that the caller's channel is gone: he hung up, or we cut the call short."""
+        by = "router" if self.cut_short else "caller"
+        self.tell(e.CallEnded(at=now(), by=by, cause=self.caller_cause, reason=self.cut_short))
 
     def tell_dialled(self, leg: Leg) -> None:
         """Put on record that a leg is dialled, and what has happened to it already."""

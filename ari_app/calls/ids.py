@@ -3,6 +3,7 @@
     call    20261121T012233-9f3a2c1b77aa     sorts by time; told to people and to the API
     leg     agr-<call>-leg-2                 channel id of the second leg
     bridge  agr-<call>-bridge
+    sounds  agr-<call>-sounds        playback id of what we play: one thing at a time
     probe   agr-probe-5f0c1d2e3a4b           a channel of a dry run: it asks for contacts and is never dialled
 
 A duplicate id answers 409, so a request that was sent twice can't make a twin.
@@ -35,6 +36,11 @@ def leg_channel_id(call_id: str, role: str) -> str:
 def bridge_id(call_id: str) -> str:
     """The id of a call's bridge."""
     return f"{_PREFIX}{call_id}-{_BRIDGE}"
+
+
+def playback_id(call_id: str) -> str:
+    """The id of what we play to a call: an announcement while the caller waits, a tone near the end of the talk."""
+    return f"{_PREFIX}{call_id}-sounds"
 
 
 def new_probe_id() -> str:

@@ -4,6 +4,7 @@ Reads top to bottom; every wait ends when the caller hangs up.
 """
 
 import asyncio
+from datetime import datetime
 
 from agi_router.routing.decider import Decider
 from ari_app.calls.ahead import Guess
@@ -21,10 +22,11 @@ from ari_app.domain.causes import LegOutcome
 async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
     """Route one caller by the API's answer, from StasisStart to the end of the record."""
     tell_arrival(call, arrival)
+    call.treatment = decider.treatment(arrival.route)
     guess = Guess(call)
     asking = asyncio.create_task(ask(call, arrival, decider, guess))
     # After the question in the event loop's order: everybody waits for its answer, and for these nobody.
-    call.request(call.telephony.ring(call.caller.channel_id))
+    call.request(call.reception.arrive(call.treatment))
     call.prepare_bridge()
     try:
         decision = await call.hear_until(asking)
@@ -36,7 +38,7 @@ async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
             await call.hear_until(asyncio.create_task(_set_variables(call)))
         await follow(call, decision.steps, guess.judge(decision.steps))
     except CallerGoneError:
-        call.tell(e.CallEnded(at=now(), by="caller", cause=call.caller_cause))
+        call.tell_caller_gone()
     finally:
         await guess.stop()
     await finish(call)
@@ -45,22 +47,24 @@ async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
 async def resume_fallback(call: Call, route: str, decider: Decider) -> None:
     """Go on with a caller who was waiting when the router lost sight of him: straight to the route's fallback."""
     call.tell(e.CallRecovered(at=now(), found="waiting"))
-    call.request(call.telephony.ring(call.caller.channel_id))
+    call.treatment = decider.treatment(route)
+    call.request(call.reception.arrive(call.treatment, announce=False))
     call.prepare_bridge()
     try:
         await follow(call, decider.fallback(route, now()))
     except CallerGoneError:
-        call.tell(e.CallEnded(at=now(), by="caller", cause=call.caller_cause))
+        call.tell_caller_gone()
     await finish(call)
 
 
-async def resume_talk(call: Call, leg: Leg) -> None:
-    """Watch over a bridged call that went on without us, so that its end is seen and put on record."""
+async def resume_talk(call: Call, leg: Leg, *, since: datetime | None, route: str, decider: Decider) -> None:
+    """Watch over a bridged call that went on without us, so that its end comes, is seen, and is put on record."""
     call.tell(e.CallRecovered(at=now(), found="talking"))
+    call.treatment = decider.treatment(route)
     try:
-        await talk(call, leg)
+        await talk(call, leg, since)
     except CallerGoneError:
-        call.tell(e.CallEnded(at=now(), by="caller", cause=call.caller_cause))
+        call.tell_caller_gone()
     await finish(call)
 
 

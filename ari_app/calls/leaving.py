@@ -21,6 +21,7 @@ async def back_to_dialplan(call: Call, reason: str) -> None:
 
 async def give_back(call: Call, reason: str) -> None:
     """Send the caller to the dialplan and tell it why. Raises NotFoundError when he hung up a moment ago."""
+    await call.reception.end()
     await call.telephony.set_variable(call.caller.channel_id, RESULT_VARIABLE, reason)
     await call.telephony.send_to_dialplan(call.caller.channel_id)
     call.tell(e.SentToDialplan(at=now(), reason=reason))

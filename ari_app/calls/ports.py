@@ -112,8 +112,43 @@ class Telephony(Protocol):
         """Let the caller hear ringing (180)."""
         ...
 
+    async def stop_ringing(self, channel_id: str) -> None:
+        """End the ringing tone that an answered caller hears in his audio; one that is gone already is no error."""
+        ...
+
     async def answer(self, channel_id: str) -> None:
         """Answer the caller (200)."""
+        ...
+
+    async def play(self, channel_id: str, playback_id: str, sounds: Sequence[str]) -> None:
+        """Play these sounds, one after the other; to a caller who is not answered, as early media (183).
+
+        What is asked of the channel next is done when they have been played, or stopped.
+        """
+        ...
+
+    async def stop_playing(self, playback_id: str) -> None:
+        """End a playback; one that is over already is no error."""
+        ...
+
+    async def play_music(self, channel_id: str, music_class: str) -> None:
+        """Play music on hold, "" of the default class, until `stop_music`."""
+        ...
+
+    async def stop_music(self, channel_id: str) -> None:
+        """End the music on hold; a channel that is gone already is no error."""
+        ...
+
+    async def play_silence(self, channel_id: str) -> None:
+        """Send silent audio until `stop_silence`."""
+        ...
+
+    async def stop_silence(self, channel_id: str) -> None:
+        """End the silent audio; a channel that is gone already is no error."""
+        ...
+
+    async def beep(self, bridge_id: str, playback_id: str) -> None:
+        """Let all in the bridge hear a short tone; the playback is over when it is stopped, not with the tone."""
         ...
 
     async def hang_up(self, channel_id: str, reason: str) -> None:

@@ -199,7 +199,7 @@ class Recovery:
         leg_owner = owner(present.channel_id)
         role = leg_owner.role if leg_owner else ""
         known = record.leg(role) if record else None
-        call = self._supervisor.new_call(call_id, Caller(caller.channel_id, caller.name))
+        call = self._supervisor.new_call(call_id, Caller(caller.channel_id, caller.name, caller.up))
         leg = Leg(
             role=role,
             channel_id=present.channel_id,
@@ -213,13 +213,16 @@ class Recovery:
         call.adopt(leg)
         if record is not None:
             self._lose_legs(record, keep=role)
-            if record.answered_at is None:
-                call.tell(e.CallAnswered(at=now(), leg=role))
-        self._supervisor.start(call, resume_talk(call, leg))
+        if record is None or record.answered_at is None:
+            call.tell(e.CallAnswered(at=now(), leg=role))
+        since, route = (record.answered_at, record.route) if record else (None, "")
+        self._supervisor.start_deciding(
+            call, lambda decider: resume_talk(call, leg, since=since, route=route, decider=decider)
+        )
 
     def _resume_waiting(self, record: CallRecord, channel: PresentChannel) -> None:
         self._lose_legs(record, keep="")
-        call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name))
+        call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
         call.step, call.legs_before = record.step, len(record.legs)
         self._supervisor.start_deciding(call, lambda decider: resume_fallback(call, record.route, decider))
 

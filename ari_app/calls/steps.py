@@ -1,7 +1,9 @@
 """The steps of a decision, tried in their order: each does what its action says, until one of them keeps the caller."""
 
+import asyncio
+import math
 from collections.abc import Sequence
-from typing import assert_never
+from typing import Final, assert_never
 
 from agi_router.routing.step import HangUp, Refused, Ring, Step
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
@@ -11,12 +13,15 @@ from ari_app.calls.talk import converse
 from ari_app.domain import events as e
 from ari_app.domain.causes import Q850
 
+SHORTEST_STEP_S: Final = 1.0
+
 
 async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = None) -> None:
     """Try the steps in order until one is answered or hangs up; else the dialplan goes on with the caller.
 
     `placed` are legs that ring already, by a guess: those of the first step that rings stay, the others go.
     """
+    chain = _Chain(call.treatment.chain_s)
     for step in steps:
         _tell_start(call, step)
         match step.action:
@@ -27,7 +32,12 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
                 call.tell(e.CallEnded(at=now(), by="router", cause=Q850[cause], reason="hangup"))
                 return
             case Ring():
-                leg = await _ring(call, step, placed)
+                left_s = chain.left(step.timeout_s)
+                if left_s < SHORTEST_STEP_S:
+                    _tell_end(call, "skipped")
+                    continue
+                call.request(call.reception.wait())
+                leg = await _ring(call, step, left_s, placed)
                 if leg is not None:
                     await converse(call, leg)
                     return
@@ -37,9 +47,21 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
     await back_to_dialplan(call, "no step was answered")
 
 
-async def _ring(call: Call, step: Step, placed: Placing | None) -> Leg | None:
+class _Chain:
+    """The time that all steps have together which ring or wait; `limit_s` 0 is no limit."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._ends_at = self._clock() + limit_s if limit_s else math.inf
+
+    def left(self, timeout_s: float) -> float:
+        """How long a step may take that wants so much."""
+        return min(timeout_s, self._ends_at - self._clock())
+
+
+async def _ring(call: Call, step: Step, timeout_s: float, placed: Placing | None) -> Leg | None:
     try:
-        rung = await ring(call, step.targets, step.timeout_s, placed)
+        rung = await ring(call, step.targets, timeout_s, placed)
     except CallerGoneError:
         _tell_end(call, "cancelled")
         raise

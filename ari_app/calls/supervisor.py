@@ -85,7 +85,7 @@ class Supervisor:
     def take_caller(self, entered: ChannelEntered | PresentChannel) -> None:
         """Begin the story of a caller who entered the application."""
         arrival = read_arrival(entered)
-        call = self.new_call(new_call_id(), Caller(entered.channel_id, entered.name))
+        call = self.new_call(new_call_id(), Caller(entered.channel_id, entered.name, entered.up))
         if not self._takes_calls or self.in_setup >= self.max_in_setup:
             self.start(call, _shed(call, arrival))
         else:

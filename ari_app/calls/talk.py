@@ -1,10 +1,12 @@
 """Caller and callee speak: answer the caller, bridge the two, and wait for the end of either."""
 
 import asyncio
+from datetime import datetime
 
 from ari_app.calls.call import LAST_EVENTS_S, Call, CallerGoneError, Leg, now
 from ari_app.calls.ports import TelephonyError, UnreachableError
 from ari_app.calls.screen_pop import CALLER_NAME
+from ari_app.calls.talk_limit import limited
 from ari_app.domain import events as e
 from ari_app.domain.causes import NORMAL_CLEARING, UNKNOWN
 
@@ -28,12 +30,16 @@ async def converse(call: Call, leg: Leg) -> None:
         await talk(call, leg)
 
 
-async def talk(call: Call, leg: Leg) -> None:
-    """Wait for the end of the one or the other. Raises CallerGoneError; ends the caller when it was the leg."""
+async def talk(call: Call, leg: Leg, since: datetime | None = None) -> None:
+    """Wait for the end of the one or the other. Raises CallerGoneError; ends the caller when it was the leg.
+
+    `since` is when they began to speak, None for this moment: a talk may have a limit.
+    """
     call.talking = True
     try:
-        while leg.alive:
-            await call.next_event()
+        async with limited(call, since or now()):
+            while leg.alive:
+                await call.next_event()
     except CallerGoneError:
         # When the leg hangs up, its guard ends the caller's channel too, and that can be told first.
         if call.first_to_hang_up != leg.channel_id:
@@ -43,7 +49,7 @@ async def talk(call: Call, leg: Leg) -> None:
 
 
 async def _connect(call: Call, leg: Leg) -> None:
-    await asyncio.gather(call.telephony.answer(call.caller.channel_id), *_keep_name(call, leg))
+    await asyncio.gather(call.reception.answer(), *_keep_name(call, leg))
     call.tell(e.CallAnswered(at=now(), leg=leg.role))
     await call.bridge_ready()
     while leg.alive and not leg.name:

@@ -215,6 +215,13 @@ class CallAnswered(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredEarly(Happened):
+    """The caller was answered for the waiting, as his route wants it by `answer` (now or on_wait): it costs him."""
+
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecovered(Happened):
     """The router found this call after it had lost sight of it, by its own restart or a lost connection.
 
@@ -259,6 +266,7 @@ CallEvent = (
     | LegRinging
     | LegAnswered
     | LegEnded
+    | AnsweredEarly
     | CallAnswered
     | CallRecovered
     | SentToDialplan

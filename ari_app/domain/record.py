@@ -169,7 +169,7 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             )
         case e.RequestSent() | e.AnswerReceived() | e.AttemptFailed() | e.DestinationFound() | e.RecallFailed():
             return record
-        case e.DeviceUnavailable():
+        case e.DeviceUnavailable() | e.AnsweredEarly():
             return record
         case e.Guessed() | e.GuessJudged():
             return record

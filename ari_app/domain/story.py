@@ -79,6 +79,7 @@ _STEP_ENDED = {
     "unavailable": "came to nothing: nobody can be reached",
     "not_found": "came to nothing: not found",
     "refused": "was refused",
+    "skipped": "was left out: the steps have reached the limit of their time",
     "cancelled": "was cancelled: the caller gave up",
     "failed": "came to nothing: failed",
 }
@@ -187,6 +188,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"{_leg(record, event.leg)} {_leg_ended(record, event)} ({_cause(event.cause, event.tech_cause)})"
         case e.CallAnswered():
             return f"the caller speaks with {_leg(record, event.leg)}"
+        case e.AnsweredEarly():
+            return f"answered the caller, who waits (answer: {event.answer})"
         case e.CallRecovered():
             return _FOUND.get(event.found, f"found the call again: {event.found}")
         case e.SentToDialplan():

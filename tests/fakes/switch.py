@@ -12,6 +12,7 @@ from agi_router.routing.decider import Decider, Needs
 from agi_router.routing.decision import Decision, LookupProgress
 from agi_router.routing.destination import EndpointDestination
 from agi_router.routing.step import EndpointTarget, Member, Ring, Step
+from agi_router.routing.treatment import Treatment
 from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelEntered,
@@ -60,8 +61,32 @@ class Switch(Telephony):
     async def ring(self, channel_id: str) -> None:
         await self._do("ring")
 
+    async def stop_ringing(self, channel_id: str) -> None:
+        await self._do("stop_ringing")
+
     async def answer(self, channel_id: str) -> None:
         await self._do("answer")
+
+    async def play(self, channel_id: str, playback_id: str, sounds: Sequence[str]) -> None:
+        await self._do("play")
+
+    async def stop_playing(self, playback_id: str) -> None:
+        await self._do("stop_playing")
+
+    async def play_music(self, channel_id: str, music_class: str) -> None:
+        await self._do("play_music")
+
+    async def stop_music(self, channel_id: str) -> None:
+        await self._do("stop_music")
+
+    async def play_silence(self, channel_id: str) -> None:
+        await self._do("play_silence")
+
+    async def stop_silence(self, channel_id: str) -> None:
+        await self._do("stop_silence")
+
+    async def beep(self, bridge_id: str, playback_id: str) -> None:
+        await self._do("beep")
 
     async def hang_up(self, channel_id: str, reason: str) -> None:
         await self._do("hang_up")
@@ -117,6 +142,9 @@ class Rings(Decider):
 
     def needs(self, route_name: str) -> Needs:
         return Needs()
+
+    def treatment(self, route_name: str) -> Treatment:
+        return Treatment()
 
     async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
         return Decision(route=info.route_name, steps=self.fallback(info.route_name, info.at))

@@ -33,7 +33,7 @@ class Rig:
         """A customer calls our number."""
         return await self.carrier.call(DID, caller=caller, withheld=withheld, caller_name=caller_name)
 
-    def user(self, name: str, tone_hz: int = 1000) -> Phone:
+    def user(self, name: str, tone_hz: int | None = 1000) -> Phone:
         """A phone that registers under this name."""
         return Phone.user(self.asterisk.layout, name, tone_hz=tone_hz)
 

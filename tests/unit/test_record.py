@@ -165,6 +165,7 @@ def test_the_name_that_an_answer_gives_is_the_callers_unless_he_is_withheld() ->
         e.DestinationFound(at=START, value="456", destination_type="user", destination="456"),
         e.StepEnded(at=START, step=1, outcome="busy"),
         e.DeviceUnavailable(at=START, endpoint="PJSIP/ada", reason="not registered"),
+        e.AnsweredEarly(at=START, answer="now"),
     ],
 )
 def test_what_only_the_trace_tells_leaves_the_row_alone(event: e.CallEvent) -> None:

@@ -1,0 +1,70 @@
+"""The shape of `answer`, `waiting` and `limits`, of a route and of `defaults`."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from agi_router.document import Section
+from agi_router.routing.treatment import Answer, Treatment, Waiting
+from agi_router.settings.values import Name, Sound
+
+MOST_SOUNDS = 20
+
+
+def _list(given: Any) -> Any:
+    return [given] if isinstance(given, str) else given
+
+
+class WaitingSection(Section):
+    """`ringing`, `music` or `silence`, or a mapping with more."""
+
+    sound: Waiting = Waiting.RINGING
+    music_class: Name | None = None
+    announcement: Annotated[tuple[Sound, ...], BeforeValidator(_list), Field(max_length=MOST_SOUNDS)] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_sound(cls, given: Any) -> Any:
+        return {"sound": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _has_music_for_its_class(self) -> Self:
+        if self.music_class is not None and self.sound is not Waiting.MUSIC:
+            raise ValueError("has a music_class, but no music; add sound: music, or take music_class away")
+        return self
+
+
+class LimitsSection(Section):
+    """`limits`: in seconds; 0 is none."""
+
+    chain_s: float = Field(default=0, ge=0, le=86_400)
+    talk_s: float = Field(default=0, ge=0, le=86_400)
+    warn_s: float = Field(default=0, ge=0, le=3600)
+
+    @model_validator(mode="after")
+    def _warns_of_an_end(self) -> Self:
+        if self.warn_s and self.warn_s >= self.talk_s:
+            raise ValueError("has a warn_s that is not within talk_s; the tone comes warn_s before the end of talk_s")
+        return self
+
+
+class TreatmentSection(Section):
+    """The keys that a route and `defaults` share; what a route does not say, `defaults` does."""
+
+    answer: Answer | None = None
+    waiting: WaitingSection | None = None
+    limits: LimitsSection | None = None
+
+    def treatment(self, otherwise: Treatment | None = None) -> Treatment:
+        """What it means; `otherwise` has what is not said here."""
+        given = otherwise or Treatment()
+        waiting, limits = self.waiting, self.limits
+        return Treatment(
+            answer=self.answer or given.answer,
+            waiting=waiting.sound if waiting else given.waiting,
+            music_class=(waiting.music_class or "") if waiting else given.music_class,
+            announcement=waiting.announcement if waiting else given.announcement,
+            chain_s=limits.chain_s if limits else given.chain_s,
+            talk_s=limits.talk_s if limits else given.talk_s,
+            warn_s=limits.warn_s if limits else given.warn_s,
+        )

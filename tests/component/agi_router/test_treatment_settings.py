@@ -1,0 +1,94 @@
+"""`answer`, `waiting` and `limits`: what a route says, what `defaults` say for it, and what does not fit."""
+
+from pathlib import Path
+
+import pytest
+
+from agi_router.routing.treatment import Answer, Treatment, Waiting
+from tests.component.agi_router.test_routing_settings import load, problems
+
+CONFIG = """\
+defaults: {region: US, DEFAULTS}
+routes:
+  sales:
+    request: {url: https://api.example.com/}
+    response: {type: endpoint, path: id}
+    ROUTE
+"""
+
+
+def config(route: str = "remember: {}", defaults: str = "timeout_s: 20") -> str:
+    return CONFIG.replace("DEFAULTS", defaults).replace("ROUTE", route)
+
+
+def treatment(folder: Path, route: str = "remember: {}", defaults: str = "timeout_s: 20") -> Treatment:
+    return load(folder, config(route, defaults)).routes[0].treatment
+
+
+def test_a_caller_hears_ringing_until_somebody_answers_and_nothing_is_limited(tmp_path: Path) -> None:
+    assert treatment(tmp_path) == Treatment(answer=Answer.ON_BRIDGE, waiting=Waiting.RINGING)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("waiting: silence", Treatment(waiting=Waiting.SILENCE)),
+        ("waiting: {sound: music, music_class: jazz}", Treatment(waiting=Waiting.MUSIC, music_class="jazz")),
+        ("waiting: {announcement: custom/welcome}", Treatment(announcement=("custom/welcome",))),
+        ("waiting: {announcement: [hello, please-wait]}", Treatment(announcement=("hello", "please-wait"))),
+        ("answer: on_wait", Treatment(answer=Answer.ON_WAIT)),
+        ("limits: {chain_s: 90, talk_s: 7200, warn_s: 60}", Treatment(chain_s=90, talk_s=7200, warn_s=60)),
+    ],
+)
+def test_a_route_and_the_defaults_say_it_in_the_same_words(tmp_path: Path, written: str, meant: Treatment) -> None:
+    assert treatment(tmp_path, written) == meant
+    assert treatment(tmp_path, defaults=written) == meant
+    assert load(tmp_path, config(defaults=written)).treatment == meant
+
+
+def test_what_a_route_does_not_say_the_defaults_do(tmp_path: Path) -> None:
+    defaults = "answer: now, waiting: music, limits: {talk_s: 60}"
+    assert treatment(tmp_path, "waiting: silence", defaults) == Treatment(
+        answer=Answer.NOW, waiting=Waiting.SILENCE, talk_s=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ("waiting: musak", "known here: ringing, music, silence"),
+        ("waiting: {music_class: jazz}", "has a music_class, but no music; add sound: music"),
+        ("waiting: {announcement: sound:hello}", "is not the name of a sound; write it without sound:"),
+        ("waiting: {announcement: ../secret}", "is not the name of a sound"),
+        ("waiting: {announcement: 'a&tone:ring'}", "is not the name of a sound"),
+        ("limits: {talk_s: 60, warn_s: 60}", "has a warn_s that is not within talk_s"),
+        ("answer: later", "routes.sales.answer: "),
+    ],
+)
+def test_what_does_not_fit_is_told_with_its_remedy(tmp_path: Path, written: str, problem: str) -> None:
+    (told,) = problems(tmp_path, config(written))
+    assert problem in told
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("remember: {}", 200),
+        ("limits: {chain_s: 0}", 200),
+        ("limits: {chain_s: 150}", 150),
+        ("limits: {chain_s: 120}", None),
+        ("answer: on_wait", None),
+        ("answer: now", None),
+    ],
+)
+def test_a_chain_that_outlasts_a_carriers_patience_is_warned_of(
+    tmp_path: Path, written: str, seconds: int | None
+) -> None:
+    chain = "fallback: [{endpoint: a, timeout_s: 60}, {endpoint: b, timeout_s: 120}, {hangup: busy}]"
+    warnings = load(tmp_path, config(f"{chain}\n    {written}")).warnings
+    if seconds is None:
+        assert warnings == ()
+    else:
+        (warning,) = warnings
+        assert f"may ring for {seconds} s before the caller is answered" in warning
+        assert "answer: on_wait" in warning
