@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
-from agi_router.directory.trunks import Trunk
+from agi_router.directory.trunks import Trunk, leads_to_one
 from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
 from agi_router.routing.destination import (
     Destination,
@@ -107,8 +107,7 @@ class Directory:
                 assert_never(device)
 
     def _endpoint_target(self, endpoint: str, user: str = "") -> EndpointTarget:
-        # Asterisk reads PJSIP/123@trunk as a number on a trunk: that way around the dial policy is closed here.
-        if endpoint.rpartition("@")[2] in self._trunk_endpoints:
+        if leads_to_one(endpoint, self._trunk_endpoints):  # a way around the dial policy
             raise RoutingError(
                 "endpoint_is_trunk",
                 f"{endpoint} leads to a trunk, and a trunk is no phone",

@@ -1,5 +1,6 @@
 """Trunks: the PJSIP endpoints that lead outside."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agi_router.routing.numbers import NumberFormat
@@ -18,3 +19,14 @@ class Trunk:
     number_format: NumberFormat = NumberFormat.E164
     caller_id: str | None = None
     trusted: bool = False
+
+
+def leads_to_one(endpoint: str, trunk_endpoints: Iterable[str]) -> bool:
+    """Whether a PJSIP endpoint's name is a trunk's, or a number on a trunk.
+
+    Asterisk reads 123@trunk as user 123 at the endpoint trunk; behind the first @, where the name of a trunk has one of
+    its own. Case does not matter: endpoints may come from a database that does not tell A from a.
+    """
+    trunks = {trunk.casefold() for trunk in trunk_endpoints}
+    parts = endpoint.casefold().split("@")
+    return any("@".join(parts[first:]) in trunks for first in range(len(parts)))

@@ -11,6 +11,9 @@ from agi_router.routing.route import Route
 from agi_router.routing.template import Values
 from agi_router.routing.understood import Understood
 
+NAMELESS = frozenset({"anonymous", "unknown", "restricted", "private", "unavailable", "withheld"})
+"""What carriers and PBXs write where a number would stand, when there is none to show."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
@@ -38,7 +41,8 @@ def question_of(route: Route, info: CallInfo, values: Values) -> Question:
 
     All such callers would share it, and each would reach whom another one was meant for.
     """
-    has_number = bool(info.caller_number) and not info.caller_withheld
+    number = info.caller_number.strip().casefold()
+    has_number = bool(number) and number not in NAMELESS and not info.caller_withheld
     cache_s = route.remember.cache_s
     last_good_s = route.remember.last_good_s if has_number else 0.0
     key = question_key(route.name, route.request.variables(), values) if cache_s or last_good_s else ""

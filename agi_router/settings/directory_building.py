@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agi_router.directory.trunks import Trunk
+from agi_router.directory.trunks import Trunk, leads_to_one
 from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
 from agi_router.document import suggestion
 from agi_router.routing.destination import (
@@ -119,7 +119,7 @@ class DirectoryBuilding:
         return given
 
     def _phone(self, endpoint: str, at: At) -> str:
-        if endpoint.rpartition("@")[2] in {trunk.endpoint for trunk in self.trunk_sections}:
+        if leads_to_one(endpoint, (trunk.endpoint for trunk in self.trunk_sections)):
             self.found.problem(
                 at, f"{endpoint} leads to a trunk, and a trunk is no phone; write external: with the number"
             )

@@ -215,13 +215,14 @@ async def test_an_answer_that_is_a_misunderstanding_neither_uses_nor_forgets(rou
     assert leads_to(await decide(router, info())) == ("456", "last_good", "api_refused")
 
 
-async def test_callers_without_a_number_have_no_last_good_answer(router: Router, api: Api) -> None:
-    nameless = [info(withheld=True), info(caller="")]
-    for call in nameless:
-        assert leads_to(await decide(router, call)) == ("456", "answer", None)
+@pytest.mark.parametrize(
+    "call",
+    [info(withheld=True), *(info(caller=caller) for caller in ("", " ", "anonymous", "Unknown", "RESTRICTED"))],
+)
+async def test_callers_without_a_number_have_no_last_good_answer(router: Router, api: Api, call: CallInfo) -> None:
+    assert leads_to(await decide(router, call)) == ("456", "answer", None)
     await api.kill()
-    for call in nameless:
-        assert leads_to(await decide(router, call)) == ("reception", "answer", "api_refused")
+    assert leads_to(await decide(router, call)) == ("reception", "answer", "api_refused")
 
 
 async def test_a_route_that_remembers_nothing_goes_to_its_fallback(router: Router, api: Api) -> None:

@@ -1,5 +1,7 @@
 """The directory: destinations become targets, and the dial policy stands in front of every number outside."""
 
+import pytest
+
 from agi_router.directory.directory import Directory
 from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import EndpointDevice, ExternalDevice, User
@@ -29,7 +31,9 @@ NOBODY = User(id="2")
 TWICE = User(id="3", devices=(EndpointDevice("ada"), EndpointDevice("ada")))
 A = Trunk(name="a", endpoint="trunk-a", caller_id="+14155550100")
 B = Trunk(name="b", endpoint="trunk-b", number_format=NumberFormat.NATIONAL, caller_id="+14155550100")
-DIRECTORY = Directory([ADA, ABROAD, NOBODY, TWICE], [A, B], DialPolicy(frozenset({"US"}), "US"))
+POLICY = DialPolicy(frozenset({"US"}), "US")
+DIRECTORY = Directory([ADA, ABROAD, NOBODY, TWICE], [A, B], POLICY)
+WITH_AN_AT = Directory([], [A, Trunk(name="c", endpoint="out@carrier.example")], POLICY)
 DESTINATION = ExternalDestination("+12025550123")
 
 
@@ -109,6 +113,28 @@ def test_a_trunk_is_no_phone_and_no_way_around_the_policy() -> None:
         refused = DIRECTORY.step(EndpointDestination(endpoint), 20).refused
         assert refused is not None
         assert refused.code == "endpoint_is_trunk"
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "TRUNK-A",
+        "5353001234@Trunk-A",
+        "out@carrier.example",
+        "5353001234@out@carrier.example",
+        "1@2@OUT@carrier.example",
+    ],
+)
+def test_no_way_of_writing_a_trunk_makes_it_a_phone(endpoint: str) -> None:
+    """Asterisk splits at the first @, unless the whole is an endpoint; a realtime table may not tell A from a."""
+    refused = WITH_AN_AT.step(EndpointDestination(endpoint), 20).refused
+    assert refused is not None
+    assert refused.code == "endpoint_is_trunk"
+
+
+@pytest.mark.parametrize("endpoint", ["carrier.example", "ada@carrier.example", "trunk-a@home", "my-trunk-a"])
+def test_a_name_that_only_looks_like_a_trunk_is_a_phone(endpoint: str) -> None:
+    assert WITH_AN_AT.step(EndpointDestination(endpoint), 20).targets == (EndpointTarget(endpoint),)
 
 
 def test_an_endpoint_is_itself_and_a_hangup_rings_nobody() -> None:
