@@ -13,6 +13,7 @@ from agi_router.routing.auth import Grant, OAuth2Auth
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decision import Decision
 from agi_router.routing.errors import Failure
+from agi_router.routing.hours import Calendar, State
 from agi_router.routing.memory import Memory, NoMemory
 from agi_router.routing.numbers import EXAMPLE, is_e164
 from agi_router.routing.step import EndpointTarget, Target, TrunkTarget
@@ -56,10 +57,11 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of the question. `decision` is None when it could not be asked."""
+    """What came of the question. `decision` is None when it could not be asked, `hours` when the route has none."""
 
     route: str
     decision: Decision | None = None
+    hours: State | None = None
     devices: tuple[Device, ...] = ()
     error: Failure | None = None
     status: Status = Status.OK
@@ -97,13 +99,15 @@ def _moment(text: str) -> datetime | None:
 
 async def decide(settings: Settings, question: Question) -> Outcome:
     """Ask the API for this call, and Asterisk, if it is there, for the devices that would ring. Raises StorageError."""
+    calendar = _calendar(settings, question)
+    at = _at(calendar, question)
     async with (
         _memory(settings, question) as memory,
         _grants(settings, question) as grants,
         Router(settings.routing, grants=grants, memory=memory) as router,
     ):
         # What it tells on its way stands in the decision too; nobody waits for it here.
-        decision = await router.route(_call(router, question, _at(settings, question)), lambda _: None)
+        decision = await router.route(_call(router, question, at), lambda _: None)
     error = decision.error
     targets: tuple[Target, ...] = ()
     leads = decision.destination is not None
@@ -114,6 +118,7 @@ async def decide(settings: Settings, question: Question) -> Outcome:
     return Outcome(
         route=question.route,
         decision=decision,
+        hours=None if calendar is None else calendar.state(at),
         devices=await _devices(settings, targets),
         error=error,
         status=Status.OK if leads or decision.closed is not None else Status.FAILED,
@@ -142,14 +147,17 @@ async def _grants(settings: Settings, question: Question) -> AsyncIterator[Grant
         yield grants
 
 
-def _at(settings: Settings, question: Question) -> datetime:
+def _calendar(settings: Settings, question: Question) -> Calendar | None:
+    return next((route.hours for route in settings.routing.routes if route.name == question.route), None)
+
+
+def _at(calendar: Calendar | None, question: Question) -> datetime:
     moment = _moment(question.at)
     if moment is None:
         return datetime.now(UTC)
     if moment.tzinfo is not None:
         return moment
-    hours = next((route.hours for route in settings.routing.routes if route.name == question.route), None)
-    return moment.astimezone() if hours is None else moment.replace(tzinfo=hours.zone)
+    return moment.astimezone() if calendar is None else moment.replace(tzinfo=calendar.zone)
 
 
 def _call(router: Router, question: Question, at: datetime) -> CallInfo:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import typer
 from rich.console import Console
@@ -14,14 +14,14 @@ from agi_router.document import ConfigError
 from agi_router.routing.decision import Decision, ReceivedAnswer, SentRequest, Source
 from agi_router.routing.destination import HangupDestination
 from agi_router.routing.errors import Failure
-from agi_router.routing.hours import Closed
+from agi_router.routing.hours import Closed, Open, State
 from agi_router.routing.step import Step
 from agi_router.routing.understood import Understood
 from ari_app.calls.asking import outside_hours
 from ari_app.cli.dry_run import Device, Outcome, Question, decide, refused, wrong_with
 from ari_app.cli.outcome import Status, tell
 from ari_app.cli.output import console, print_json
-from ari_app.domain.story import ago, outside_hours_sentence, printable
+from ari_app.domain.story import ago, day_and_time, outside_hours_sentence, printable
 from ari_app.settings import load_settings
 from ari_app.storage.errors import StorageError
 
@@ -86,8 +86,8 @@ def _show(outcome: Outcome) -> None:
     terminal = console()
     decision = outcome.decision
     if decision is not None:
-        if decision.closed is not None:
-            _row(terminal, "hours", outside_hours_sentence(outside_hours(decision.closed)))
+        if outcome.hours is not None:
+            _row(terminal, "hours", _hours(outcome.hours))
         _show_lookup(terminal, decision)
         if decision.destination is not None:
             _row(terminal, "destination", f"{decision.destination.type} {decision.destination.value}")
@@ -118,6 +118,17 @@ def _show_lookup(terminal: Console, decision: Decision) -> None:
     if decision.understood is not None:
         for what, carried in _carried_rows(decision.understood):
             _row(terminal, what, carried)
+
+
+def _hours(state: State) -> str:
+    match state:
+        case Open(until):
+            within = "open, and does not close within 400 days"
+            return within if until is None else f"open until {day_and_time(until)} {until:%Z}"
+        case Closed():
+            return outside_hours_sentence(outside_hours(state))
+        case _:
+            assert_never(state)
 
 
 def _closed(closed: Closed) -> dict[str, str | None]:

@@ -132,8 +132,15 @@ def ago(seconds: float) -> str:
 def outside_hours_sentence(event: e.OutsideHours) -> str:
     """Why the route is closed and when it opens: a sentence for the trace and the dry run."""
     why = f'is the holiday {event.holiday} of "{event.calendar}"' if event.holiday else f'is outside "{event.calendar}"'
-    opens = f"it opens {_day_and_time(event.opens)}" if event.opens else "it does not open within 400 days"
-    return f"closed: {_day_and_time(event.local_time)} in {event.zone} {why}; {opens}"
+    opens = "it does not open within 400 days"
+    if event.opens:
+        opens = f"it opens {day_and_time(datetime.fromisoformat(event.opens))}"
+    return f"closed: {day_and_time(datetime.fromisoformat(event.local_time))} in {event.zone} {why}; {opens}"
+
+
+def day_and_time(local: datetime) -> str:
+    """A moment as a calendar and a clock on the wall show it: "Fri 2026-12-25 10:00"."""
+    return f"{_WEEKDAYS[local.weekday()]} {local:%Y-%m-%d %H:%M}"
 
 
 def printable(text: str) -> str:
@@ -268,12 +275,6 @@ def _ended(record: CallRecord, event: e.CallEnded) -> str:
         limit = "at most " if event.by == "unknown" else ""
         talk = f" after {limit}{(event.at - record.answered_at).total_seconds():.1f} s of talk"
     return f"{who}{talk}{reason} ({_cause(event.cause, None)})"
-
-
-def _day_and_time(text: str) -> str:
-    """A stored moment as a clock and a calendar on the wall show it: "Fri 2026-12-25 10:00"."""
-    moment = datetime.fromisoformat(text)
-    return f"{_WEEKDAYS[moment.weekday()]} {moment:%Y-%m-%d %H:%M}"
 
 
 def _capitalised(sentence: str) -> str:

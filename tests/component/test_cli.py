@@ -434,6 +434,14 @@ async def test_the_dry_run_of_a_closed_route_tells_why_and_asks_nobody(command: 
 
 
 @pytest.mark.usefixtures("office_hours")
+async def test_the_dry_run_tells_until_when_a_route_is_open(command: Command) -> None:
+    ran = await command("test-route", "sales", "+12025550101", "--at", "2026-12-24 10:00")
+    first, second, *_ = (" ".join(line.split()) for line in ran.out.splitlines())
+    assert first == "hours open until Thu 2026-12-24 17:00 EST"
+    assert second.startswith("request GET http://")
+
+
+@pytest.mark.usefixtures("office_hours")
 @pytest.mark.parametrize(
     ("at", "is_closed"),
     [
