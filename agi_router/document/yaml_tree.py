@@ -116,7 +116,7 @@ _Loader.add_implicit_resolver(f"{TAG}float", re.compile(r"^-?(0|[1-9][0-9]{0,8})
 
 
 def _hint(problem: str) -> str:
-    """What to do about the parser's complaint, where its usual cause is known."""
+    """What to do about the parser's complaint: its usual cause, where that is known."""
     if "got '{'" in problem or "got '['" in problem:
         return "; inside {…} or […] put a value with braces or brackets of its own into quotes"
     if "'\\t'" in problem:
@@ -125,7 +125,7 @@ def _hint(problem: str) -> str:
         return "; look here and in the lines above for a quote, brace or bracket that is not closed"
     if "mapping values are not allowed" in problem:
         return "; put a value with a colon of its own into quotes, and let the keys of one mapping begin in one column"
-    return ""
+    return "; look at quotes, brackets and indentation here and in the line above"
 
 
 @dataclass(slots=True)

@@ -73,7 +73,8 @@ def _named(response: Response) -> str:
 
 
 def _asked(route: Route) -> str:
-    return printable(f"{route.request.method} {route.request.url.origin}, at most {route.request.deadline_s:g} s")
+    origins = " or ".join(dict.fromkeys(url.origin for url in route.request.urls))
+    return printable(f"{route.request.method} {origins}, at most {route.request.deadline_s:g} s")
 
 
 def _chain(route: Route, settings: Settings) -> str:

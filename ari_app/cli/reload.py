@@ -27,7 +27,9 @@ def reload_router(config: Path, *, as_json: bool) -> None:
         _tell_taken(config, outcome)
     else:
         tell_problems(ConfigError(map(problem_of_json, outcome["problems"])), console())
-        errors.print("  The router keeps the configuration that it has. Mend this one, and reload again.")
+        errors.print(
+            "  The router keeps the configuration that it has. Mend this one, and reload again.", soft_wrap=True
+        )
     if not outcome["taken"]:
         raise typer.Exit(Status.FAILED)
 

@@ -260,6 +260,13 @@ async def test_a_good_configuration_as_json(command: Command) -> None:
     assert (ran.status, ran.json["ok"], ran.json["summary"]["routes"]) == (0, True, ["sales", "outside"])
 
 
+async def test_the_second_address_of_a_route_is_summed_up_too(command: Command, api: str) -> None:
+    first = f"url: {api}/user"
+    second = "second_url: http://spare.example\n      second_auth: {type: none}"
+    command.config.write_text(command.config.read_text().replace(first, f"{second}\n      {first}", 1))
+    assert "http://spare.example" in (await command("check-config")).out
+
+
 async def test_every_problem_is_told_by_file_and_line(command: Command) -> None:
     command.config.write_text(
         command.config.read_text().replace("storage:", "storag:").replace("regions: [US]", "regions: [XX]")

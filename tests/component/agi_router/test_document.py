@@ -145,6 +145,7 @@ def test_keys_inside_a_chosen_branch_are_told_without_the_branch(tmp_path: Path)
         ('a: {x: "b}\nc: 1\nd: "e"', "is not closed"),
         ("a: {n: {{number}}}", "needs quotes"),
         ("a: 1\n---\nb: 1", "not valid YAML"),
+        ("a: {b: ,\n  c: [,]}", "look at quotes, brackets and indentation here"),
         ("a: {x: ${HOME}}", "into quotes"),
         ("a: {path: calls[0].id}", "into quotes"),
         ("a: !!python/object:os.system {}", "os.system has no meaning"),
