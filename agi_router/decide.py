@@ -28,6 +28,8 @@ from agi_router.routing.auth import Auth, OAuth2Auth
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Needs
 from agi_router.routing.decision import Decision, FailedAttempt, LookupProgress, ReceivedAnswer, SentRequest, Source
+from agi_router.routing.destination import ExternalDestination
+from agi_router.routing.dialled import dialled_destination
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.hours import Closed
 from agi_router.routing.meaning import destination
@@ -35,12 +37,15 @@ from agi_router.routing.memory import Memory, NoMemory
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.response import understand
 from agi_router.routing.route import AnswerFormat, FallbackStep, Response, Route
-from agi_router.routing.step import Step
+from agi_router.routing.step import Refused, Step
 from agi_router.routing.template import Values, call_values
 from agi_router.routing.treatment import Treatment
 from agi_router.routing.understood import Understood
 
 log = logging.getLogger(__name__)
+
+TRANSFER_RING_S = 30.0
+"""How long the target of a blind transfer rings before the phone that transferred is told that nobody answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +166,19 @@ class Router:
         """The route's own, else the one of `defaults`."""
         route = self._routes.get(route_name)
         return self._treatment if route is None else route.treatment
+
+    def transfer_target(self, dialled: str) -> Step:
+        """An extension or endpoint of a user, else a number outside, by the dial policy."""
+        try:
+            where = dialled_destination(dialled, self._directory, self._policy)
+        except RoutingError as refusal:
+            unknown = ExternalDestination(dialled)
+            return Step(destination=unknown, timeout_s=TRANSFER_RING_S, action=Refused(refusal.failure))
+        return self._directory.step(where, TRANSFER_RING_S)
+
+    def is_phone(self, endpoint: str) -> bool:
+        """Whether a user has this device."""
+        return self._directory.has_endpoint(endpoint)
 
     def fallback(self, route_name: str, at: datetime) -> tuple[Step, ...]:
         """See the protocol."""

@@ -59,6 +59,7 @@ async def serve(config: Path, settings: Settings) -> None:
         routing = await parts.enter_async_context(LiveRouting(router_of(settings)))
         telephony = AriTelephony(settings.asterisk.ari.app)
         supervisor = Supervisor(telephony, routing, call_log, settings.calls.max_in_setup)
+        supervisor.carries_out_transfers = settings.calls.carries_out_transfers
         recovery = Recovery(telephony, supervisor, call_log, call_log)
         connection = AriConnection(
             settings.asterisk.ari, telephony, supervisor.deliver, recovery.reconcile, recovery.release
@@ -69,6 +70,7 @@ async def serve(config: Path, settings: Settings) -> None:
             # In a thread, for it reads certificates. It touches what it was handed only when it is entered.
             await routing.replace(await asyncio.to_thread(router_of, changed))
             supervisor.max_in_setup = changed.calls.max_in_setup
+            supervisor.carries_out_transfers = changed.calls.carries_out_transfers
             set_up_logs(changed.log)
 
         reloading = Reloading(config, settings, take)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -41,9 +41,13 @@ class AsteriskSettings:
 
 @dataclass(frozen=True, slots=True)
 class CallSettings:
-    """Section `calls`. With more than `max_in_setup` calls that nobody has answered, new ones go to the dialplan."""
+    """Section `calls`. With more than `max_in_setup` calls that nobody has answered, new ones go to the dialplan.
+
+    `carries_out_transfers`: what the Transfer key of a phone asks for is done by the router, not by Asterisk.
+    """
 
     max_in_setup: int = 200
+    carries_out_transfers: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +142,7 @@ class CallsSection(Section):
     """`calls`."""
 
     max_in_setup: int = Field(default=200, ge=1, le=100_000)
+    transfers: Literal["router", "asterisk"] = "router"
 
 
 class ControlSections(Section):
@@ -168,7 +173,7 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
         storage=storage,
         control=_control(document, sections.control, storage),
         log=LogSettings(sections.log.level, sections.log.format, sections.log.mask_numbers),
-        calls=CallSettings(sections.calls.max_in_setup),
+        calls=CallSettings(sections.calls.max_in_setup, sections.calls.transfers == "router"),
     )
 
 

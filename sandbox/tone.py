@@ -5,6 +5,7 @@ from functools import cache
 
 SAMPLE_RATE = 8000
 MUSIC_ON_HOLD_HZ = 620
+RINGING_HZ = (440, 480)  # of the United States, as indications.conf has it
 
 _BIAS = 0x84
 _CLIP = 32635

@@ -37,6 +37,9 @@ class Directory:
         self._crm_ids: Mapping[tuple[str, str], str] = {
             (crm, crm_id): user.id for user in self._users.values() for crm, crm_id in user.crm_ids.items()
         }
+        self._extensions: Mapping[str, str] = {
+            user.extension: user.id for user in self._users.values() if user.extension
+        }
         self._trunks: Mapping[str, Trunk] = {trunk.name: trunk for trunk in trunks}
         self._endpoints = frozenset(
             device.endpoint
@@ -54,6 +57,10 @@ class Directory:
     def user_of_crm(self, crm: str, crm_id: str) -> str | None:
         """The id of the user whom this CRM knows by this id; None when there is none."""
         return self._crm_ids.get((crm, crm_id))
+
+    def user_of_extension(self, extension: str) -> str | None:
+        """The id of the user with this extension; None when there is none."""
+        return self._extensions.get(extension)
 
     def has_endpoint(self, endpoint: str) -> bool:
         """Whether a device of some user is this endpoint."""

@@ -62,6 +62,14 @@ class Decider(Protocol):
         """
         ...
 
+    def transfer_target(self, dialled: str) -> Step:
+        """Whom a phone means that transfers a call to `dialled`; never raises, a refusal is the step's action."""
+        ...
+
+    def is_phone(self, endpoint: str) -> bool:
+        """Whether this PJSIP endpoint is a device of a user."""
+        ...
+
     def fallback(self, route_name: str, at: datetime) -> tuple[Step, ...]:
         """The chain that is tried without an answer: that of a route which is closed then, else its fallback."""
         ...

@@ -10,10 +10,14 @@ from ari_app.calls.ports import (
     ChannelEntered,
     ChannelEvent,
     ChannelHangingUp,
+    ChannelHeld,
     ChannelLeft,
+    ChannelResumed,
     ChannelRinging,
     ChannelUp,
+    Consultation,
     PresentChannel,
+    TransferRequested,
 )
 
 UNWANTED = ["ChannelVarset", "ChannelDialplan", "ChannelConnectedLine", "ChannelCallerId", "Dial"]
@@ -38,7 +42,34 @@ def _entered(event: Mapping[str, Any]) -> ChannelEvent:
         args=tuple(event["args"]),
         caller_number=_printable(channel["caller"]["number"]),
         caller_name=_printable(_QUOTED_PAIR.sub(r"\1", channel["caller"]["name"])),
+        replaces=event["replace_channel"]["id"] if "replace_channel" in event else None,
     )
+
+
+def _held(event: Mapping[str, Any]) -> ChannelEvent:
+    return ChannelHeld(event["channel"]["id"])
+
+
+def _resumed(event: Mapping[str, Any]) -> ChannelEvent:
+    return ChannelResumed(event["channel"]["id"])
+
+
+def _transfer(event: Mapping[str, Any]) -> ChannelEvent | None:
+    """The REFER of a phone. What we tell the phone about it comes as an event too, with a `state`."""
+    if event.get("state"):
+        return None
+    target = event["refer_to"]
+    requested = target["requested_destination"]
+    consultation = None
+    if "protocol_id" in requested:
+        peer = target.get("connected_channel", {})
+        consultation = Consultation(
+            channel_id=target.get("destination_channel", {}).get("id"),
+            peer_id=peer.get("id"),
+            peer_name=peer.get("name", ""),
+        )
+    dialled = _printable(requested["destination"])
+    return TransferRequested(event["referred_by"]["source_channel"]["id"], dialled, consultation)
 
 
 def _hanging_up(event: Mapping[str, Any]) -> ChannelEvent:
@@ -67,6 +98,9 @@ def _destroyed(event: Mapping[str, Any]) -> ChannelEvent:
 
 _TRANSLATIONS: dict[str, Callable[[Mapping[str, Any]], ChannelEvent | None]] = {
     "StasisStart": _entered,
+    "ChannelHold": _held,
+    "ChannelUnhold": _resumed,
+    "ChannelTransfer": _transfer,
     "ChannelHangupRequest": _hanging_up,
     "StasisEnd": _left,
     "ChannelStateChange": _state,

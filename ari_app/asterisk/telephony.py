@@ -3,11 +3,25 @@
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from ari_app.asterisk.client import AriClient
 from ari_app.asterisk.events import present_channel
-from ari_app.calls.ports import NotFoundError, RefusedError, Snapshot, Telephony, UnreachableError
+from ari_app.calls.ports import (
+    NotFoundError,
+    RefusedError,
+    Snapshot,
+    Telephony,
+    TransferOutcome,
+    UnreachableError,
+)
+
+TRANSFER_STATES: Final[Mapping[TransferOutcome, str]] = {
+    TransferOutcome.DONE: "channel_answered",
+    TransferOutcome.DECLINED: "channel_declined",
+    TransferOutcome.UNAVAILABLE: "channel_unavailable",
+}
+"""The phone is told 200, 603 and 503 (in a NOTIFY)."""
 
 BEEP = "tone:!1400/300"
 """1400 Hz for 300 ms, once, made by Asterisk itself: it needs no sound file."""
@@ -123,6 +137,16 @@ class AriTelephony(Telephony):
     async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
         """See Telephony."""
         await self._ari.bridges.addChannel(bridgeId=bridge_id, channel=",".join(channel_ids))
+
+    async def remove_from_bridge(self, bridge_id: str, channel_id: str) -> None:
+        """See Telephony. A channel that is not in the bridge is 422, one that is gone 404 (of the bridge) or 400."""
+        with suppress(NotFoundError, RefusedError):
+            await self._ari.bridges.removeChannel(bridgeId=bridge_id, channel=channel_id)
+
+    async def tell_transferer(self, channel_id: str, outcome: TransferOutcome) -> None:
+        """See Telephony."""
+        with suppress(NotFoundError):
+            await self._ari.channels.transfer_progress(channelId=channel_id, states=TRANSFER_STATES[outcome])
 
     async def destroy_bridge(self, bridge_id: str) -> None:
         """See Telephony."""

@@ -6,24 +6,29 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import structlog
 
+from agi_router.routing.decider import Decider
 from agi_router.routing.treatment import Treatment
 from ari_app.calls.ids import bridge_id, leg_channel_id, leg_role, playback_id
-from ari_app.calls.inbox import Inbox, Switchboard
+from ari_app.calls.inbox import Inbox, Notice, PartyWanted, Switchboard
 from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelEntered,
-    ChannelEvent,
     ChannelHangingUp,
+    ChannelHeld,
     ChannelLeft,
+    ChannelResumed,
     ChannelRinging,
     ChannelUp,
+    LifeEvent,
     NotFoundError,
     Telephony,
     TelephonyError,
+    TransferOutcome,
+    TransferRequested,
 )
 from ari_app.calls.reception import Reception
 from ari_app.calls.screen_pop import ScreenPop
@@ -35,6 +40,10 @@ T = TypeVar("T")
 
 LAST_EVENTS_S: Final = 5.0
 """How long a finished call waits for the last words of its legs; what has not come then is recorded as lost."""
+
+
+CALLER: Final = "caller"
+"""What the record calls the caller beside the legs."""
 
 
 class CallerGoneError(Exception):
@@ -57,6 +66,7 @@ class Leg:
     `user` is the id of the user who is called by it, "" for nobody of the directory.
     `name` is "" until the leg has entered the application. `ending` is the reason why we took it back, for the record.
     What happens before the leg is `dialled` on record waits in `untold`; of a leg that is never dialled, nothing is.
+    A `newcomer` was not created by us for this call: it came by a transfer.
     """
 
     role: str
@@ -74,6 +84,22 @@ class Leg:
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     dialled: bool = False
     untold: list[e.CallEvent] = field(default_factory=list)
+    newcomer: bool = False
+
+    @classmethod
+    def arrived(cls, role: str, channel_id: str, name: str) -> Self:
+        """The leg that a channel is which is there already, and speaks."""
+        leg = cls(role=role, channel_id=channel_id, endpoint=endpoint_of(name), dial_string="", name=name)
+        leg.state, leg.dialled, leg.newcomer = LegState.UP, True, True
+        leg.exists.set()
+        leg.entered.set()
+        return leg
+
+    @property
+    def number(self) -> str:
+        """What others may be shown of it: the number outside that it called, or the name of its endpoint."""
+        dialled, at, _ = self.dial_string.removeprefix("PJSIP/").rpartition("@")
+        return dialled if at and "/" not in dialled else self.endpoint.removeprefix("PJSIP/")
 
     @property
     def alive(self) -> bool:
@@ -112,20 +138,18 @@ class Call:
         self.log = structlog.get_logger(__name__).bind(call=call_id)
         self.legs: dict[str, Leg] = {}
         self.treatment = Treatment()  # that of the route, once it is known
-        self.reception = Reception(
-            telephony,
-            caller.channel_id,
-            playback_id(call_id),
-            is_answered=caller.up,
-            on_early_answer=lambda: self.tell(e.AnsweredEarly(at=now(), answer=self.treatment.answer.value)),
-        )
+        self.reception = self._new_reception(is_answered=caller.up)
+        self._receptions = {caller.channel_id: self.reception}
         self.screen_pop = ScreenPop()  # empty until an answer is there
         self.talking = False
         self.first_to_hang_up: str | None = None  # a channel's id
         self.caller_cause = NORMAL_CLEARING
         self.cut_short = ""  # why we end the caller ourselves, by a hangup that then looks like his own
         self.step = 0
-        self.legs_before = 0  # of a life before a restart: their ids are taken
+        self.route = ""
+        self.decider: Decider | None = None
+        self.carries_out_transfers = True  # else Asterisk does, by its dialplan
+        self.leg_count = 0  # those before a restart included: their ids are taken
         self.is_over = False  # its end is on record
         self._bridge_request: asyncio.Task[None] | None = None
         self._has_bridge = False
@@ -134,6 +158,15 @@ class Call:
         self._writer = writer
         self._requests: asyncio.TaskGroup | None = None
         switchboard.watch(caller.channel_id, self.inbox)
+
+    def _new_reception(self, *, is_answered: bool) -> Reception:
+        return Reception(
+            self.telephony,
+            self.caller.channel_id,
+            playback_id(self.call_id),
+            is_answered=is_answered,
+            on_early_answer=lambda: self.tell(e.AnsweredEarly(at=now(), answer=self.treatment.answer.value)),
+        )
 
     async def tell_story(self, story: Coroutine[Any, Any, None]) -> None:
         """Run the story to its end, and every request that it left behind."""
@@ -189,6 +222,10 @@ class Call:
         await self.telephony.create_bridge(self.bridge_id)
         self._has_bridge = True
 
+    def found_bridge(self) -> None:
+        """The bridge is there since a life before a restart."""
+        self._has_bridge = True
+
     async def bridge_ready(self) -> None:
         """Return when the bridge is there; raise the TelephonyError that prevents it.
 
@@ -209,11 +246,47 @@ class Call:
 
     def new_leg(self, endpoint: str, dial_string: str, user: str = "") -> Leg:
         """Plan one more leg; its events are watched before it exists, so none can be lost."""
-        role = leg_role(self.legs_before + len(self.legs) + 1)
+        role = self.next_role()
         channel_id = leg_channel_id(self.call_id, role)
         leg = Leg(role=role, channel_id=channel_id, endpoint=endpoint, dial_string=dial_string, user=user)
         self.adopt(leg)
         return leg
+
+    def next_role(self) -> str:
+        """The role of one more leg."""
+        self.leg_count += 1
+        return leg_role(self.leg_count)
+
+    def put_in_callers_place(self, leg: Leg) -> Leg:
+        """The caller leaves this leg to others: it is the caller from now on. Returns him, as a leg."""
+        former = self.legs.get(self.caller.channel_id)
+        if former is None:
+            former = Leg.arrived(CALLER, self.caller.channel_id, self.caller.name)
+            self.legs[former.channel_id] = former
+        self.caller = Caller(leg.channel_id, leg.name, up=True)
+        if leg.channel_id not in self._receptions:
+            self._receptions[leg.channel_id] = self._new_reception(is_answered=True)
+        self.reception = self._receptions[leg.channel_id]
+        if leg.role == CALLER:
+            del self.legs[leg.channel_id]
+        self.inbox.is_of_caller(leg.channel_id)
+        return former
+
+    def party(self, channel_id: str) -> str:
+        """What the record calls this channel: a leg's role, or "caller"."""
+        leg = self.legs.get(channel_id)
+        return CALLER if leg is None else leg.role
+
+    def pass_on(self, notice: PartyWanted | TransferRequested) -> bool:
+        """Put this into the inbox of the other call whose channel it names; False when no call has it."""
+        mine = notice.channel_id in self.legs or notice.channel_id == self.caller.channel_id
+        return not mine and self._switchboard.pass_on(notice)
+
+    def let_go(self, leg: Leg) -> None:
+        """Another call has made this leg its own."""
+        leg.ending = LegOutcome.JOINED
+        self._end(leg, NORMAL_CLEARING, None)
+        del self.legs[leg.channel_id]
 
     def adopt(self, leg: Leg) -> None:
         """Make a leg this call's own."""
@@ -251,24 +324,41 @@ class Call:
         if self.inbox.caller_gone.is_set():
             raise CallerGoneError from error
 
-    async def next_event(self) -> ChannelEvent:
+    async def next_event(self) -> Notice:
         """The next event, already noted on its leg. Raises CallerGoneError when it is the caller's end."""
         event = await self.inbox.get()
         self._note(event)
         return event
 
-    def _note(self, event: ChannelEvent) -> None:
+    def _note(self, event: Notice) -> None:
+        match event:
+            case PartyWanted():
+                if not self.talking:
+                    event.refuse()
+                return
+            case TransferRequested():
+                if not self.talking:  # one at a time
+                    self.request(self.telephony.tell_transferer(event.waiting, TransferOutcome.DECLINED))
+            case ChannelHeld():
+                self.tell(e.Held(at=now(), party=self.party(event.channel_id)))
+            case ChannelResumed():
+                self.tell(e.Resumed(at=now(), party=self.party(event.channel_id)))
+            case _:
+                self._note_life(event)
+
+    def _note_life(self, event: LifeEvent) -> None:
         leg = self.legs.get(event.channel_id)
         if isinstance(event, ChannelHangingUp) and (leg is None or leg.ending is None):
             self.first_to_hang_up = self.first_to_hang_up or event.channel_id
         if leg is not None:
             self._note_on(leg, event)
-        elif isinstance(event, ChannelLeft | ChannelDestroyed):
-            raise CallerGoneError
-        elif isinstance(event, ChannelHangingUp) and event.cause not in (UNKNOWN, INTERWORKING):
-            self.caller_cause = event.cause
+        if event.channel_id == self.caller.channel_id:
+            if isinstance(event, ChannelLeft | ChannelDestroyed):
+                raise CallerGoneError
+            if isinstance(event, ChannelHangingUp) and event.cause not in (UNKNOWN, INTERWORKING):
+                self.caller_cause = event.cause
 
-    def _note_on(self, leg: Leg, event: ChannelEvent) -> None:
+    def _note_on(self, leg: Leg, event: LifeEvent) -> None:
         match event:
             case ChannelEntered():
                 leg.name = event.name
@@ -287,7 +377,9 @@ class Call:
             case ChannelHangingUp():
                 leg.cause = leg.cause or event.cause
             case ChannelLeft():
-                pass  # its cause follows with ChannelDestroyed
+                # A leg's cause follows with ChannelDestroyed; of other channels that may never be told.
+                if leg.newcomer and leg.alive:
+                    self._end(leg, leg.cause or NORMAL_CLEARING, None)
 
     def _note_answer(self, leg: Leg) -> None:
         if not leg.alive:  # its hangup failed, or it was given up while it was placed, and now somebody has picked up
@@ -328,6 +420,11 @@ class Call:
                 if leg.state is not LegState.UP:
                     leg.ending = leg.ending or LegOutcome.CANCELLED
                 self._end(leg, NORMAL_CLEARING, None)
+
+
+def endpoint_of(channel_name: str) -> str:
+    """ "PJSIP/ada-0000001f" -> "PJSIP/ada"."""
+    return channel_name.rpartition("-")[0] or channel_name
 
 
 def contact_of(dial_string: str) -> str:

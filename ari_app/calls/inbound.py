@@ -62,7 +62,9 @@ async def resume_talk(call: Call, leg: Leg, *, since: datetime | None, route: st
     call.tell(e.CallRecovered(at=now(), found="talking"))
     call.treatment = decider.treatment(route)
     try:
-        await talk(call, leg, since)
+        onward = await talk(call, leg, since)
+        if onward is not None:
+            await follow(call, onward)
     except CallerGoneError:
         call.tell_caller_gone()
     await finish(call)

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -19,6 +20,51 @@ ROOM_FOR_A_LEG = 16
 """A leg makes some 8 events. When one of a hundred phones answers, the others' last ones come all at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Somebody who speaks in one call and goes on in another one, `call_id` being that from which he comes."""
+
+    call_id: str
+    channel_id: str
+    name: str
+    endpoint: str
+    contact: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartyWanted:
+    """Another call, `by_call`, is to go on with whom this call's `channel_id` speaks: an attended transfer.
+
+    Answered once, by `give` or `refuse`. `waits`: the phone waits on this very channel to be told that it is done.
+    """
+
+    channel_id: str
+    by_call: str
+    waits: bool
+    adopt: Callable[[Party], None]
+    given: asyncio.Future[bool]
+
+    def give(self, party: Party) -> None:
+        """Hand this party over: from this very moment its events go to the other call."""
+        if not self.given.done():
+            self.adopt(party)
+            self.given.set_result(True)
+
+    async def answer(self) -> bool:
+        """Wait; whether a party was given."""
+        return await asyncio.shield(self.given)
+
+    def refuse(self) -> None:
+        """There is nobody to hand over."""
+        if not self.given.done():
+            self.given.set_result(False)
+
+
+Notice = ChannelEvent | PartyWanted
+"""What lies in an inbox."""
+
+
 class InboxOverflowError(Exception):
     """Events came faster than the call could take them."""
 
@@ -31,7 +77,7 @@ class Inbox:
     """
 
     def __init__(self, caller_channel: str, size: int = INBOX_SIZE) -> None:
-        self._events: deque[ChannelEvent] = deque()
+        self._events: deque[Notice] = deque()
         self._size = size
         self._arrived = asyncio.Event()
         self._caller_channel = caller_channel
@@ -42,7 +88,17 @@ class Inbox:
         """Make room for the events of one more leg: what we have dialled ourselves is no attack."""
         self._size += ROOM_FOR_A_LEG
 
-    def put(self, event: ChannelEvent) -> None:
+    def is_of_caller(self, channel_id: str) -> None:
+        """Another channel is the caller's from now on; he may have left already, by an event that is not yet read."""
+        self._caller_channel = channel_id
+        self.caller_gone.clear()
+        if any(
+            isinstance(event, ChannelLeft | ChannelDestroyed) and event.channel_id == channel_id
+            for event in self._events
+        ):
+            self.caller_gone.set()
+
+    def put(self, event: Notice) -> None:
         """Take one event."""
         gone = isinstance(event, ChannelLeft | ChannelDestroyed)
         if gone and event.channel_id == self._caller_channel:
@@ -57,14 +113,14 @@ class Inbox:
         """Whether this is the channel of the call's caller, and he has left."""
         return channel_id == self._caller_channel and self.caller_gone.is_set()
 
-    async def get(self) -> ChannelEvent:
+    async def get(self) -> Notice:
         """The next event, in the order of arrival. Raises InboxOverflowError once, when events were lost."""
         while (event := self._next()) is None:
             self._arrived.clear()
             await self._arrived.wait()
         return event
 
-    async def get_until(self, work: asyncio.Task[Any]) -> ChannelEvent | None:
+    async def get_until(self, work: asyncio.Task[Any]) -> Notice | None:
         """The next event, or None when the work is done and no event has come before. Raises as `get` does."""
         work.add_done_callback(self._wake)
         try:
@@ -75,7 +131,7 @@ class Inbox:
         finally:
             work.remove_done_callback(self._wake)
 
-    def _next(self) -> ChannelEvent | None:
+    def _next(self) -> Notice | None:
         if self._overflowed:
             self._overflowed = False
             raise InboxOverflowError(f"more than {self._size} unread events")
@@ -107,6 +163,13 @@ class Switchboard:
             if self._inboxes.get(channel_id) is inbox:
                 del self._inboxes[channel_id]
 
+    def pass_on(self, notice: Notice) -> bool:
+        """Put what one call tells another into the inbox that watches the channel; False when there is none."""
+        inbox = self._inboxes.get(notice.channel_id)
+        if inbox is not None:
+            inbox.put(notice)
+        return inbox is not None
+
     def watches(self, channel_id: str) -> bool:
         """Whether some call owns this channel."""
         return channel_id in self._inboxes
@@ -132,11 +195,13 @@ class Switchboard:
         """
         if self._departed is not None and isinstance(event, ChannelLeft | ChannelDestroyed):
             self._departed.add(event.channel_id)
+        if isinstance(event, ChannelEntered) and event.replaces in self._inboxes:
+            self.watch(event.channel_id, self._inboxes[event.replaces])
         inbox = self._inboxes.get(event.channel_id)
         if inbox is not None and not (isinstance(event, ChannelEntered) and inbox.is_of_gone_caller(event.channel_id)):
             inbox.put(event)
         elif isinstance(event, ChannelEntered):
-            if owner(event.channel_id) is None:
+            if owner(event.channel_id) is None and event.replaces is None:
                 self._on_caller(event)
             else:
                 log.warning("a leg came up whose call is over; it is hung up", channel=event.channel_id)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from agi_router.routing.step import EndpointTarget, Target, TrunkTarget
+from ari_app.calls.bridging import GUARDED_CALLER, LEG_GUARD
 from ari_app.calls.call import Call, Leg, LegState, now
 from ari_app.calls.ports import ChannelDestroyed, RefusedError, TelephonyError
 from ari_app.calls.screen_pop import SHOWN_NAME
@@ -24,11 +25,8 @@ from ari_app.domain.causes import LegOutcome
 GUARD_S: Final = 5
 """Asterisk's own ring timeout is this much longer than ours: it ends a leg whose router has died."""
 
-LEG_GUARD: Final = {"CHANNEL(hangup_handler_push)": "agi-router-hangup,s,1"}
-"""Set on every leg; dialplan/agi-router.conf tells what the handler does."""
-
-GUARDED_CALLER: Final = "AGI_ROUTER_CALLER"
-"""Names the caller's channel to the leg's guard, which ends it if this leg is the one that he speaks with."""
+TRANSFERS: Final = {"PJSIP_TRANSFER_HANDLING()": "ari-only"}
+"""On a phone's channel: its Transfer key asks us, and not Asterisk, which would go past the dial policy."""
 
 TAKEN_CONTACT: Final = "CHANNEL(pjsip,target_uri)"
 
@@ -244,7 +242,8 @@ def _variables(call: Call, target: Target) -> dict[str, str]:
     pop = call.screen_pop
     told = {} if isinstance(target, TrunkTarget) and not target.trusted else pop.phone
     guard = LEG_GUARD | {GUARDED_CALLER: call.caller.name}
-    return {**pop.variables, **told, **guard, **_shown(_own_number(target))}
+    transfers = TRANSFERS if isinstance(target, EndpointTarget) and call.carries_out_transfers else {}
+    return {**pop.variables, **told, **guard, **transfers, **_shown(_own_number(target))}
 
 
 def _own_number(target: Target) -> str | None:

@@ -6,6 +6,7 @@ Of the switch: requests out (`Telephony`), events in. ari_app.asterisk has both.
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from agi_router.routing.decider import Decider
@@ -29,7 +30,10 @@ class UnreachableError(TelephonyError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelEntered:
-    """A channel entered the application (StasisStart): a caller, or a leg that we created."""
+    """A channel entered the application (StasisStart): a caller, or a leg that we created.
+
+    `replaces` is the channel whose place in its bridge this one takes, when Asterisk itself has carried out a transfer.
+    """
 
     channel_id: str
     name: str
@@ -37,6 +41,7 @@ class ChannelEntered:
     args: tuple[str, ...]
     caller_number: str
     caller_name: str
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,51 @@ class ChannelUp:
     """A leg was answered."""
 
     channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelHeld:
+    """The Hold key of this channel's phone was pressed; whom it speaks with hears music."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelResumed:
+    """The Hold key again."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consultation:
+    """The phone's other call, of an attended transfer: our end of it, and the channel that is bridged with it.
+
+    None where Asterisk does not know: the call is on another machine, or nobody has answered it yet.
+    """
+
+    channel_id: str | None
+    peer_id: str | None
+    peer_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRequested:
+    """The Transfer key of this channel's phone was pressed, for the number that was `dialled` (SIP REFER).
+
+    With a `consultation` (attended), whom that call speaks with is to be connected; without one (blind) the number is
+    to be called. The phone waits for `tell_transferer`; when it asked on the line of its other call, on `asked_on`.
+    """
+
+    channel_id: str
+    dialled: str
+    consultation: Consultation | None = None
+    asked_on: str | None = None
+
+    @property
+    def waiting(self) -> str:
+        """The channel on which the phone waits for the outcome."""
+        return self.asked_on or self.channel_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +127,17 @@ class ChannelDestroyed:
     tech_cause: int | None = None
 
 
-ChannelEvent = ChannelEntered | ChannelRinging | ChannelUp | ChannelHangingUp | ChannelLeft | ChannelDestroyed
+LifeEvent = ChannelEntered | ChannelRinging | ChannelUp | ChannelHangingUp | ChannelLeft | ChannelDestroyed
+"""A channel comes, changes its state, and goes."""
+ChannelEvent = LifeEvent | ChannelHeld | ChannelResumed | TransferRequested
+
+
+class TransferOutcome(StrEnum):
+    """What a phone is told of the transfer that it asked for."""
+
+    DONE = "done"
+    DECLINED = "declined"  # refused, or the other side does not want
+    UNAVAILABLE = "unavailable"  # nobody could be reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +169,7 @@ class Telephony(Protocol):
     """Requests to the switch. Each raises a `TelephonyError`; times are in seconds."""
 
     async def ring(self, channel_id: str) -> None:
-        """Let the caller hear ringing (180)."""
+        """Let the caller hear ringing: by 180, or in band when he has been answered."""
         ...
 
     async def stop_ringing(self, channel_id: str) -> None:
@@ -186,6 +246,14 @@ class Telephony(Protocol):
 
     async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
         """Put channels into a bridge; they hear each other."""
+        ...
+
+    async def remove_from_bridge(self, bridge_id: str, channel_id: str) -> None:
+        """Take a channel out of a bridge, it stays in the application; one that is not in it is no error."""
+        ...
+
+    async def tell_transferer(self, channel_id: str, outcome: TransferOutcome) -> None:
+        """Answer a TransferRequested of this channel; one that is gone already is no error."""
         ...
 
     async def destroy_bridge(self, bridge_id: str) -> None:

@@ -14,7 +14,7 @@ import structlog
 
 from ari_app.calls.arrival import read_arrival, tell_arrival
 from ari_app.calls.call import Call, Caller, Leg, LegState, now
-from ari_app.calls.ids import new_call_id, owner
+from ari_app.calls.ids import leg_channel_id, new_call_id, owner
 from ari_app.calls.inbound import resume_fallback, resume_talk
 from ari_app.calls.leaving import give_back
 from ari_app.calls.ports import (
@@ -31,7 +31,7 @@ from ari_app.calls.supervisor import Supervisor
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader, CallWriter
 from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
-from ari_app.domain.record import CallRecord
+from ari_app.domain.record import CallRecord, LegRecord
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +56,7 @@ def survey(snapshot: Snapshot, records: Sequence[CallRecord], live_calls: frozen
     `records` are the open ones of the log; the callers' channels of `live_calls` are found by them or by the bridges.
     """
     by_channel = {record.channel_id: record for record in records}
+    by_call = {record.call_id: record for record in records}
     ending: list[str] = []
     dropping: list[str] = []
     talks: list[tuple[str, PresentChannel, PresentChannel]] = []
@@ -67,8 +68,8 @@ def survey(snapshot: Snapshot, records: Sequence[CallRecord], live_calls: frozen
             continue
         settled |= members
         present = [snapshot.channels[member] for member in members if member in snapshot.channels]
-        callers = [channel for channel in present if owner(channel.channel_id) is None]
-        legs = [channel for channel in present if owner(channel.channel_id) is not None]
+        callers = [channel for channel in present if _is_caller(channel, by_call.get(bridge_owner.call_id))]
+        legs = [channel for channel in present if channel not in callers]
         if len(callers) == 1 and len(legs) == 1:
             talks.append((bridge_owner.call_id, callers[0], legs[0]))
         else:
@@ -196,10 +197,12 @@ class Recovery:
     def _resume_talk(
         self, record: CallRecord | None, call_id: str, caller: PresentChannel, present: PresentChannel
     ) -> None:
-        leg_owner = owner(present.channel_id)
-        role = leg_owner.role if leg_owner else ""
-        known = record.leg(role) if record else None
+        known = _leg_of(record, present.channel_id) if record else None
         call = self._supervisor.new_call(call_id, Caller(caller.channel_id, caller.name, caller.up))
+        call.found_bridge()
+        if record is not None:
+            call.step, call.route, call.leg_count = record.step, record.route, _highest(record)
+        role = known.leg if known else call.next_role()
         leg = Leg(
             role=role,
             channel_id=present.channel_id,
@@ -208,6 +211,7 @@ class Recovery:
             name=present.name,
             state=LegState.UP,
             dialled=True,
+            newcomer=owner(present.channel_id) is None,
         )
         leg.exists.set()
         call.adopt(leg)
@@ -223,7 +227,7 @@ class Recovery:
     def _resume_waiting(self, record: CallRecord, channel: PresentChannel) -> None:
         self._lose_legs(record, keep="")
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
-        call.step, call.legs_before = record.step, len(record.legs)
+        call.step, call.route, call.leg_count = record.step, record.route, _highest(record)
         self._supervisor.start_deciding(call, lambda decider: resume_fallback(call, record.route, decider))
 
     def _close(self, record: CallRecord, reason: str) -> None:
@@ -235,6 +239,22 @@ class Recovery:
             if leg.ended_at is None and leg.leg != keep:
                 ended = e.LegEnded(at=now(), leg=leg.leg, outcome=LegOutcome.LOST.value, cause=0)
                 self._writer.write(record.call_id, ended)
+
+
+def _is_caller(channel: PresentChannel, record: CallRecord | None) -> bool:
+    """Transfers leave calls in which the caller's channel is a leg's, or the leg's channel is none of ours."""
+    return owner(channel.channel_id) is None if record is None else channel.channel_id == record.channel_id
+
+
+def _leg_of(record: CallRecord, channel_id: str) -> LegRecord | None:
+    """The leg that this channel is."""
+    ids = {leg.channel_id or leg_channel_id(record.call_id, leg.leg): leg for leg in record.legs}
+    return ids.get(channel_id)
+
+
+def _highest(record: CallRecord) -> int:
+    """The number of the last leg that is known: its successors' ids are free."""
+    return max((int(leg.leg.rpartition("-")[2]) for leg in record.legs), default=0)
 
 
 def _without(departed: Set[str], snapshot: Snapshot) -> Snapshot:

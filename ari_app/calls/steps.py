@@ -39,7 +39,9 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
                 call.request(call.reception.wait())
                 leg = await _ring(call, step, left_s, placed)
                 if leg is not None:
-                    await converse(call, leg)
+                    onward = await converse(call, leg)
+                    if onward is not None:
+                        await follow(call, onward)
                     return
                 placed = None
             case _:

@@ -37,6 +37,7 @@ class Supervisor:
 
     `max_in_setup` bounds the calls that are not yet bridged, and may be set anew at any moment. Above it a caller goes
     to the static fallback at once: Asterisk under overload leaks channels, so it must not come to that.
+    `carries_out_transfers` (else Asterisk does) may be set anew too, for the calls that follow.
     """
 
     def __init__(self, telephony: Telephony, deciders: Deciders, writer: CallWriter, max_in_setup: int) -> None:
@@ -44,6 +45,7 @@ class Supervisor:
         self._deciders = deciders
         self._writer = writer
         self.max_in_setup = max_in_setup
+        self.carries_out_transfers = True
         self._takes_calls = True
         self._tasks: asyncio.TaskGroup | None = None
         self._stories: dict[str, asyncio.Task[None]] = {}
@@ -93,7 +95,9 @@ class Supervisor:
 
     def new_call(self, call_id: str, caller: Caller) -> Call:
         """A call, watched by its inbox from now on."""
-        return Call(call_id, caller, self._telephony, self.switchboard, self._writer)
+        call = Call(call_id, caller, self._telephony, self.switchboard, self._writer)
+        call.carries_out_transfers = self.carries_out_transfers
+        return call
 
     @contextmanager
     def witnessed(self) -> Iterator[Set[str]]:
@@ -116,11 +120,11 @@ class Supervisor:
 
     def start_deciding(self, call: Call, story: Callable[[Decider], Coroutine[Any, Any, None]]) -> None:
         """Run a story that decides, under guard: by the configuration that is in force as it begins, to its end."""
-        self.start(call, self._deciding(story))
+        self.start(call, self._deciding(call, story))
 
-    async def _deciding(self, story: Callable[[Decider], Coroutine[Any, Any, None]]) -> None:
-        async with self._deciders.for_a_call() as decider:
-            await story(decider)
+    async def _deciding(self, call: Call, story: Callable[[Decider], Coroutine[Any, Any, None]]) -> None:
+        async with self._deciders.for_a_call() as call.decider:
+            await story(call.decider)
 
     async def _guarded(self, call: Call, story: Coroutine[Any, Any, None]) -> None:
         try:

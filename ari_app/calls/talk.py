@@ -1,22 +1,34 @@
-"""Caller and callee speak: answer the caller, bridge the two, and wait for the end of either."""
+"""Caller and callee speak: answer the caller, bridge the two, and wait for the end of either, or for another callee."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
-from ari_app.calls.call import LAST_EVENTS_S, Call, CallerGoneError, Leg, now
-from ari_app.calls.ports import TelephonyError, UnreachableError
+from agi_router.routing.step import Step
+from ari_app.calls.bridging import guard, let_speak, lift_guard
+from ari_app.calls.call import LAST_EVENTS_S, Call, CallerGoneError, Leg, endpoint_of, now
+from ari_app.calls.handover import hand_over
+from ari_app.calls.inbox import PartyWanted
+from ari_app.calls.legs import TRANSFERS
+from ari_app.calls.ports import (
+    ChannelEntered,
+    ChannelHeld,
+    ChannelResumed,
+    TelephonyError,
+    TransferRequested,
+    UnreachableError,
+)
 from ari_app.calls.screen_pop import CALLER_NAME
 from ari_app.calls.talk_limit import limited
+from ari_app.calls.transfer import Onward, replaced, transfer
 from ari_app.domain import events as e
 from ari_app.domain.causes import NORMAL_CLEARING, UNKNOWN
 
-GUARD_PEER = "AGI_ROUTER_PEER"
-"""Tells the hangup guard with whom the caller speaks: it ends the other one when no router is there to do so."""
 
-
-async def converse(call: Call, leg: Leg) -> None:
+async def converse(call: Call, leg: Leg) -> Sequence[Step] | None:
     """Bridge the caller with the leg that answered, until one of them hangs up; then the other one ends too.
 
+    Returns what is to be tried next for a caller with whom nobody speaks after a transfer, None when the call is over.
     Raises CallerGoneError when it was the caller.
     """
     try:
@@ -26,39 +38,66 @@ async def converse(call: Call, leg: Leg) -> None:
     except TelephonyError as error:
         call.log.info("caller and callee could not be bridged", leg=leg.role, error=str(error))
         await _end_unbridged(call, leg)
-    else:
-        await talk(call, leg)
+        return None
+    return await talk(call, leg)
 
 
-async def talk(call: Call, leg: Leg, since: datetime | None = None) -> None:
-    """Wait for the end of the one or the other. Raises CallerGoneError; ends the caller when it was the leg.
+async def talk(call: Call, leg: Leg, since: datetime | None = None) -> Sequence[Step] | None:
+    """Wait for the end of the one or the other, and do what their phones' keys ask for meanwhile.
 
-    `since` is when they began to speak, None for this moment: a talk may have a limit.
+    `since` is when they began to speak, None for this moment: a talk may have a limit. Raises CallerGoneError; ends the
+    caller when it was the leg. Returns as `converse` does.
     """
     call.talking = True
     try:
         async with limited(call, since or now()):
             while leg.alive:
-                await call.next_event()
+                went = await _next(call, leg)
+                if not isinstance(went, Leg):
+                    return went
+                leg = went
     except CallerGoneError:
         # When the leg hangs up, its guard ends the caller's channel too, and that can be told first.
         if call.first_to_hang_up != leg.channel_id:
             raise
     await call.telephony.hang_up(call.caller.channel_id, "normal")
     call.tell(e.CallEnded(at=now(), by="callee", cause=leg.cause or NORMAL_CLEARING))
+    return None
+
+
+async def _next(call: Call, leg: Leg) -> Leg | Sequence[Step] | None:
+    """The leg with which the caller speaks after one more event; else what `talk` returns."""
+    match await call.next_event():
+        case ChannelHeld():  # perhaps to transfer, and phones hang up as soon as that is accepted
+            call.request(lift_guard(call))
+        case ChannelResumed():
+            call.request(guard(call, leg))
+        case TransferRequested() as request:
+            went = await transfer(call, leg, request)
+            return went.steps if isinstance(went, Onward) else went
+        case ChannelEntered(replaces=str()) as newcomer:
+            return await replaced(call, leg, newcomer)
+        case PartyWanted() as wanted:
+            await hand_over(call, leg, wanted)
+            return None
+        case _:
+            pass
+    return leg
 
 
 async def _connect(call: Call, leg: Leg) -> None:
-    await asyncio.gather(call.reception.answer(), *_keep_name(call, leg))
+    await asyncio.gather(call.reception.answer(), *_keep_name(call, leg), *_take_transfers_of_caller(call))
     call.tell(e.CallAnswered(at=now(), leg=leg.role))
-    await call.bridge_ready()
-    while leg.alive and not leg.name:
-        await call.next_event()
-    if leg.alive:
-        await asyncio.gather(
-            call.telephony.set_variable(call.caller.channel_id, GUARD_PEER, leg.name),
-            call.telephony.add_to_bridge(call.bridge_id, [call.caller.channel_id, leg.channel_id]),
-        )
+    await let_speak(call, leg)
+
+
+def _take_transfers_of_caller(call: Call) -> list[asyncio.Task[None]]:
+    """The Transfer key of a colleague who called asks us, like that of every phone; a carrier has none."""
+    endpoint = endpoint_of(call.caller.name).removeprefix("PJSIP/")
+    if call.decider is None or not call.carries_out_transfers or not call.decider.is_phone(endpoint):
+        return []
+    channel = call.caller.channel_id
+    return [call.request(call.telephony.set_variable(channel, *pair)) for pair in TRANSFERS.items()]
 
 
 def _keep_name(call: Call, leg: Leg) -> list[asyncio.Task[None]]:

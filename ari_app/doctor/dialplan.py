@@ -17,6 +17,7 @@ CONTEXTS: Final = {
     "agi-router-call": "nothing hands calls to the router",
     "agi-router-fallback": "callers are lost whenever the router cannot help",
     "agi-router-hangup": "a leg may stay alone in its bridge when the router is down",
+    "agi-router-join": "phones cannot transfer a caller to whom they have called by your own dialplan",
 }
 """Each context of dialplan/agi-router.conf, and what its absence means. All have the extension `s`."""
 

@@ -37,6 +37,8 @@ class LegOutcome(StrEnum):
     UNAVAILABLE = "unavailable"
     NOT_FOUND = "not_found"
     FAILED = "failed"
+    TRANSFERRED = "transferred"  # it handed the call over to another one
+    JOINED = "joined"  # it goes on in another call
     LOST = "lost"  # gone while nobody was looking
 
 

@@ -222,6 +222,73 @@ class AnsweredEarly(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held(Happened):
+    """The Hold key of a phone was pressed. `party` is the leg's role, or "caller"."""
+
+    party: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(Happened):
+    """The talk goes on after a hold."""
+
+    party: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferAsked(Happened):
+    """The Transfer key of a phone was pressed. `by` is the leg's role, or "caller"; `kind` is blind or attended.
+
+    `target` is what was dialled, the destination what that means ("" for attended: whom the phone spoke with).
+    """
+
+    by: str
+    kind: str
+    target: str
+    destination_type: str = ""
+    destination: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferFailed(Happened):
+    """A transfer came to nothing; when the phone that asked for it is still there, the talk goes on as before.
+
+    `outcome` is a word of StepEnded, or gone (whom it spoke with hung up); `code`, `detail` and `remedy` are the
+    reason of a refusal.
+    """
+
+    by: str
+    outcome: str
+    code: str = ""
+    detail: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegJoined(Happened):
+    """A party of another call became a leg of this one: `call_id` is that call, "" when it was none of the router's."""
+
+    leg: str
+    endpoint: str
+    contact: str
+    channel_id: str
+    user: str = ""
+    call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transferred(Happened):
+    """`leg` speaks in the place of `by`.
+
+    When `by` is the caller, whom he spoke with is the caller from now on: his channel is `caller_channel_id`.
+    """
+
+    by: str
+    leg: str
+    caller_channel_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecovered(Happened):
     """The router found this call after it had lost sight of it, by its own restart or a lost connection.
 
@@ -268,6 +335,12 @@ CallEvent = (
     | LegEnded
     | AnsweredEarly
     | CallAnswered
+    | Held
+    | Resumed
+    | TransferAsked
+    | TransferFailed
+    | LegJoined
+    | Transferred
     | CallRecovered
     | SentToDialplan
     | CallEnded

@@ -36,13 +36,15 @@ class LegRecord:
     cause: int | None = None
     tech_cause: int | None = None
     user: str = ""
+    channel_id: str = ""  # of a leg that came from another call; the others' follow from the call's id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
     """One call, answered or not. Times are UTC; `talk_s` and `total_s` are None until they are known.
 
-    `answered_by` is the endpoint that won, `agent` the id of the user whose it is ("" for nobody of the directory).
+    `answered_by` is the endpoint that won, `agent` the id of the user whose it is ("" for nobody of the directory);
+    after a transfer they are those of the last one who spoke. `channel_id` is the caller's channel.
     `closed_by` is the calendar outside of whose hours the call came, "" when its route was open.
     """
 
@@ -151,9 +153,21 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
                 tech_cause=event.tech_cause,
             )
         case e.CallAnswered():
-            won = record.leg(event.leg)
-            by, agent = (won.endpoint, won.user) if won else (event.leg, "")
-            return replace(record, answered_at=event.at, answered_by=by, agent=agent)
+            return replace(_spoken_with(record, event.leg), answered_at=record.answered_at or event.at)
+        case e.LegJoined():
+            joined = LegRecord(
+                leg=event.leg,
+                endpoint=event.endpoint,
+                contact=event.contact,
+                dialled_at=event.at,
+                answered_at=event.at,
+                user=event.user,
+                channel_id=event.channel_id,
+            )
+            return replace(record, legs=(*record.legs, joined))
+        case e.Transferred():
+            channel_id = event.caller_channel_id or record.channel_id
+            return replace(_spoken_with(record, event.leg), channel_id=channel_id)
         case e.CallRecovered():
             return replace(record, recovered=True)
         case e.SentToDialplan():
@@ -169,7 +183,9 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             )
         case e.RequestSent() | e.AnswerReceived() | e.AttemptFailed() | e.DestinationFound() | e.RecallFailed():
             return record
-        case e.DeviceUnavailable() | e.AnsweredEarly():
+        case (
+            e.DeviceUnavailable() | e.Held() | e.Resumed() | e.TransferAsked() | e.TransferFailed() | e.AnsweredEarly()
+        ):
             return record
         case e.Guessed() | e.GuessJudged():
             return record
@@ -189,6 +205,12 @@ def _disposition(record: CallRecord, ended: e.CallEnded) -> Disposition:
             return Disposition.REJECTED
         case _:
             return Disposition.FAILED
+
+
+def _spoken_with(record: CallRecord, leg: str) -> CallRecord:
+    won = record.leg(leg)
+    by, agent = (won.endpoint, won.user) if won else (leg, "")
+    return replace(record, answered_by=by, agent=agent)
 
 
 def _with_leg(record: CallRecord, name: str, **changes: object) -> CallRecord:

@@ -53,6 +53,8 @@ _LEG_ENDED = {
     "unavailable": "is unavailable",
     "not_found": "was not found",
     "failed": "failed",
+    "transferred": "handed the call over",
+    "joined": "goes on in another call",
     "lost": "is gone; its end was not seen",
 }
 _LEG_TAKEN_BACK = {
@@ -82,6 +84,7 @@ _STEP_ENDED = {
     "skipped": "was left out: the steps have reached the limit of their time",
     "cancelled": "was cancelled: the caller gave up",
     "failed": "came to nothing: failed",
+    "gone": "came to nothing: the other one hung up",
 }
 _FOUND = {
     "talking": "found the call again, its talk going on",
@@ -192,11 +195,28 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
         case e.LegAnswered():
             return f"{_leg(record, event.leg)} was picked up{_after_ringing(record, event)}"
         case e.LegEnded():
-            return f"{_leg(record, event.leg)} {_leg_ended(record, event)} ({_cause(event.cause, event.tech_cause)})"
+            return f"{_party(record, event.leg)} {_leg_ended(record, event)} ({_cause(event.cause, event.tech_cause)})"
         case e.CallAnswered():
             return f"the caller speaks with {_leg(record, event.leg)}"
         case e.AnsweredEarly():
             return f"answered the caller, who waits (answer: {event.answer})"
+        case e.Held():
+            return f"{_party(record, event.party)} put the call on hold"
+        case e.Resumed():
+            return f"{_party(record, event.party)} took the call off hold"
+        case e.TransferAsked():
+            meant = f", {_destination(event)}" if event.destination_type else ""
+            return (
+                f"{_party(record, event.by)} transfers the call to {event.target or '(nobody)'} ({event.kind}){meant}"
+            )
+        case e.TransferFailed():
+            why = f": {event.detail} [{event.code}]. {_capitalised(event.remedy)}" if event.code else ""
+            return f"the transfer {_STEP_ENDED.get(event.outcome, event.outcome)}{why}"
+        case e.LegJoined():
+            source = f"call {event.call_id}" if event.call_id else "a call that the router did not place"
+            return f"{_device(event.endpoint, event.contact)} comes from {source}"
+        case e.Transferred():
+            return f"{_leg(record, event.leg)} speaks in the place of {_party(record, event.by)}"
         case e.CallRecovered():
             return _FOUND.get(event.found, f"found the call again: {event.found}")
         case e.SentToDialplan():
@@ -238,12 +258,18 @@ def _carried(event: e.CallerDescribed) -> Iterator[str]:
     yield from event.notes
 
 
-def _destination(event: e.DestinationFound | e.Guessed | e.StepStarted) -> str:
+def _party(record: CallRecord, name: str) -> str:
+    return "the caller" if name == "caller" else _leg(record, name)
+
+
+def _destination(event: e.DestinationFound | e.Guessed | e.StepStarted | e.TransferAsked) -> str:
     return f"{event.destination_type} {event.destination}"
 
 
 def _device(endpoint: str, contact: str) -> str:
     """Endpoint and contact; the dial string of a trunk names its endpoint already."""
+    if not contact:
+        return endpoint
     return contact if contact.partition("@")[2] == endpoint.removeprefix("PJSIP/") else f"{endpoint} at {contact}"
 
 

@@ -13,6 +13,7 @@ from sandbox.phone.dialog import ALLOW, Dialog
 from sandbox.phone.media import Media
 from sandbox.phone.transactions import ClientTransaction, ServerTransaction, SipSocket
 from sandbox.phone.transfer import Transfer, refer_to
+from sandbox.tone import RINGING_HZ
 
 SDP = MediaType.parse("application/sdp")
 PATIENCE_S = 5.0
@@ -69,7 +70,11 @@ class Call:
 
     async def hears(self, frequency_hz: int, seconds: float = 1.0, *, timeout_s: float = PATIENCE_S) -> bool:
         """Whether, from now on, this tone is the dominant one for `seconds` without a break, within `timeout_s`."""
-        return await self.media.hears(frequency_hz, seconds, timeout_s)
+        return await self.media.hears((frequency_hz,), seconds, timeout_s)
+
+    async def hears_ringing(self, seconds: float = 0.2, *, timeout_s: float = PATIENCE_S) -> bool:
+        """Whether it hears Asterisk's ringing tone, which is a chord, for so long."""
+        return await self.media.hears(RINGING_HZ, seconds, timeout_s)
 
     async def ended(self, timeout_s: float = PATIENCE_S) -> Ending:
         """Wait for its end, whoever ends it."""

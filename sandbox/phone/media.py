@@ -24,15 +24,16 @@ class MediaError(Exception):
 
 @dataclass(eq=False)
 class _Listener:
-    """Somebody waits until one tone has been the dominant one in so many frames, one after the other."""
+    """Somebody waits until a tone, or a chord, has been the dominant one in so many frames, one after the other."""
 
-    frequency_hz: int
+    frequencies_hz: tuple[int, ...]
     frames: int
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     in_a_row: int = 0
 
     def hear(self, audio: bytes) -> None:
-        self.in_a_row = self.in_a_row + 1 if share(audio, self.frequency_hz) > DOMINANT else 0
+        power = sum(share(audio, frequency) for frequency in self.frequencies_hz)
+        self.in_a_row = self.in_a_row + 1 if power > DOMINANT else 0
         if self.in_a_row >= self.frames:
             self.heard.set()
 
@@ -117,9 +118,9 @@ class Media(asyncio.DatagramProtocol):
             self._next_frame_at = self._loop.time()
             self._send_frame()
 
-    async def hears(self, frequency_hz: int, seconds: float, timeout_s: float) -> bool:
-        """Whether, from now on, this tone is the dominant one for `seconds` without a break, within `timeout_s`."""
-        listener = _Listener(frequency_hz, max(1, round(seconds / FRAME_S)))
+    async def hears(self, frequencies_hz: tuple[int, ...], seconds: float, timeout_s: float) -> bool:
+        """Whether, from now on, these tones dominate together for `seconds` without a break, within `timeout_s`."""
+        listener = _Listener(frequencies_hz, max(1, round(seconds / FRAME_S)))
         self._listeners.add(listener)
         try:
             async with asyncio.timeout(timeout_s):

@@ -22,6 +22,7 @@ from ari_app.calls.ports import (
     PresentChannel,
     Snapshot,
     Telephony,
+    TransferOutcome,
 )
 from ari_app.calls.recovery import Recovery
 from ari_app.calls.supervisor import Supervisor
@@ -119,6 +120,12 @@ class Switch(Telephony):
     async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
         await self._do("add_to_bridge")
 
+    async def remove_from_bridge(self, bridge_id: str, channel_id: str) -> None:
+        await self._do("remove_from_bridge")
+
+    async def tell_transferer(self, channel_id: str, outcome: TransferOutcome) -> None:
+        await self._do(f"tell_transferer {outcome}")
+
     async def destroy_bridge(self, bridge_id: str) -> None:
         await self._do("destroy_bridge")
 
@@ -152,13 +159,19 @@ class Rings(Decider):
     async def guess(self, info: CallInfo) -> Step | None:
         return None
 
+    def transfer_target(self, dialled: str) -> Step:
+        return _ringing(dialled)
+
+    def is_phone(self, endpoint: str) -> bool:
+        return endpoint in self.endpoints
+
     def fallback(self, route_name: str, at: datetime) -> tuple[Step, ...]:
-        return tuple(
-            Step(
-                destination=EndpointDestination(name), timeout_s=5, action=Ring((Member("", (EndpointTarget(name),)),))
-            )
-            for name in self.endpoints
-        )
+        return tuple(_ringing(name) for name in self.endpoints)
+
+
+def _ringing(endpoint: str) -> Step:
+    action = Ring((Member("", (EndpointTarget(endpoint),)),))
+    return Step(destination=EndpointDestination(endpoint), timeout_s=5, action=action)
 
 
 class Told(CallReader):

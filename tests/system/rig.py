@@ -82,9 +82,11 @@ class Rig:
 
 
 @contextlib.asynccontextmanager
-async def running(change: Change | None = None, *, numbered_phones: int = 0) -> AsyncIterator[Rig]:
-    """Everything up; `change` may alter the router's configuration first."""
-    async with Asterisk(numbered_phones=numbered_phones) as asterisk:
+async def running(
+    change: Change | None = None, *, numbered_phones: int = 0, extra_dialplan: str = ""
+) -> AsyncIterator[Rig]:
+    """Everything up; `change` may alter the router's configuration first, `extra_dialplan` is added to Asterisk's."""
+    async with Asterisk(numbered_phones=numbered_phones, extra_dialplan=extra_dialplan) as asterisk:
         async with Api(asterisk.layout.api, users={CALLER: ADA}) as api:
             config = router_config(asterisk, api.search_url)
             if change is not None:

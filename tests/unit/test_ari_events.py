@@ -3,7 +3,7 @@
 import pytest
 
 from ari_app.asterisk.events import channel_event, present_channel
-from ari_app.calls.ports import ChannelEntered
+from ari_app.calls.ports import ChannelEntered, ChannelHeld, ChannelResumed, Consultation, TransferRequested
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,52 @@ def test_a_caller_has_a_number_and_a_name_that_fit_on_a_line(number: str, name: 
     assert isinstance(entered, ChannelEntered)
     present = present_channel(channel)
     assert (entered.caller_number, entered.caller_name) == (present.caller_number, present.caller_name) == seen
+
+
+def phone(channel_id: str, name: str) -> dict[str, str]:
+    return {"id": channel_id, "name": name}
+
+
+def refer(**refer_to: object) -> dict[str, object]:
+    return {
+        "type": "ChannelTransfer",
+        "refer_to": {"requested_destination": {"destination": "102"}} | refer_to,
+        "referred_by": {"source_channel": phone("leg", "PJSIP/ada-1"), "connected_channel": phone("1.1", "PJSIP/in-1")},
+    }
+
+
+REPLACED = {"destination": "102", "protocol_id": "7f3a"}
+
+
+@pytest.mark.parametrize(
+    ("event", "requested"),
+    [
+        (refer(), TransferRequested("leg", "102")),
+        (refer(requested_destination={"destination": "10\r\n2"}), TransferRequested("leg", "102")),
+        (
+            refer(
+                requested_destination=REPLACED,
+                destination_channel=phone("1.2", "PJSIP/ada-2"),
+                connected_channel=phone("1.3", "PJSIP/bob-3"),
+            ),
+            TransferRequested("leg", "102", Consultation("1.2", "1.3", "PJSIP/bob-3")),
+        ),
+        (
+            refer(requested_destination=REPLACED, destination_channel=phone("1.2", "PJSIP/ada-2")),
+            TransferRequested("leg", "102", Consultation("1.2", None, "")),
+        ),
+        (refer(requested_destination=REPLACED), TransferRequested("leg", "102", Consultation(None, None, ""))),
+        (refer() | {"state": "channel_answered"}, None),
+    ],
+    ids=["blind", "control characters", "attended", "not answered yet", "on another machine", "our own answer"],
+)
+def test_a_refer_says_who_is_to_be_connected_with_whom(
+    event: dict[str, object], requested: TransferRequested | None
+) -> None:
+    assert channel_event(event) == requested
+
+
+def test_a_hold_key_is_pressed_and_pressed_again() -> None:
+    channel = phone("leg", "PJSIP/ada-1")
+    assert channel_event({"type": "ChannelHold", "channel": channel, "musicclass": "x"}) == ChannelHeld("leg")
+    assert channel_event({"type": "ChannelUnhold", "channel": channel}) == ChannelResumed("leg")

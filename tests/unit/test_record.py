@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ari_app.domain import events as e
-from ari_app.domain.record import CallRecord, Disposition, after, fold
+from ari_app.domain.record import CallRecord, Disposition, LegRecord, after, fold
 
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
@@ -171,3 +171,45 @@ def test_the_name_that_an_answer_gives_is_the_callers_unless_he_is_withheld() ->
 def test_what_only_the_trace_tells_leaves_the_row_alone(event: e.CallEvent) -> None:
     record = CallRecord(call_id="call-1")
     assert after(record, event) == record
+
+
+TALK: list[e.CallEvent] = [ARRIVED, dialled("leg-1", "PJSIP/ada", "456"), e.CallAnswered(at=at(5), leg="leg-1")]
+
+
+def test_after_a_transfer_the_call_belongs_to_whom_the_caller_speaks_with() -> None:
+    record = fold(
+        "call-1",
+        [
+            *TALK,
+            e.TransferAsked(at=at(20), by="leg-1", kind="blind", target="102"),
+            dialled("leg-2", "PJSIP/bob", "77"),
+            e.Transferred(at=at(25), by="leg-1", leg="leg-2"),
+            e.LegEnded(at=at(25), leg="leg-1", outcome="transferred", cause=16),
+            e.CallEnded(at=at(65), by="callee", cause=16),
+        ],
+    )
+    assert (record.answered_by, record.agent, record.channel_id) == ("PJSIP/bob", "77", "1.1")
+    assert record.talk_s == 60.0
+
+
+def test_when_the_caller_transfers_whom_he_spoke_with_is_the_caller() -> None:
+    joined = e.LegJoined(at=at(20), leg="leg-2", endpoint="PJSIP/bob", contact="", channel_id="1.9", user="77")
+    moved = e.Transferred(at=at(25), by="caller", leg="leg-2", caller_channel_id="agr-call-1-leg-1")
+    record = fold("call-1", [*TALK, joined, moved])
+    assert (record.answered_by, record.agent, record.channel_id) == ("PJSIP/bob", "77", "agr-call-1-leg-1")
+    assert record.leg("leg-2") == LegRecord(
+        leg="leg-2",
+        endpoint="PJSIP/bob",
+        contact="",
+        dialled_at=at(20),
+        answered_at=at(20),
+        user="77",
+        channel_id="1.9",
+    )
+
+
+def test_a_caller_who_speaks_with_somebody_else_after_a_failed_transfer_was_answered_once() -> None:
+    failed = e.TransferFailed(at=at(20), by="leg-1", outcome="busy")
+    again = e.CallAnswered(at=at(30), leg="leg-3")
+    record = fold("call-1", [*TALK, failed, dialled("leg-3", "PJSIP/carol"), again])
+    assert (record.answered_at, record.answered_by) == (at(5), "PJSIP/carol")

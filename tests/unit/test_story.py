@@ -216,7 +216,10 @@ def test_a_leg_that_never_rang_is_not_said_to_stop_ringing() -> None:
     )
 
 
-@pytest.mark.parametrize("outcome", sorted({*LegOutcome, "refused"} - {"answered_elsewhere", "guessed_wrong", "lost"}))
+NO_STEP_ENDS_SO = {"answered_elsewhere", "guessed_wrong", "transferred", "joined", "lost"}
+
+
+@pytest.mark.parametrize("outcome", sorted({*LegOutcome, "refused"} - NO_STEP_ENDS_SO))
 def test_every_outcome_of_a_step_is_told_in_words(outcome: str) -> None:
     [line] = told(e.StepEnded(at=at(1), step=1, outcome=outcome))
     assert line.startswith(("step 1 was ", "step 1 came to nothing: "))
@@ -281,3 +284,39 @@ def test_a_talk_whose_end_nobody_saw_is_told_by_its_limit_and_has_no_length() ->
     record = fold("c", [answered])
     assert "at most 11.0 s of talk" in sentence(record, ended)
     assert after(record, ended).talk_s is None
+
+
+def test_a_transfer_is_told_in_words() -> None:
+    lines = told(
+        dialled(),
+        e.Held(at=at(1), party="leg-1"),
+        e.TransferAsked(at=at(2), by="leg-1", kind="blind", target="102", destination_type="user", destination="77"),
+        e.TransferFailed(at=at(3), by="leg-1", outcome="busy"),
+        e.Resumed(at=at(4), party="leg-1"),
+        e.TransferAsked(at=at(5), by="caller", kind="attended", target=""),
+        e.LegJoined(at=at(5), leg="leg-2", endpoint="PJSIP/bob", contact="", channel_id="1.2", call_id="call-2"),
+        e.Transferred(at=at(5), by="caller", leg="leg-2"),
+        e.LegEnded(at=at(5), leg="caller", outcome="transferred", cause=16),
+    )
+    assert lines[1:] == [
+        f"{ADA} put the call on hold",
+        f"{ADA} transfers the call to 102 (blind), user 77",
+        "the transfer came to nothing: busy",
+        f"{ADA} took the call off hold",
+        "the caller transfers the call to (nobody) (attended)",
+        "PJSIP/bob comes from call call-2",
+        "PJSIP/bob speaks in the place of the caller",
+        "the caller handed the call over (cause 16 normal clearing)",
+    ]
+
+
+def test_a_transfer_that_the_policy_refuses_says_why() -> None:
+    failed = e.TransferFailed(
+        at=at(0), by="leg-1", outcome="refused", code="policy_region", detail="no calls to GB", remedy="allow GB"
+    )
+    assert told(failed) == ["the transfer was refused: no calls to GB [policy_region]. Allow GB"]
+
+
+def test_a_party_of_the_dialplan_comes_from_no_call_of_ours() -> None:
+    joined = e.LegJoined(at=at(0), leg="leg-2", endpoint="PJSIP/bob", contact="", channel_id="1.2")
+    assert told(joined) == ["PJSIP/bob comes from a call that the router did not place"]

@@ -1,3 +1,5 @@
+import pytest
+
 from ari_app.calls.ids import bridge_id, leg_channel_id, new_call_id
 from ari_app.calls.ports import PresentChannel, Snapshot
 from ari_app.calls.recovery import Survey, survey
@@ -31,6 +33,27 @@ RECORD = CallRecord(call_id=CALL, channel_id="caller")
 def test_a_bridge_of_two_is_a_talk_that_went_on() -> None:
     snapshot = holding("caller", LEG, bridges={BRIDGE: frozenset({"caller", LEG})})
     assert survey(snapshot, [RECORD], NOBODY) == Survey(talks=((CALL, channel("caller"), channel(LEG)),))
+
+
+@pytest.mark.parametrize(
+    ("caller", "other"),
+    [
+        ("caller", "1772357400.9"),
+        (LEG, leg_channel_id(CALL, "leg-2")),
+        ("caller", leg_channel_id(new_call_id(), "leg-1")),
+    ],
+    ids=["with a channel of the dialplan", "with a leg in the caller's place", "with the leg of another call"],
+)
+def test_a_bridge_of_two_after_a_transfer_is_a_talk_that_went_on(caller: str, other: str) -> None:
+    record = CallRecord(call_id=CALL, channel_id=caller)
+    snapshot = holding(caller, other, bridges={BRIDGE: frozenset({caller, other})})
+    assert survey(snapshot, [record], NOBODY) == Survey(talks=((CALL, channel(caller), channel(other)),))
+
+
+def test_a_caller_whose_transfer_was_ringing_goes_on_to_the_fallback_and_the_phones_that_he_left_end() -> None:
+    rings = leg_channel_id(CALL, "leg-2")
+    found = survey(holding("caller", LEG, rings, bridges={BRIDGE: frozenset({LEG})}), [RECORD], NOBODY)
+    assert found == Survey(end_channels=(LEG, rings), drop_bridges=(BRIDGE,), waiting=((RECORD, channel("caller")),))
 
 
 def test_a_bridge_of_one_ends_and_its_record_is_closed() -> None:

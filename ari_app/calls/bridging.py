@@ -1,0 +1,48 @@
+"""Who speaks with whom: the call's bridge, and the guard that ends one of two when the other is gone and no router is.
+
+The guard is a hangup handler on every channel (dialplan/agi-router.conf). It acts while AGI_ROUTER_PEER on the caller's
+channel names the leg that he speaks with.
+"""
+
+import asyncio
+from typing import Final
+
+from ari_app.calls.call import Call, Leg
+
+GUARD_PEER: Final = "AGI_ROUTER_PEER"
+"""Tells the guard with whom the caller speaks."""
+
+GUARDED_CALLER: Final = "AGI_ROUTER_CALLER"
+"""Names the caller's channel to a leg's guard, which ends it if this leg is the one that he speaks with."""
+
+LEG_GUARD: Final = {"CHANNEL(hangup_handler_push)": "agi-router-hangup,s,1"}
+"""Set on every leg; the caller's channel has it from the dialplan."""
+
+
+async def let_speak(call: Call, leg: Leg) -> None:
+    """Put the caller and this leg into the call's bridge, guarded; nothing happens to a leg that has ended meanwhile.
+
+    Raises TelephonyError, and CallerGoneError.
+    """
+    await call.bridge_ready()
+    while leg.alive and not leg.name:
+        await call.next_event()
+    if leg.alive:
+        members = [call.caller.channel_id, leg.channel_id]
+        await asyncio.gather(guard(call, leg), call.telephony.add_to_bridge(call.bridge_id, members))
+
+
+async def guard(call: Call, leg: Leg) -> None:
+    """From now on the end of one of these two ends the other, also without the router."""
+    await call.telephony.set_variable(call.caller.channel_id, GUARD_PEER, leg.name)
+
+
+async def lift_guard(call: Call) -> None:
+    """Whoever hangs up now does so alone: a phone may leave the call to others."""
+    await call.telephony.set_variable(call.caller.channel_id, GUARD_PEER, "")
+
+
+async def guard_newcomer(call: Call, leg: Leg) -> None:
+    """Give a channel that did not come to be as a leg of this call what a leg has."""
+    told = {GUARDED_CALLER: call.caller.name, GUARD_PEER: ""}
+    await asyncio.gather(*(call.telephony.set_variable(leg.channel_id, *pair) for pair in told.items()))

@@ -1,0 +1,112 @@
+"""Two calls become one: an attended transfer, where the phone's other call is ours too, or one of the dialplan's."""
+
+import asyncio
+from typing import Final
+
+from ari_app.calls.bridging import GUARDED_CALLER, LEG_GUARD, guard_newcomer, lift_guard
+from ari_app.calls.call import Call, Leg, LegState, contact_of, endpoint_of, now
+from ari_app.calls.inbox import Party, PartyWanted
+from ari_app.calls.legs import take_back
+from ari_app.calls.ports import Consultation, TelephonyError, TransferOutcome
+from ari_app.domain import events as e
+from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
+
+HANDOVER_S: Final = 3.0
+"""Both calls are up, and nobody is asked: what takes longer does not come."""
+
+JOIN: Final = "Local/s@agi-router-join/n"
+"""Its far end bridges itself with the channel that AGI_ROUTER_JOIN names (dialplan/agi-router.conf)."""
+JOINED_CHANNEL: Final = "__AGI_ROUTER_JOIN"  # inherited by the far end
+
+
+async def fetch(call: Call, consultation: Consultation, waiting: str) -> Leg | None:
+    """Make whom the consultation call speaks with a leg of this call; None when that does not succeed.
+
+    `waiting` is the channel on which the phone waits for the outcome.
+    """
+    legs: list[Leg] = []
+    channel = consultation.channel_id or ""
+    wanted = PartyWanted(
+        channel_id=channel,
+        by_call=call.call_id,
+        waits=channel == waiting,
+        adopt=lambda party: legs.append(_adopt(call, party)),
+        given=asyncio.get_running_loop().create_future(),
+    )
+    if not call.pass_on(wanted):
+        return await _fetch_from_dialplan(call, consultation)
+    try:
+        async with asyncio.timeout(HANDOVER_S):
+            await call.hear_until(asyncio.create_task(wanted.answer()))
+    except TimeoutError:
+        wanted.refuse()
+    if not legs:
+        return None
+    await guard_newcomer(call, legs[0])
+    return legs[0]
+
+
+async def hand_over(call: Call, leg: Leg, wanted: PartyWanted) -> None:
+    """Give one of the two who speak to another call, and end this one: the phone that asks for it has both."""
+    await lift_guard(call)
+    if wanted.waits:
+        await call.telephony.tell_transferer(wanted.channel_id, TransferOutcome.DONE)
+    if wanted.channel_id == leg.channel_id:
+        wanted.give(
+            Party(call.call_id, call.caller.channel_id, call.caller.name, endpoint_of(call.caller.name), "", "")
+        )
+        take_back(call, leg, LegOutcome.TRANSFERRED)
+    else:
+        contact = contact_of(leg.dial_string)
+        wanted.give(Party(call.call_id, leg.channel_id, leg.name, leg.endpoint, contact, leg.user))
+        call.let_go(leg)
+        await call.telephony.hang_up(call.caller.channel_id, "normal")
+    call.tell(e.CallEnded(at=now(), by="router", cause=NORMAL_CLEARING, reason=f"goes on in call {wanted.by_call}"))
+
+
+def _adopt(call: Call, party: Party) -> Leg:
+    leg = Leg.arrived(call.next_role(), party.channel_id, party.name)
+    leg.endpoint, leg.user = party.endpoint, party.user
+    call.adopt(leg)
+    tell_joined(call, leg, party.contact, party.call_id)
+    return leg
+
+
+def tell_joined(call: Call, leg: Leg, contact: str = "", call_id: str = "") -> None:
+    """Put a leg on record that was not dialled."""
+    call.tell(
+        e.LegJoined(
+            at=now(),
+            leg=leg.role,
+            endpoint=leg.endpoint,
+            contact=contact,
+            channel_id=leg.channel_id,
+            user=leg.user,
+            call_id=call_id,
+        )
+    )
+
+
+async def _fetch_from_dialplan(call: Call, consultation: Consultation) -> Leg | None:
+    """Whom a Dial() of the dialplan has connected is not in our hands: a Local channel brings him."""
+    leg = call.new_leg(endpoint_of(consultation.peer_name), JOIN)
+    variables = LEG_GUARD | {GUARDED_CALLER: call.caller.name, JOINED_CHANNEL: consultation.peer_name}
+    try:
+        async with asyncio.timeout(HANDOVER_S):
+            await call.telephony.create_leg(leg.channel_id, JOIN, call.caller.channel_id, variables)
+            leg.exists.set()
+            while leg.alive and not leg.name:
+                await call.next_event()
+            await call.telephony.dial(leg.channel_id, None, HANDOVER_S)
+            while leg.state in (LegState.PLACED, LegState.RINGING):
+                await call.next_event()
+    except (TelephonyError, TimeoutError) as error:
+        call.log.info("the other call of a phone could not be joined", peer=consultation.peer_name, error=str(error))
+    if leg.state is LegState.UP:
+        leg.dialled = True
+        leg.untold.clear()
+        tell_joined(call, leg)
+        return leg
+    leg.exists.set()
+    take_back(call, leg, LegOutcome.FAILED)
+    return None

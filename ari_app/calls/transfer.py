@@ -1,0 +1,207 @@
+"""The Transfer key of a phone: whom it speaks with is connected with somebody else, and the phone leaves the call.
+
+    blind       the number that was dialled is called, while the other one hears ringing
+    attended    the phone's second call comes over: the two to whom the phone speaks are connected
+
+Either goes through the decider, so a number outside passes the dial policy. What comes to nothing is told to the phone,
+and its talk goes on; when it has hung up meanwhile, the caller goes on to the fallback of his route.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agi_router.routing.step import Refused, Ring, Step
+from ari_app.calls.bridging import LEG_GUARD, guard, guard_newcomer, let_speak, lift_guard
+from ari_app.calls.call import Call, CallerGoneError, Leg, now
+from ari_app.calls.handover import fetch, tell_joined
+from ari_app.calls.legs import ring, take_back
+from ari_app.calls.ports import ChannelEntered, Consultation, TransferOutcome, TransferRequested
+from ari_app.domain import events as e
+from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
+
+LONGEST_TALK: Final = "AGI_ROUTER_MAX_SECONDS"
+"""On the caller's channel, from the dialplan: no call is longer."""
+
+_TOLD_AS_DECLINED: Final = {"refused", "busy", "declined"}
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """Nobody speaks with the caller; these steps are tried for him. With None the call is over."""
+
+    steps: Sequence[Step] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why a transfer came to nothing."""
+
+    outcome: str
+    code: str = ""
+    detail: str = ""
+    remedy: str = ""
+
+
+async def transfer(call: Call, leg: Leg, request: TransferRequested) -> Leg | Onward:
+    """Carry out the request of one of the two who speak. Returns the leg with which the caller speaks then.
+
+    When it was the caller who asked, `leg` is in his place afterwards. Raises CallerGoneError when the one who is
+    transferred hangs up, and TelephonyError.
+    """
+    by_caller = request.channel_id == call.caller.channel_id
+    if not by_caller and request.channel_id != leg.channel_id:
+        await call.telephony.tell_transferer(request.waiting, TransferOutcome.DECLINED)
+        return leg
+    if by_caller and _asked_on_the_other_line(call, leg, request):
+        return leg
+    lifting = call.request(lift_guard(call))  # before the caller's channel changes: the phone may hang up at once
+    transferer = await _put_in_callers_place(call, leg) if by_caller else leg
+    await asyncio.wait([lifting])
+    found = await _find(call, transferer, request)
+    match found:
+        case Leg():
+            await _succeed(call, transferer, found, by_caller=by_caller)
+            await call.telephony.tell_transferer(request.waiting, TransferOutcome.DONE)
+            take_back(call, transferer, LegOutcome.TRANSFERRED)
+            call.first_to_hang_up = None  # it was the transferer, and that ended nothing
+            return found
+        case Onward():
+            await call.telephony.tell_transferer(request.waiting, TransferOutcome.DONE)
+            take_back(call, transferer, LegOutcome.TRANSFERRED)
+            return found
+        case Failed():
+            went = await _fail(call, leg, transferer, found, by_caller=by_caller)
+            declined = found.outcome in _TOLD_AS_DECLINED
+            told = TransferOutcome.DECLINED if declined else TransferOutcome.UNAVAILABLE
+            await call.telephony.tell_transferer(request.waiting, told)
+            return went
+
+
+async def replaced(call: Call, leg: Leg, newcomer: ChannelEntered) -> Leg:
+    """Asterisk itself has carried out a transfer, or a phone has picked the call up: one channel is another one now."""
+    by_caller = newcomer.replaces == call.caller.channel_id
+    if not by_caller and newcomer.replaces != leg.channel_id:
+        return leg
+    transferer = await _put_in_callers_place(call, leg) if by_caller else leg
+    new = Leg.arrived(call.next_role(), newcomer.channel_id, newcomer.name)
+    call.adopt(new)
+    call.first_to_hang_up = None
+    tell_joined(call, new)
+    _tell_transferred(call, transferer, new, by_caller=by_caller)
+    take_back(call, transferer, LegOutcome.TRANSFERRED)
+    handlers = (call.telephony.set_variable(new.channel_id, *pair) for pair in LEG_GUARD.items())
+    await asyncio.gather(guard(call, new), guard_newcomer(call, new), *handlers)
+    return new
+
+
+def _asked_on_the_other_line(call: Call, leg: Leg, request: TransferRequested) -> bool:
+    """A phone may press the key on the line of its consultation. The call of the other line goes on, with its record.
+
+    That call then fetches `leg` from this one.
+    """
+    other = request.consultation
+    if other is None or other.channel_id is None or other.peer_id is None:
+        return False
+    here = Consultation(call.caller.channel_id, leg.channel_id, leg.name)
+    return call.pass_on(TransferRequested(other.channel_id, request.dialled, here, asked_on=request.waiting))
+
+
+async def _find(call: Call, transferer: Leg, request: TransferRequested) -> Leg | Onward | Failed:
+    consultation = request.consultation
+    if consultation is not None and consultation.peer_id is not None:
+        _tell_asked(call, transferer, request, "attended")
+        leg = await fetch(call, consultation, request.waiting)
+        return Failed("gone") if leg is None else leg
+    if consultation is not None:
+        if consultation.channel_id is None:
+            _tell_asked(call, transferer, request, "attended")
+            return Failed("gone")
+        # Nobody has answered the second call yet: it is given up, and its number is called for the other one.
+        await call.telephony.hang_up(consultation.channel_id, "normal")
+    return await _call_target(call, transferer, request)
+
+
+async def _put_in_callers_place(call: Call, leg: Leg) -> Leg:
+    """The caller leaves: `leg` is shown to whom he calls now, and has the guard against calls without an end."""
+    former = call.put_in_callers_place(leg)
+    longest_s = await call.telephony.read_variable(former.channel_id, LONGEST_TALK)
+    inherited = {"CALLERID(num)": leg.number, "CALLERID(num-pres)": "allowed", "TIMEOUT(absolute)": longest_s}
+    await asyncio.gather(
+        *(call.telephony.set_variable(leg.channel_id, name, value) for name, value in inherited.items() if value)
+    )
+    return former
+
+
+async def _call_target(call: Call, transferer: Leg, request: TransferRequested) -> Leg | Onward | Failed:
+    if call.decider is None:
+        return Failed("failed")
+    step = call.decider.transfer_target(request.dialled)
+    _tell_asked(call, transferer, request, "blind", step)
+    match step.action:
+        case Refused(why):
+            return Failed("refused", why.code, why.message, why.remedy)
+        case Ring():
+            return await _ring(call, step)
+        case _:
+            await call.telephony.remove_from_bridge(call.bridge_id, call.caller.channel_id)
+            return _go_on(call, (step,))
+
+
+def _go_on(call: Call, steps: Sequence[Step]) -> Onward:
+    """He hears again that he waits."""
+    call.talking = False
+    call.request(call.reception.resume())
+    return Onward(steps)
+
+
+async def _ring(call: Call, step: Step) -> Leg | Failed:
+    channel = call.caller.channel_id
+    await call.telephony.remove_from_bridge(call.bridge_id, channel)
+    await call.reception.resume()
+    call.talking = False  # a router that stops now gives him back to the dialplan, as any caller who waits
+    try:
+        rung = await ring(call, step.targets, step.timeout_s)
+    except CallerGoneError:
+        call.talking = True
+        call.tell(e.TransferFailed(at=now(), by=call.party(channel), outcome="cancelled"))
+        raise
+    call.talking = True
+    await call.reception.end()
+    return rung.winner or Failed(rung.outcome)
+
+
+async def _succeed(call: Call, transferer: Leg, leg: Leg, *, by_caller: bool) -> None:
+    await call.telephony.remove_from_bridge(call.bridge_id, transferer.channel_id)
+    await let_speak(call, leg)
+    _tell_transferred(call, transferer, leg, by_caller=by_caller)
+
+
+async def _fail(call: Call, leg: Leg, transferer: Leg, why: Failed, *, by_caller: bool) -> Leg | Onward:
+    """The talk goes on as before, if the phone that asked is still there."""
+    call.tell(
+        e.TransferFailed(
+            at=now(), by=transferer.role, outcome=why.outcome, code=why.code, detail=why.detail, remedy=why.remedy
+        )
+    )
+    if not transferer.alive and by_caller:
+        await call.telephony.hang_up(call.caller.channel_id, "normal")
+        call.tell(e.CallEnded(at=now(), by="caller", cause=NORMAL_CLEARING, reason="the transfer came to nothing"))
+        return Onward(None)
+    if not transferer.alive:
+        return _go_on(call, () if call.decider is None else call.decider.fallback(call.route, now()))
+    if by_caller:
+        call.put_in_callers_place(transferer)
+    await let_speak(call, leg)
+    return leg
+
+
+def _tell_asked(call: Call, by: Leg, request: TransferRequested, kind: str, step: Step | None = None) -> None:
+    named = {} if step is None else {"destination_type": step.destination.type, "destination": step.destination.value}
+    call.tell(e.TransferAsked(at=now(), by=by.role, kind=kind, target=request.dialled, **named))
+
+
+def _tell_transferred(call: Call, by: Leg, leg: Leg, *, by_caller: bool) -> None:
+    channel = call.caller.channel_id if by_caller else ""
+    call.tell(e.Transferred(at=now(), by=by.role, leg=leg.role, caller_channel_id=channel))

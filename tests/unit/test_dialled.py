@@ -1,0 +1,60 @@
+"""What a phone dials when it transfers a call: the directory first, then the dial policy, then nothing."""
+
+import pytest
+
+from agi_router.decide import Router, RoutingSettings
+from agi_router.directory.trunks import Trunk
+from agi_router.directory.users import EndpointDevice, User
+from agi_router.lookup.guard import NetworkGuard
+from agi_router.routing.policy import DialPolicy
+from agi_router.routing.step import EndpointTarget, TrunkTarget
+
+
+@pytest.fixture
+def router() -> Router:
+    users = (
+        User(id="456", extension="101", devices=(EndpointDevice("ada"), EndpointDevice("ada-desk"))),
+        User(id="77", extension="+12025550177", devices=(EndpointDevice("200"),)),
+    )
+    trunk = Trunk(name="main", endpoint="trunk")
+    policy = DialPolicy(regions=frozenset({"US"}), region="US")
+    return Router(RoutingSettings(routes=(), users=users, trunks=(trunk,), policy=policy, guard=NetworkGuard()))
+
+
+@pytest.mark.parametrize(
+    ("dialled", "endpoints"),
+    [("101", ["ada", "ada-desk"]), ("ada-desk", ["ada-desk"]), ("200", ["200"]), ("+12025550177", ["200"])],
+    ids=["an extension", "an endpoint", "an endpoint of digits", "an extension that looks like a number"],
+)
+def test_what_the_directory_knows_is_rung(router: Router, dialled: str, endpoints: list[str]) -> None:
+    assert router.transfer_target(dialled).targets == tuple(EndpointTarget(endpoint) for endpoint in endpoints)
+
+
+def test_another_number_leaves_by_the_trunk(router: Router) -> None:
+    (target,) = router.transfer_target("(202) 555-0123").targets
+    assert isinstance(target, TrunkTarget)
+    assert (target.number, target.trunk) == ("+12025550123", "main")
+
+
+@pytest.mark.parametrize(
+    ("dialled", "code"),
+    [
+        ("+442079460000", "policy_region"),
+        ("+19005550123", "policy_number_type"),
+        ("911", "policy_emergency"),
+        ("trunk", "dialled_unknown"),
+        ("+12025550123@trunk", "dialled_unknown"),
+        ("105", "dialled_unknown"),
+        ("", "dialled_unknown"),
+    ],
+)
+def test_what_nobody_may_dial_is_refused_with_the_reason(router: Router, dialled: str, code: str) -> None:
+    step = router.transfer_target(dialled)
+    assert step.targets == ()
+    assert step.refused is not None
+    assert step.refused.code == code
+    assert step.refused.remedy
+
+
+def test_only_devices_of_users_are_phones(router: Router) -> None:
+    assert [router.is_phone(name) for name in ("ada", "trunk", "")] == [True, False, False]
