@@ -1,9 +1,9 @@
 """The directory: from a destination to the targets that ring, the dial policy in front of every number outside."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
-from agi_router.directory.trunks import Trunk, leads_to_one
+from agi_router.directory.trunks import Trunk, Trunks, leads_to_one
 from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
 from agi_router.routing.destination import (
     Destination,
@@ -13,7 +13,6 @@ from agi_router.routing.destination import (
     UserDestination,
 )
 from agi_router.routing.errors import Failure, RoutingError
-from agi_router.routing.numbers import for_trunk
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.step import (
     Action,
@@ -29,7 +28,7 @@ from agi_router.routing.step import (
 
 
 class Directory:
-    """Users by id and e-mail address, trunks by name. The first trunk is the one taken when none is named."""
+    """Users by id and e-mail address, trunks by name. Where none is named, all are tried."""
 
     def __init__(self, users: Iterable[User], trunks: Iterable[Trunk], policy: DialPolicy) -> None:
         self._users: Mapping[str, User] = {user.id: user for user in users}
@@ -40,14 +39,13 @@ class Directory:
         self._extensions: Mapping[str, str] = {
             user.extension: user.id for user in self._users.values() if user.extension
         }
-        self._trunks: Mapping[str, Trunk] = {trunk.name: trunk for trunk in trunks}
+        self._trunks = Trunks(trunks, policy.region)
         self._endpoints = frozenset(
             device.endpoint
             for user in self._users.values()
             for device in user.devices
             if isinstance(device, EndpointDevice)
         )
-        self._trunk_endpoints = frozenset(trunk.endpoint for trunk in self._trunks.values())
         self._policy = policy
 
     def user_id(self, id_or_email: str) -> str | None:
@@ -77,8 +75,8 @@ class Directory:
                     return Ring((self._member(user),))
                 case EndpointDestination(endpoint):
                     return Ring((Member("", (self._endpoint_target(endpoint),)),))
-                case ExternalDestination(number, trunk):
-                    return Ring((Member("", (self._trunk_target(number, trunk),)),))
+                case ExternalDestination(number, trunks):
+                    return Ring((Member("", (self._trunk_target(number, trunks),)),))
                 case HangupDestination(cause):
                     return HangUp(cause)
                 case _:
@@ -108,13 +106,13 @@ class Directory:
         match device:
             case EndpointDevice(endpoint):
                 return self._endpoint_target(endpoint, user_id)
-            case ExternalDevice(number, trunk):
-                return self._trunk_target(number, trunk, user_id)
+            case ExternalDevice(number, trunks):
+                return self._trunk_target(number, trunks, user_id)
             case _:
                 assert_never(device)
 
     def _endpoint_target(self, endpoint: str, user: str = "") -> EndpointTarget:
-        if leads_to_one(endpoint, self._trunk_endpoints):  # a way around the dial policy
+        if leads_to_one(endpoint, self._trunks.endpoints):  # a way around the dial policy
             raise RoutingError(
                 "endpoint_is_trunk",
                 f"{endpoint} leads to a trunk, and a trunk is no phone",
@@ -122,27 +120,8 @@ class Directory:
             )
         return EndpointTarget(endpoint, user)
 
-    def _trunk_target(self, number: str, trunk_name: str | None, user: str = "") -> TrunkTarget:
+    def _trunk_target(self, number: str, trunks: Sequence[str], user: str = "") -> TrunkTarget:
         refusal = self._policy.refusal(number)
         if refusal is not None:
             raise RoutingError(refusal.code, refusal.message, refusal.remedy)
-        trunk = self._trunk(trunk_name)
-        caller_id = trunk.caller_id
-        return TrunkTarget(
-            number=number,
-            trunk=trunk.name,
-            endpoint=trunk.endpoint,
-            dial=for_trunk(number, trunk.number_format, self._policy.region),
-            caller_id=caller_id and for_trunk(caller_id, trunk.number_format, self._policy.region),
-            trusted=trunk.trusted,
-            user=user,
-        )
-
-    def _trunk(self, name: str | None) -> Trunk:
-        if name is None and self._trunks:
-            return next(iter(self._trunks.values()))
-        trunk = self._trunks.get(name or "")
-        if trunk is None:
-            what = f"there is no trunk {name!r}" if name else "there is no trunk to reach numbers outside"
-            raise RoutingError("trunk_unknown", what, "add it to trunks")
-        return trunk
+        return TrunkTarget(number=number, via=self._trunks.ways(number, trunks), user=user)

@@ -1,24 +1,63 @@
-"""Trunks: the PJSIP endpoints that lead outside."""
+"""Trunks: the PJSIP endpoints that lead outside, and the ways they make to a number."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agi_router.routing.numbers import NumberFormat
+from agi_router.routing.caller_id import CallerId, OwnNumber
+from agi_router.routing.errors import RoutingError
+from agi_router.routing.numbers import NumberFormat, for_trunk
+from agi_router.routing.step import TrunkWay
+
+DEFAULT_SETUP_TIMEOUT_S = 4.0
+NO_NUMBER = OwnNumber("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trunk:
     """`name` is the word of the configuration, `endpoint` that of Asterisk.
 
-    `caller_id` is the number shown to the trunk, in E.164 until it is dialled; None shows the caller's own.
-    What answers carry for the phones goes to a `trusted` trunk too: behind it is a PBX of one's own, not a carrier.
+    `caller_id` is whose number the trunk is shown, in its `number_format` already. What answers carry for the phones
+    goes to a `trusted` trunk too: behind it is a PBX of one's own, not a carrier. `setup_timeout_s` is how long it may
+    say nothing but 100 Trying.
     """
 
     name: str
     endpoint: str
     number_format: NumberFormat = NumberFormat.E164
-    caller_id: str | None = None
+    caller_id: CallerId = NO_NUMBER
     trusted: bool = False
+    setup_timeout_s: float = DEFAULT_SETUP_TIMEOUT_S
+
+
+class Trunks:
+    """All trunks, by name, in their order; they stand in `region`."""
+
+    def __init__(self, trunks: Iterable[Trunk], region: str) -> None:
+        self._trunks: Mapping[str, Trunk] = {trunk.name: trunk for trunk in trunks}
+        self._region = region
+        self.endpoints = frozenset(trunk.endpoint for trunk in self._trunks.values())
+
+    def ways(self, number: str, names: Sequence[str] = ()) -> tuple[TrunkWay, ...]:
+        """The ways to an E.164 number, by the trunks of these names or, without any, by all.
+
+        A name that is no trunk any more is left out. Raises RoutingError when none is left.
+        """
+        named = [self._trunks[name] for name in names or self._trunks if name in self._trunks]
+        if not named:
+            which = " or ".join(map(repr, names))
+            what = f"there is no trunk {which}" if names else "there is no trunk to reach numbers outside"
+            raise RoutingError("trunk_unknown", what, "add it to trunks")
+        return tuple(self._way(number, trunk) for trunk in named)
+
+    def _way(self, number: str, trunk: Trunk) -> TrunkWay:
+        return TrunkWay(
+            trunk=trunk.name,
+            endpoint=trunk.endpoint,
+            dial=for_trunk(number, trunk.number_format, self._region),
+            caller_id=trunk.caller_id,
+            trusted=trunk.trusted,
+            setup_timeout_s=trunk.setup_timeout_s,
+        )
 
 
 def leads_to_one(endpoint: str, trunk_endpoints: Iterable[str]) -> bool:

@@ -13,10 +13,10 @@ class EndpointDevice:
 
 @dataclass(frozen=True, slots=True)
 class ExternalDevice:
-    """A phone outside, such as a mobile: an E.164 number, by this trunk or (None) the first one."""
+    """A phone outside, such as a mobile: an E.164 number, by the first of these trunks that works (none: of all)."""
 
     number: str
-    trunk: str | None = None
+    trunks: tuple[str, ...] = ()
 
 
 Device = EndpointDevice | ExternalDevice

@@ -54,11 +54,11 @@ class EndpointDestination:
 
 @dataclass(frozen=True, slots=True)
 class ExternalDestination:
-    """A number outside, in E.164 with its plus, reached by a trunk (None: the first one configured)."""
+    """A number outside, in E.164 with its plus, reached by the first of these trunks that works (none: of all)."""
 
     type: ClassVar[str] = "external"
     number: str
-    trunk: str | None = None
+    trunks: tuple[str, ...] = ()
 
     @property
     def value(self) -> str:

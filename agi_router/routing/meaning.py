@@ -49,7 +49,7 @@ def destination(understood: Understood, names: Names, policy: DialPolicy) -> Des
         case DestinationType.ENDPOINT:
             return EndpointDestination(endpoint_name(value))
         case DestinationType.EXTERNAL:
-            return ExternalDestination(_number(value, policy), understood.trunk)
+            return ExternalDestination(_number(value, policy), understood.trunks)
         case DestinationType.HANGUP:
             return HangupDestination(_cause(value))
         case DestinationType.AUTO:

@@ -82,7 +82,8 @@ def from_json(answer: Any) -> Understood | None:
     known = {field.name for field in fields(Understood)} - {"notes"}
     try:
         read = {name: value for name, value in answer.items() if name in known}
-        understood = Understood(**(read | {"type": DestinationType(read["type"])}))
+        plain = {"type": DestinationType(read["type"]), "trunks": tuple(read.get("trunks", ()))}
+        understood = Understood(**(read | plain))
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
     return understood if _is_as_read(understood) else None
@@ -90,7 +91,7 @@ def from_json(answer: Any) -> Understood | None:
 
 def _is_as_read(kept: Understood) -> bool:
     """Whether it could have been read from an answer just now."""
-    plain = (kept.value, *(text for text in (kept.crm, kept.trunk, kept.said) if text is not None))
+    plain = (kept.value, *(text for text in (kept.crm, kept.said) if text is not None), *kept.trunks)
     rings = kept.ring_s is None or (_is_number(kept.ring_s) and SHORTEST_RING_S <= kept.ring_s <= LONGEST_RING_S)
     return (
         rings

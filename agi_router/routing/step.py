@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from agi_router.routing.caller_id import CallerId
 from agi_router.routing.destination import Destination, HangupCause
 from agi_router.routing.errors import Failure
 
@@ -20,20 +21,31 @@ class EndpointTarget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrunkTarget:
-    """One number outside, already allowed by the dial policy.
+class TrunkWay:
+    """One trunk that leads to a number outside.
 
-    `number` is E.164, for people and records; `dial` is the same number as the trunk wants it; `caller_id` is the
-    number shown to the trunk, None for the caller's own; a `trusted` trunk is told what the answer carries. `user` is
-    the id of the user whose phone it is, "" where the destination names the number itself.
+    `dial` is the number as the trunk wants it, `caller_id` whose number is shown; a `trusted` trunk is told what the
+    answer carries. Another trunk is tried when nothing but 100 has come within `setup_timeout_s` seconds.
     """
 
-    number: str
     trunk: str
     endpoint: str
     dial: str
-    caller_id: str | None
-    trusted: bool = False
+    caller_id: CallerId
+    trusted: bool
+    setup_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkTarget:
+    """One number outside, already allowed by the dial policy.
+
+    `number` is E.164, for people and records; `via` are the trunks, tried one after the other. `user` is the id of the
+    user whose phone it is, "" where the destination names the number itself.
+    """
+
+    number: str
+    via: tuple[TrunkWay, ...]
     user: str = field(default="", compare=False)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agi_router.directory.trunks import Trunk, leads_to_one
 from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
 from agi_router.document import suggestion
+from agi_router.routing.caller_id import CalledNumber, CallerId, CallersOwn, OwnNumber
 from agi_router.routing.destination import (
     Destination,
     DestinationType,
@@ -14,13 +15,19 @@ from agi_router.routing.destination import (
     HangupDestination,
     UserDestination,
 )
-from agi_router.routing.numbers import EXAMPLE, normalise
+from agi_router.routing.numbers import EXAMPLE, for_trunk, normalise
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.route import FallbackStep
 from agi_router.routing.understood import Understood
+from agi_router.settings import directory_section
 from agi_router.settings.directory_section import DeviceSection, DirectorySection, TrunkSection, UserSection
 from agi_router.settings.findings import At, Findings
 from agi_router.settings.response_section import FallbackSection
+
+NO_CALLER_ID = (
+    "has no caller_id, so its carrier is shown no number; set it to a number of yours, or list yours in numbers, of "
+    "which the called one is shown"
+)
 
 
 @dataclass(slots=True)
@@ -71,24 +78,49 @@ class DirectoryBuilding:
     def _device(self, section: DeviceSection, at: At) -> Device:
         if section.endpoint is not None:
             return EndpointDevice(self._phone(section.endpoint, at))
-        number = self._external(section.external or "", section.trunk, at)
-        return ExternalDevice(number, section.trunk)
+        number = self._external(section.external or "", section.trunk or (), at)
+        return ExternalDevice(number, section.trunk or ())
 
     def _trunk(self, section: TrunkSection, at: At) -> Trunk:
-        caller_id = section.caller_id
         return Trunk(
             name=section.name,
             endpoint=section.endpoint,
             number_format=section.number_format,
-            caller_id=caller_id and self._number(caller_id, (*at, "caller_id")),
+            caller_id=self._caller_id(section, at),
             trusted=section.trusted,
+            setup_timeout_s=section.setup_timeout_s,
         )
+
+    def _caller_id(self, section: TrunkSection, at: At) -> CallerId:
+        given, region = section.caller_id, self.policy.region
+        ours = [self._number(number, (*at, "numbers", i)) for i, number in enumerate(section.numbers)]
+        called = CalledNumber(
+            {number: for_trunk(number, section.number_format, region) for number in ours if number}, region
+        )
+        match given:
+            case directory_section.CALLER:
+                return CallersOwn()
+            case directory_section.CALLED:
+                if not ours:
+                    self.found.problem(
+                        (*at, "caller_id"), "shows the called number where it is yours; list yours in numbers"
+                    )
+                return called
+            case None if section.trusted:
+                return CallersOwn()
+            case None:
+                if not ours:
+                    self.found.warn(at, NO_CALLER_ID)
+                return called
+            case _:
+                number = self._number(given, (*at, "caller_id"))
+                return OwnNumber(number and for_trunk(number, section.number_format, region))
 
     def meaning(self, section: FallbackSection, at: At) -> Understood:
         """What an answer says that the table gives this meaning."""
         meant = self._destination(section, at)
         return Understood(
-            value=meant.value, type=DestinationType(meant.type), trunk=section.trunk, ring_s=section.timeout_s
+            value=meant.value, type=DestinationType(meant.type), trunks=section.trunk or (), ring_s=section.timeout_s
         )
 
     def chain(self, steps: Sequence[FallbackSection], at: At, timeout_s: float) -> tuple[FallbackStep, ...]:
@@ -108,7 +140,7 @@ class DirectoryBuilding:
             return EndpointDestination(self._phone(step.endpoint, (*at, "endpoint")))
         if step.hangup is not None:
             return HangupDestination(step.hangup)
-        return ExternalDestination(self._external(step.external or "", step.trunk, at), step.trunk)
+        return ExternalDestination(self._external(step.external or "", step.trunk or (), at), step.trunk or ())
 
     def _user_id(self, given: str, at: At) -> str:
         for user in self.directory.users:
@@ -125,13 +157,14 @@ class DirectoryBuilding:
             )
         return endpoint
 
-    def _external(self, given: str, trunk: str | None, at: At) -> str:
+    def _external(self, given: str, trunks: Sequence[str], at: At) -> str:
         """The number in E.164; a refusal of the dial policy is only a warning, as the policy may be meant so."""
         known = [trunk.name for trunk in self.trunk_sections]
         if not known:
             self.found.problem((*at, "external"), "numbers outside need a trunk, and there is none; add it to trunks")
-        elif trunk is not None and trunk not in known:
-            self.found.problem((*at, "trunk"), f'there is no trunk "{trunk}"' + suggestion(trunk, known))
+        for trunk in trunks if known else ():
+            if trunk not in known:
+                self.found.problem((*at, "trunk"), f'there is no trunk "{trunk}"' + suggestion(trunk, known))
         number = self._number(given, (*at, "external"))
         refusal = self.policy.refusal(number) if number else None
         if refusal is not None and self.policy.regions:

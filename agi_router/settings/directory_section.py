@@ -4,10 +4,11 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from agi_router.directory.trunks import DEFAULT_SETUP_TIMEOUT_S
 from agi_router.document import Section
 from agi_router.routing.numbers import NumberFormat
 from agi_router.settings.response_section import exactly_one
-from agi_router.settings.values import Email, Endpoint, Name, Region, UserId
+from agi_router.settings.values import Email, Endpoint, Name, Region, TrunkNames, UserId
 
 
 class DeviceSection(Section):
@@ -15,7 +16,7 @@ class DeviceSection(Section):
 
     endpoint: Endpoint | None = None
     external: str | None = None
-    trunk: str | None = None
+    trunk: TrunkNames | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -45,14 +46,19 @@ class DirectorySection(Section):
     users: tuple[UserSection, ...] = ()
 
 
+CALLER, CALLED = "caller", "called"
+
+
 class TrunkSection(Section):
-    """One trunk."""
+    """One trunk. `caller_id` is a number, or one of the words CALLER and CALLED."""
 
     name: Name
     endpoint: Endpoint
     number_format: NumberFormat = NumberFormat.E164
     caller_id: str | None = None
+    numbers: tuple[str, ...] = ()
     trusted: bool = False
+    setup_timeout_s: float = Field(default=DEFAULT_SETUP_TIMEOUT_S, ge=1, le=60)
 
 
 class PolicySection(Section):

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from agi_router.document import Section
 from agi_router.routing.destination import DestinationType, HangupCause
 from agi_router.routing.route import AnswerFormat
-from agi_router.settings.values import CarriedHeader, CarriedVariable, Endpoint, Name, Paths, RingSeconds
+from agi_router.settings.values import CarriedHeader, CarriedVariable, Endpoint, Name, Paths, RingSeconds, TrunkNames
 
 MOST_CARRIED = 20
 
@@ -19,7 +19,7 @@ class FallbackSection(Section):
     endpoint: Endpoint | None = None
     external: str | None = None
     hangup: HangupCause | None = None
-    trunk: str | None = None
+    trunk: TrunkNames | None = None
     timeout_s: RingSeconds | None = None
 
     @model_validator(mode="after")

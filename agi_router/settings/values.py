@@ -190,6 +190,15 @@ def _paths(given: Any) -> tuple[JsonPath, ...]:
     return tuple(_text(JsonPath.parse)(path) for path in written)
 
 
+def _trunk_names(given: Any) -> tuple[str, ...]:
+    written = given if isinstance(given, list) else [given]
+    if not written or not all(isinstance(name, str) for name in written):
+        raise ValueError("is the name of a trunk, or a list of names in the order in which they are tried")
+    if len(set(written)) < len(written):
+        raise ValueError("names a trunk twice; each is tried once")
+    return tuple(written)
+
+
 def _origin(given: str) -> str:
     url = UrlTemplate.parse(given)
     if url != UrlTemplate.parse(url.origin):
@@ -214,6 +223,7 @@ Url = Annotated[UrlTemplate, PlainValidator(_text(_url))]
 FieldTemplate = Annotated[Template | Scalar, PlainValidator(_leaf)]
 BodyTemplate = Annotated[Any, PlainValidator(_json_template)]
 Paths = Annotated[tuple[JsonPath, ...], PlainValidator(_paths)]
+TrunkNames = Annotated[tuple[str, ...], PlainValidator(_trunk_names)]
 OneLine = Annotated[str, AfterValidator(_one_line)]
 OneLineSecret = Annotated[SecretStr, AfterValidator(_one_line_secret)]
 OptionalOneLineSecret = Annotated[SecretStr | None, AfterValidator(_optional_one_line_secret)]

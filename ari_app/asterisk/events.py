@@ -12,6 +12,7 @@ from ari_app.calls.ports import (
     ChannelHangingUp,
     ChannelHeld,
     ChannelLeft,
+    ChannelProgressing,
     ChannelResumed,
     ChannelRinging,
     ChannelUp,
@@ -20,7 +21,7 @@ from ari_app.calls.ports import (
     TransferRequested,
 )
 
-UNWANTED = ["ChannelVarset", "ChannelDialplan", "ChannelConnectedLine", "ChannelCallerId", "Dial"]
+UNWANTED = ["ChannelVarset", "ChannelDialplan", "ChannelConnectedLine", "ChannelCallerId"]
 """Filtered out by Asterisk itself: ChannelVarset alone was 38 of a call's 50 events."""
 
 _QUOTED_PAIR = re.compile(r'\\(["\\])')
@@ -91,6 +92,10 @@ def _state(event: Mapping[str, Any]) -> ChannelEvent | None:
             return None
 
 
+def _dial(event: Mapping[str, Any]) -> ChannelEvent | None:
+    return ChannelProgressing(event["peer"]["id"]) if event["dialstatus"] == "PROGRESS" else None
+
+
 def _destroyed(event: Mapping[str, Any]) -> ChannelEvent:
     # tech_cause came with Asterisk 22.
     return ChannelDestroyed(event["channel"]["id"], event["cause"], event.get("tech_cause") or None)
@@ -104,6 +109,7 @@ _TRANSLATIONS: dict[str, Callable[[Mapping[str, Any]], ChannelEvent | None]] = {
     "ChannelHangupRequest": _hanging_up,
     "StasisEnd": _left,
     "ChannelStateChange": _state,
+    "Dial": _dial,
     "ChannelDestroyed": _destroyed,
 }
 

@@ -36,7 +36,7 @@ def read_arrival(entered: ChannelEntered | PresentChannel) -> Arrival:
 
 def tell_arrival(call: Call, arrival: Arrival) -> None:
     """Begin the record."""
-    call.route = arrival.route
+    call.route, call.called_number = arrival.route, arrival.called_number
     call.tell(
         e.CallArrived(
             at=now(),

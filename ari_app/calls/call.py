@@ -11,6 +11,7 @@ from typing import Any, Final, Self, TypeVar
 import structlog
 
 from agi_router.routing.decider import Decider
+from agi_router.routing.step import TrunkWay
 from agi_router.routing.treatment import Treatment
 from ari_app.calls.ids import bridge_id, leg_channel_id, leg_role, playback_id
 from ari_app.calls.inbox import Inbox, Notice, PartyWanted, Switchboard
@@ -20,6 +21,7 @@ from ari_app.calls.ports import (
     ChannelHangingUp,
     ChannelHeld,
     ChannelLeft,
+    ChannelProgressing,
     ChannelResumed,
     ChannelRinging,
     ChannelUp,
@@ -65,6 +67,8 @@ class Leg:
 
     `user` is the id of the user who is called by it, "" for nobody of the directory.
     `name` is "" until the leg has entered the application. `ending` is the reason why we took it back, for the record.
+    `way` is the trunk that it leads by. `refused`: the switch would not even create or dial it. `reached`: its other
+    end has said more than 100 Trying; when that is so, or the leg has ended, it is `settled`.
     What happens before the leg is `dialled` on record waits in `untold`; of a leg that is never dialled, nothing is.
     A `newcomer` was not created by us for this call: it came by a transfer.
     """
@@ -74,12 +78,18 @@ class Leg:
     endpoint: str
     dial_string: str
     user: str = ""
+    way: TrunkWay | None = None
     shown_name: str = ""
     name: str = ""
     state: LegState = LegState.PLACED
     ending: LegOutcome | None = None
     cause: int = 0
+    tech_cause: int | None = None
     outcome: LegOutcome | None = None
+    refused: bool = False
+    reached: bool = False
+    progressed: bool = False
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
     exists: asyncio.Event = field(default_factory=asyncio.Event)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     dialled: bool = False
@@ -145,6 +155,7 @@ class Call:
         self.first_to_hang_up: str | None = None  # a channel's id
         self.caller_cause = NORMAL_CLEARING
         self.cut_short = ""  # why we end the caller ourselves, by a hangup that then looks like his own
+        self.called_number = ""
         self.step = 0
         self.route = ""
         self.decider: Decider | None = None
@@ -244,11 +255,11 @@ class Call:
         if self._bridge_request is not None:
             await asyncio.wait([self._bridge_request])
 
-    def new_leg(self, endpoint: str, dial_string: str, user: str = "") -> Leg:
+    def new_leg(self, endpoint: str, dial_string: str, user: str = "", way: TrunkWay | None = None) -> Leg:
         """Plan one more leg; its events are watched before it exists, so none can be lost."""
         role = self.next_role()
         channel_id = leg_channel_id(self.call_id, role)
-        leg = Leg(role=role, channel_id=channel_id, endpoint=endpoint, dial_string=dial_string, user=user)
+        leg = Leg(role=role, channel_id=channel_id, endpoint=endpoint, dial_string=dial_string, user=user, way=way)
         self.adopt(leg)
         return leg
 
@@ -366,9 +377,15 @@ class Call:
                 if event.up or not leg.alive:
                     self._note_answer(leg)
             case ChannelRinging():
+                self._note_reached(leg)
                 if leg.state is LegState.PLACED:
                     leg.state = LegState.RINGING
                     self._tell_of(leg, e.LegRinging(at=now(), leg=leg.role))
+            case ChannelProgressing():
+                self._note_reached(leg)
+                if not leg.progressed:
+                    leg.progressed = True
+                    self._tell_of(leg, e.LegProgressed(at=now(), leg=leg.role))
             case ChannelUp():
                 self._note_answer(leg)
             case ChannelDestroyed():
@@ -381,7 +398,12 @@ class Call:
                 if leg.newcomer and leg.alive:
                     self._end(leg, leg.cause or NORMAL_CLEARING, None)
 
+    def _note_reached(self, leg: Leg) -> None:
+        leg.reached = True
+        leg.settled.set()
+
     def _note_answer(self, leg: Leg) -> None:
+        self._note_reached(leg)
         if not leg.alive:  # its hangup failed, or it was given up while it was placed, and now somebody has picked up
             self.request(self.telephony.hang_up(leg.channel_id, "normal"))
         elif leg.state is not LegState.UP:
@@ -390,11 +412,12 @@ class Call:
 
     def _end(self, leg: Leg, cause: int, tech_cause: int | None) -> None:
         answered = leg.state is LegState.UP
-        leg.cause = cause or leg.cause
+        leg.cause, leg.tech_cause = cause or leg.cause, tech_cause
         leg.outcome = leg.ending or (LegOutcome.ANSWERED if answered else leg_outcome(cause, tech_cause))
         leg.state = LegState.ENDED
         leg.exists.set()
         leg.entered.set()
+        leg.settled.set()
         ended = e.LegEnded(at=now(), leg=leg.role, outcome=leg.outcome.value, cause=leg.cause, tech_cause=tech_cause)
         self._tell_of(leg, ended)
 

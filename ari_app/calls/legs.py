@@ -14,11 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from agi_router.routing.step import EndpointTarget, Target, TrunkTarget
+from agi_router.routing.caller_id import shown_number
+from agi_router.routing.step import EndpointTarget, Target, TrunkTarget, TrunkWay
 from ari_app.calls.bridging import GUARDED_CALLER, LEG_GUARD
 from ari_app.calls.call import Call, Leg, LegState, now
 from ari_app.calls.ports import ChannelDestroyed, RefusedError, TelephonyError
-from ari_app.calls.screen_pop import SHOWN_NAME
+from ari_app.calls.screen_pop import SHOWN, SHOWN_NAME
+from ari_app.calls.trunks import failed_by_its_trunk, watch_setup
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
 
@@ -70,6 +72,7 @@ class Placing:
         self._only_create = only_create
         self._legs: dict[Target, list[Leg]] = {}
         self._tasks: dict[Target, asyncio.Task[None]] = {}
+        self._ways: dict[TrunkTarget, list[TrunkWay]] = {}  # those that are left
         self._undialled: dict[str, Mapping[str, str]] = {}  # by channel id: the variables it was created with
 
     @property
@@ -91,10 +94,11 @@ class Placing:
             self._tasks.pop(target).cancel()
             for leg in self._legs.pop(target):
                 take_back(self._call, leg, LegOutcome.GUESSED_WRONG)
-        for target, legs in self._legs.items():
-            for leg in legs:
-                if (known := self._undialled.pop(leg.channel_id, None)) is not None and leg.alive:
-                    self._call.request(self._dial_created(leg, target, known))
+            if isinstance(target, TrunkTarget):
+                self._ways.pop(target, None)
+        for leg in self.legs:
+            if (known := self._undialled.pop(leg.channel_id, None)) is not None and leg.alive:
+                self._call.request(self._dial_created(leg, known))
         self.begin(targets)
         await asyncio.gather(*self._tasks.values())
 
@@ -104,11 +108,26 @@ class Placing:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
+    def fail_over(self) -> None:
+        """Try the next trunk for each number whose last leg has failed by its trunk."""
+        for target in self._ways:
+            if (legs := self._legs[target]) and failed_by_its_trunk(self._call, legs[-1]):
+                self._by_next_trunk(target)
+
+    def _by_next_trunk(self, target: TrunkTarget, instead_of: Leg | None = None) -> None:
+        """Ring by the next trunk, if there is one, `instead_of` a leg that is taken back."""
+        if not self._ways[target]:
+            return
+        way = self._ways[target].pop(0)
+        if instead_of is not None:
+            take_back(self._call, instead_of, LegOutcome.SETUP_TIMEOUT)
+        self._ring(self._new_leg(target, f"PJSIP/{way.endpoint}", f"PJSIP/{way.dial}@{way.endpoint}", way))
+
     async def _place(self, target: Target) -> None:
         match target:
             case TrunkTarget():
-                dial_string = f"PJSIP/{target.dial}@{target.endpoint}"
-                self._ring(self._new_leg(target, f"PJSIP/{target.endpoint}", dial_string), target)
+                self._ways[target] = list(target.via)
+                self._by_next_trunk(target)
             case EndpointTarget() if self._call.telephony.had_one_contact(target.endpoint) and not self._only_create:
                 await self._ring_and_ask(target)
             case EndpointTarget():
@@ -129,14 +148,14 @@ class Placing:
             reason = "not known to Asterisk" if contacts is None else "not registered"
             self._call.tell(e.DeviceUnavailable(at=now(), endpoint=endpoint, reason=reason))
         for contact in contacts or ():
-            self._ring(self._new_leg(target, endpoint, contact), target)
+            self._ring(self._new_leg(target, endpoint, contact))
 
     async def _ring_and_ask(self, target: EndpointTarget) -> None:
         """Ring the first contact, ask for all meanwhile, and ring the others if there are any by now."""
         endpoint = f"PJSIP/{target.endpoint}"
         leg = self._new_leg(target, endpoint, endpoint)
-        creating = self._call.request(self._create(leg, target))
-        self._call.request(self._dial(leg, target))
+        creating = self._call.request(self._create(leg))
+        self._call.request(self._dial(leg))
         try:
             contacts = await self._contacts(target)
             await asyncio.wait([creating])
@@ -155,25 +174,25 @@ class Placing:
         self._call.tell_dialled(leg)
         for contact in contacts or ():
             if contact != leg.dial_string:
-                self._ring(self._new_leg(target, endpoint, contact), target)
+                self._ring(self._new_leg(target, endpoint, contact))
 
-    def _new_leg(self, target: Target, endpoint: str, dial_string: str) -> Leg:
-        leg = self._call.new_leg(endpoint, dial_string, target.user)
+    def _new_leg(self, target: Target, endpoint: str, dial_string: str, way: TrunkWay | None = None) -> Leg:
+        leg = self._call.new_leg(endpoint, dial_string, target.user, way)
         self._legs[target].append(leg)
         return leg
 
-    def _ring(self, leg: Leg, target: Target) -> None:
+    def _ring(self, leg: Leg) -> None:
         """Place one leg, without waiting for it."""
-        self._call.request(self._create(leg, target))
+        self._call.request(self._create(leg))
         if self._only_create:
-            self._undialled[leg.channel_id] = _variables(self._call, target)
+            self._undialled[leg.channel_id] = _variables(self._call, leg)
         else:
             self._call.tell_dialled(leg)
-            self._call.request(self._dial(leg, target))
+            self._call.request(self._dial(leg))
 
-    async def _create(self, leg: Leg, target: Target) -> bool:
+    async def _create(self, leg: Leg) -> bool:
         """Make the leg's channel; whether that succeeded. The story waits for events: without one it ends like any."""
-        call, variables = self._call, _variables(self._call, target)
+        call, variables = self._call, _variables(self._call, leg)
         leg.shown_name = variables.get(SHOWN_NAME, "")
         try:
             if leg.ending is None:
@@ -186,30 +205,40 @@ class Placing:
         call.inbox.put(ChannelDestroyed(leg.channel_id, 0))
         return False
 
-    async def _dial_created(self, leg: Leg, target: Target, known: Mapping[str, str]) -> None:
+    async def _dial_created(self, leg: Leg, known: Mapping[str, str]) -> None:
         """Ring a leg that was created ahead, when only these of its variables were known."""
-        call, variables = self._call, _variables(self._call, target)
+        call, variables = self._call, _variables(self._call, leg)
         leg.shown_name = variables.get(SHOWN_NAME, "")
         call.tell_dialled(leg)
         await leg.entered.wait()
         news = {name: value for name, value in variables.items() if known.get(name) != value}
         await asyncio.gather(*(call.telephony.set_variable(leg.channel_id, *new) for new in news.items()))
-        await self._dial(leg, target)
+        await self._dial(leg)
 
-    async def _dial(self, leg: Leg, target: Target) -> None:
+    async def _dial(self, leg: Leg) -> None:
         """Send the leg's INVITE. Asterisk refuses that before the leg is in the application."""
         call = self._call
         await leg.entered.wait()
         if leg.ending is not None or not leg.alive:
             return
-        source = None if leg.shown_name or _own_number(target) else call.caller.channel_id
+        source = None if leg.shown_name or _own_number(call, leg) is not None else call.caller.channel_id
         try:
             await call.telephony.dial(leg.channel_id, source, self._timeout_s)
         except TelephonyError as error:
             self._failed(leg, error)
+        else:
+            if leg.way is not None:
+                await watch_setup(call, leg, leg.way.setup_timeout_s, lambda: self._give_up(leg))
+
+    def _give_up(self, leg: Leg) -> None:
+        """Take the next trunk, if there is one: that of this leg does not react."""
+        for target in self._ways:
+            if leg in self._legs[target]:
+                self._by_next_trunk(target, instead_of=leg)
 
     def _failed(self, leg: Leg, error: TelephonyError) -> None:
         call = self._call
+        leg.refused = isinstance(error, RefusedError)
         call.log.info("a leg could not be placed", leg=leg.role, endpoint=leg.endpoint, error=str(error))
         call.request(call.telephony.hang_up(leg.channel_id, "normal"))  # it may be there, and the answer was late
 
@@ -225,7 +254,7 @@ async def ring(call: Call, targets: Sequence[Target], timeout_s: float, placing:
     try:
         async with asyncio.timeout(timeout_s):
             await call.hear_until(asyncio.create_task(placing.place(targets)))
-            winner = await _first_answer(call, placing.legs)
+            winner = await _first_answer(call, placing)
         ending = LegOutcome.ANSWERED_ELSEWHERE
     except TimeoutError:
         ending = LegOutcome.NO_ANSWER
@@ -237,39 +266,45 @@ async def ring(call: Call, targets: Sequence[Target], timeout_s: float, placing:
     return Rung(winner, "answered" if winner else _why_nobody(placing.legs, timed_out=ending is LegOutcome.NO_ANSWER))
 
 
-def _variables(call: Call, target: Target) -> dict[str, str]:
+def _variables(call: Call, leg: Leg) -> dict[str, str]:
     """What is set on a leg before its INVITE: the guard, the screen pop, and the number shown if not the caller's."""
     pop = call.screen_pop
-    told = {} if isinstance(target, TrunkTarget) and not target.trusted else pop.phone
+    told = pop.phone if leg.way is None or leg.way.trusted else {}
     guard = LEG_GUARD | {GUARDED_CALLER: call.caller.name}
-    transfers = TRANSFERS if isinstance(target, EndpointTarget) and call.carries_out_transfers else {}
-    return {**pop.variables, **told, **guard, **transfers, **_shown(_own_number(target))}
+    transfers = TRANSFERS if leg.way is None and call.carries_out_transfers else {}
+    own = _own_number(call, leg)
+    if own is not None:
+        told = {name: value for name, value in told.items() if not name.startswith(SHOWN)}
+    return {**pop.variables, **told, **guard, **transfers, **_shown(own)}
 
 
-def _own_number(target: Target) -> str | None:
-    return target.caller_id if isinstance(target, TrunkTarget) else None
+def _own_number(call: Call, leg: Leg) -> str | None:
+    """The number of ours that is shown instead of the caller's; "" for none at all, None for the caller's own."""
+    return shown_number(leg.way.caller_id, call.called_number) if leg.way else None
 
 
-def _shown(caller_id: str | None) -> dict[str, str]:
-    """The variables that show a number of our own. A leg shows CONNECTEDLINE, not CALLERID."""
-    if caller_id is None:
+def _shown(number: str | None) -> dict[str, str]:
+    """The variables that show a number of our own. Without any, a leg shows nobody."""
+    if not number:
         return {}
     return {
-        "CONNECTEDLINE(num,i)": caller_id,
+        "CONNECTEDLINE(num,i)": number,
         SHOWN_NAME: "",
         "CONNECTEDLINE(num-pres,i)": "allowed",
         "CONNECTEDLINE(name-pres,i)": "allowed",
     }
 
 
-async def _first_answer(call: Call, legs: Sequence[Leg]) -> Leg | None:
+async def _first_answer(call: Call, placing: Placing) -> Leg | None:
     """The first leg that is up; None when all have ended. Phones that answer in the same instant come in one by one."""
-    while any(leg.alive for leg in legs):
-        for leg in legs:
+    while True:
+        placing.fail_over()
+        if not any(leg.alive for leg in placing.legs):
+            return None
+        for leg in placing.legs:
             if leg.state is LegState.UP and leg.ending is None:
                 return leg
         await call.next_event()
-    return None
 
 
 _TELLING = (

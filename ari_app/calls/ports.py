@@ -52,6 +52,13 @@ class ChannelRinging:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelProgressing:
+    """Sound comes from a leg before its answer (183)."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelUp:
     """A leg was answered."""
 
@@ -127,7 +134,9 @@ class ChannelDestroyed:
     tech_cause: int | None = None
 
 
-LifeEvent = ChannelEntered | ChannelRinging | ChannelUp | ChannelHangingUp | ChannelLeft | ChannelDestroyed
+LifeEvent = (
+    ChannelEntered | ChannelRinging | ChannelProgressing | ChannelUp | ChannelHangingUp | ChannelLeft | ChannelDestroyed
+)
 """A channel comes, changes its state, and goes."""
 ChannelEvent = LifeEvent | ChannelHeld | ChannelResumed | TransferRequested
 

@@ -202,6 +202,7 @@ class Recovery:
         call.found_bridge()
         if record is not None:
             call.step, call.route, call.leg_count = record.step, record.route, _highest(record)
+            call.called_number = record.called_number
         role = known.leg if known else call.next_role()
         leg = Leg(
             role=role,
@@ -228,6 +229,7 @@ class Recovery:
         self._lose_legs(record, keep="")
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
         call.step, call.route, call.leg_count = record.step, record.route, _highest(record)
+        call.called_number = record.called_number
         self._supervisor.start_deciding(call, lambda decider: resume_fallback(call, record.route, decider))
 
     def _close(self, record: CallRecord, reason: str) -> None:

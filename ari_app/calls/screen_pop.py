@@ -6,6 +6,8 @@ from typing import Final
 
 from agi_router.routing.understood import Understood
 
+SHOWN: Final = "CONNECTEDLINE("
+"""How the variables begin that say what a leg's other end is shown. It sees CONNECTEDLINE, not CALLERID."""
 SHOWN_NAME: Final = "CONNECTEDLINE(name,i)"
 """On a leg, the name that its phone shows."""
 CALLER_NAME: Final = "CALLERID(name)"

@@ -16,7 +16,7 @@ from agi_router.routing.errors import Failure
 from agi_router.routing.hours import Calendar, State
 from agi_router.routing.memory import Memory, NoMemory
 from agi_router.routing.numbers import EXAMPLE, is_e164
-from agi_router.routing.step import EndpointTarget, Target, TrunkTarget
+from agi_router.routing.step import EndpointTarget, Target, TrunkTarget, TrunkWay
 from ari_app.app import look_up_devices
 from ari_app.calls.ids import new_call_id
 from ari_app.cli.outcome import Status
@@ -186,19 +186,20 @@ def _named(needed: Iterable[str], pairs: Iterable[str], *, fold_case: bool) -> M
 
 
 async def _devices(settings: Settings, targets: tuple[Target, ...]) -> tuple[Device, ...]:
-    endpoints = list(dict.fromkeys(target.endpoint for target in targets))
+    rung = [way for target in targets for way in (target.via if isinstance(target, TrunkTarget) else (target,))]
+    endpoints = list(dict.fromkeys(way.endpoint for way in rung))
     known = await look_up_devices(settings, endpoints) if endpoints else None
     devices = []
-    for target in targets:
-        found = known.get(target.endpoint) if known else None
+    for way in rung:
+        found = known.get(way.endpoint) if known else None
         state = found.state if found else None
-        match target:
+        match way:
             case EndpointTarget():
-                endpoint = f"PJSIP/{target.endpoint}"
+                endpoint = f"PJSIP/{way.endpoint}"
                 contacts = tuple(c.removeprefix(f"{endpoint}/") for c in found.contacts) if found else None
                 devices.append(Device(endpoint=endpoint, contacts=contacts, state=state))
-            case TrunkTarget():  # what rings is the number; the contact of its trunk says nothing about it
-                devices.append(Device(endpoint=f"PJSIP/{target.dial}@{target.endpoint}", state=state))
+            case TrunkWay():  # what rings is the number; the contact of its trunk says nothing about it
+                devices.append(Device(endpoint=f"PJSIP/{way.dial}@{way.endpoint}", state=state))
             case _:
-                assert_never(target)
+                assert_never(way)
     return tuple(devices)

@@ -30,6 +30,7 @@ class LegOutcome(StrEnum):
     ANSWERED_ELSEWHERE = "answered_elsewhere"
     CANCELLED = "cancelled"  # the caller gave up
     NO_ANSWER = "no_answer"
+    SETUP_TIMEOUT = "setup_timeout"  # its trunk said nothing but 100 Trying in time, and the next one is tried
     GUESSED_WRONG = "guessed_wrong"  # it was called before the API had answered, and the answer was another
     BUSY = "busy"
     DECLINED = "declined"

@@ -191,6 +191,13 @@ class LegRinging(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegProgressed(Happened):
+    """Sound comes from the leg's end before any answer (SIP 183): a ring-back tone, an announcement."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegAnswered(Happened):
     """The phone at the leg's end was picked up."""
 
@@ -331,6 +338,7 @@ CallEvent = (
     | DeviceUnavailable
     | LegDialled
     | LegRinging
+    | LegProgressed
     | LegAnswered
     | LegEnded
     | AnsweredEarly

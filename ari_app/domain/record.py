@@ -183,9 +183,9 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             )
         case e.RequestSent() | e.AnswerReceived() | e.AttemptFailed() | e.DestinationFound() | e.RecallFailed():
             return record
-        case (
-            e.DeviceUnavailable() | e.Held() | e.Resumed() | e.TransferAsked() | e.TransferFailed() | e.AnsweredEarly()
-        ):
+        case e.DeviceUnavailable() | e.Held() | e.Resumed() | e.TransferAsked() | e.TransferFailed():
+            return record
+        case e.AnsweredEarly() | e.LegProgressed():
             return record
         case e.Guessed() | e.GuessJudged():
             return record

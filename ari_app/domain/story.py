@@ -61,6 +61,7 @@ _LEG_TAKEN_BACK = {
     "answered_elsewhere": "answered elsewhere",
     "cancelled": "the caller gave up",
     "no_answer": "nobody answered in time",
+    "setup_timeout": "the trunk did not react in time, and the next one is tried",
     "guessed_wrong": "it had been guessed, and the answer was another",
 }
 _AHEAD = {
@@ -192,6 +193,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"dialled {_device(event.endpoint, event.contact)}"
         case e.LegRinging():
             return f"{_leg(record, event.leg)} rings"
+        case e.LegProgressed():
+            return f"{_leg(record, event.leg)} sends sound before the answer"
         case e.LegAnswered():
             return f"{_leg(record, event.leg)} was picked up{_after_ringing(record, event)}"
         case e.LegEnded():

@@ -51,7 +51,11 @@ class IncomingCall(Call):
 
     async def ring(self) -> None:
         """180."""
-        self._respond(self._response(180, "Ringing"))
+        self.progress(180)
+
+    def progress(self, status: int) -> None:
+        """A provisional response without a session, such as 181."""
+        self._respond(self._response(status, "Ringing" if status == 180 else "Progress"))
 
     async def send_early_media(self) -> None:
         """183 with a session: the tone goes out before the answer."""

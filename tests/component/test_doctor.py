@@ -282,7 +282,7 @@ def config(tmp_path: Path) -> Path:
 asterisk: {ari: {url: "http://127.0.0.1:1", username: router, password: 8f14e45f}}
 storage: {url: calls.db}
 directory: {users: [{id: "456", devices: [PJSIP/ada]}]}
-trunks: [{name: main, endpoint: trunk}]
+trunks: [{name: main, endpoint: trunk, caller_id: "+14155550100"}]
 defaults: {region: US}
 routes:
   sales: {request: {url: "http://127.0.0.1:1/"}, response: {type: user, path: user}}

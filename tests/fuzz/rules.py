@@ -106,8 +106,9 @@ class Rules:
             assert PHONE.fullmatch(dialled), f"dials {dialled!r}"
             assert not dialled.endswith(("@trunk", "/trunk")), f"dials {dialled!r}, a way around the policy"
         else:
-            dialled = f"PJSIP/{target.dial}@{target.endpoint}"
-            assert OUTSIDE.fullmatch(dialled), f"dials {dialled!r}"
+            for way in target.via:
+                dialled = f"PJSIP/{way.dial}@{way.endpoint}"
+                assert OUTSIDE.fullmatch(dialled), f"dials {dialled!r}"
             assert self.settings.policy.refusal(target.number) is None, f"dials {target.number}, against the policy"
 
 

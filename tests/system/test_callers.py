@@ -21,7 +21,7 @@ HIDDEN = "+14155550199"  # called from by nobody who shows it
 
 
 def told_everything(config: Config) -> None:
-    """The API is told all that is known of the caller; users `shown` and `own` are a number outside by two trunks."""
+    """The API is told all that is known of the caller; each trunk has a user, a number outside."""
     api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
     config["routes"]["sales"] = {
         "request": {
@@ -39,11 +39,13 @@ def told_everything(config: Config) -> None:
         "fallback": [{"hangup": "congestion"}],
     }
     config["trunks"] = [
-        {"name": "shown", "endpoint": "PJSIP/trunk"},
+        {"name": "shown", "endpoint": "PJSIP/trunk", "caller_id": "caller"},
         {"name": "own", "endpoint": "PJSIP/trunk", "caller_id": DID},
+        {"name": "called", "endpoint": "PJSIP/trunk", "number_format": "digits", "numbers": [DID]},
+        {"name": "nothing", "endpoint": "PJSIP/trunk"},
     ]
     config["directory"]["users"] += [
-        {"id": trunk, "devices": [{"external": OUTSIDE, "trunk": trunk}]} for trunk in ("shown", "own")
+        {"id": trunk["name"], "devices": [{"external": OUTSIDE, "trunk": trunk["name"]}]} for trunk in config["trunks"]
     ]
 
 
@@ -89,10 +91,12 @@ async def reach_ada(
         return await reach(rig, ada, call)
 
 
-async def reach_outside(rig: Rig, trunk: str, *, caller: str, name: str = "", withheld: bool = False) -> Contact:
+async def reach_outside(
+    rig: Rig, trunk: str, *, number: str = DID, caller: str, name: str = "", withheld: bool = False
+) -> Contact:
     rig.api.answers[ANSWER] = Answer(body={"to": trunk})
     async with Phone.provider(rig.asterisk.layout) as provider:
-        call = await rig.carrier.call(DID, caller=caller, caller_name=name, withheld=withheld)
+        call = await rig.carrier.call(number, caller=caller, caller_name=name, withheld=withheld)
         return await reach(rig, provider, call)
 
 
@@ -144,6 +148,23 @@ async def test_a_trunk_with_a_caller_id_of_its_own_shows_nothing_of_the_caller(r
     contact = await reach_outside(rig, "own", caller=HIDDEN, name="Grace Hopper", withheld=withheld)
     assert (contact.seen.caller_number, contact.seen.caller_name) == (DID, "")
     assert contact.seen.headers.get("Privacy") is None
+    assert HIDDEN[2:] not in contact.invite
+    assert "Grace" not in contact.invite
+
+
+@pytest.mark.parametrize(("called", "shown"), [(DID, DID[1:]), ("+14155550111", "anonymous")])
+async def test_a_trunk_is_shown_the_called_number_only_where_it_is_ours(rig: Rig, called: str, shown: str) -> None:
+    contact = await reach_outside(rig, "called", caller=HIDDEN, number=called)
+    assert contact.seen.caller_number == shown
+    assert HIDDEN[2:] not in contact.invite
+    assert (called[1:] in contact.invite) == (called == DID)
+
+
+@pytest.mark.parametrize("withheld", [False, True])
+async def test_a_trunk_without_a_caller_id_is_shown_no_number(rig: Rig, withheld: bool) -> None:
+    contact = await reach_outside(rig, "nothing", caller=HIDDEN, name="Grace Hopper", withheld=withheld)
+    assert contact.seen.caller_number == "anonymous"
+    assert (contact.seen.headers.get("P-Asserted-Identity"), contact.seen.headers.get("Privacy")) == (None, None)
     assert HIDDEN[2:] not in contact.invite
     assert "Grace" not in contact.invite
 

@@ -68,14 +68,14 @@ def with_routes(config: Config) -> None:
         ),
     }
     config["trunks"] += [
-        {"name": "transparent", "endpoint": "PJSIP/trunk"},
+        {"name": "transparent", "endpoint": "PJSIP/trunk", "caller_id": "caller"},
         {"name": "digits", "endpoint": "PJSIP/trunk", "number_format": "digits", "caller_id": DID},
         {"name": "national", "endpoint": "PJSIP/trunk", "number_format": "national", "caller_id": DID},
         {"name": "dead", "endpoint": "PJSIP/trunk-dead"},
     ]
     config["directory"]["users"] += [
         {"id": name, "devices": [{"external": OUTSIDE, "trunk": name}]}
-        for name in ("transparent", "digits", "national", "dead")
+        for name in ("main", "transparent", "digits", "national", "dead")
     ]
     config["policy"]["regions"] += ["UA"]
 
@@ -177,7 +177,7 @@ async def test_each_trunk_is_given_numbers_as_it_wants_them(rig: Rig, trunk: str
 
 async def test_a_trunk_that_rejects_leads_to_the_next_step(rig: Rig) -> None:
     async with provider(rig) as outside, rig.user("carol") as carol:
-        caller = await call(rig, "external", OUTSIDE)
+        caller = await call(rig, "user", "main")
         await (await outside.next_call()).reject(503)
         record = await speak(rig, caller, await carol.next_call())
         assert record.answered_by == "PJSIP/carol"

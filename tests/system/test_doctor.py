@@ -147,7 +147,7 @@ async def test_endpoints_that_asterisk_does_not_know_are_errors() -> None:
 async def test_a_trunk_that_does_not_answer_is_an_error() -> None:
     def dead(config: Config) -> None:
         small(config)
-        config["trunks"] = [{"name": "main", "endpoint": "PJSIP/trunk-dead"}]
+        config["trunks"] = [{"name": "main", "endpoint": "PJSIP/trunk-dead", "caller_id": "caller"}]
 
     async with running(dead) as rig, rig.user("ada"):
         await watch_trunk(rig, "trunk-dead", until="Unavail")
@@ -181,7 +181,9 @@ qualify_timeout = 0.3
 async def test_each_mistake_in_pjsip_conf_is_told_as_what_it_is() -> None:
     def mistaken(config: Config) -> None:
         config["directory"]["users"][0]["devices"] = ["PJSIP/bare", "PJSIP/stray", "PJSIP/shut", "PJSIP/away"]
-        config["trunks"] = [{"name": name, "endpoint": f"PJSIP/{name}2"} for name in ("bare", "stray")]
+        config["trunks"] = [
+            {"name": name, "endpoint": f"PJSIP/{name}2", "caller_id": "caller"} for name in ("bare", "stray")
+        ]
 
     async with running(small) as rig:
         layout = rig.asterisk.layout

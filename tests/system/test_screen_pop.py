@@ -36,7 +36,7 @@ def with_a_screen_pop(config: Config) -> None:
         "fallback": [],
     }
     config["trunks"] = [
-        {"name": "carrier", "endpoint": "PJSIP/trunk"},
+        {"name": "carrier", "endpoint": "PJSIP/trunk", "caller_id": "caller"},
         {"name": "office", "endpoint": "PJSIP/trunk", "trusted": True},
     ]
     config["directory"]["users"] += [

@@ -33,7 +33,7 @@ def test_what_the_directory_knows_is_rung(router: Router, dialled: str, endpoint
 def test_another_number_leaves_by_the_trunk(router: Router) -> None:
     (target,) = router.transfer_target("(202) 555-0123").targets
     assert isinstance(target, TrunkTarget)
-    assert (target.number, target.trunk) == ("+12025550123", "main")
+    assert (target.number, target.via[0].trunk) == ("+12025550123", "main")
 
 
 @pytest.mark.parametrize(

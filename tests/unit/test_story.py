@@ -216,7 +216,7 @@ def test_a_leg_that_never_rang_is_not_said_to_stop_ringing() -> None:
     )
 
 
-NO_STEP_ENDS_SO = {"answered_elsewhere", "guessed_wrong", "transferred", "joined", "lost"}
+NO_STEP_ENDS_SO = {"answered_elsewhere", "guessed_wrong", "setup_timeout", "transferred", "joined", "lost"}
 
 
 @pytest.mark.parametrize("outcome", sorted({*LegOutcome, "refused"} - NO_STEP_ENDS_SO))

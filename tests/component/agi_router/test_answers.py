@@ -107,10 +107,10 @@ async def test_a_word_of_the_table_becomes_its_destination_and_its_time_to_ring(
 async def test_a_number_of_the_table_leads_over_its_trunk(router: Router, api: Api) -> None:
     api.answer = {"tier": 2}
     decision = await decide(router, "table")
-    assert decision.destination == ExternalDestination("+12025550123", "office")
+    assert decision.destination == ExternalDestination("+12025550123", ("office",))
     (target,) = decision.steps[0].targets
     assert isinstance(target, TrunkTarget)
-    assert (target.trunk, target.trusted) == ("office", True)
+    assert [(way.trunk, way.trusted) for way in target.via] == [("office", True)]
 
 
 @pytest.mark.parametrize("answer", [{}, {"tier": None}, {"tier": ""}])

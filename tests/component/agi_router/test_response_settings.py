@@ -16,7 +16,7 @@ directory:
   users:
     - {id: "456", email: ada@example.com, crm_ids: {hubspot: 77, zendesk: "8"}, devices: [PJSIP/ada]}
     - {id: "9", crm_ids: {hubspot: "78", zendesk: "77"}, devices: [PJSIP/bob]}
-trunks: [{name: main, endpoint: trunk}, {name: office, endpoint: office, trusted: true}]
+trunks: [{name: main, endpoint: trunk, caller_id: caller}, {name: office, endpoint: office, trusted: true}]
 policy: {regions: [US]}
 defaults: {region: US}
 routes:
@@ -55,7 +55,7 @@ values:
 """
     assert response(tmp_path, text).values == {
         "vip": Understood(value="456", type=DestinationType.USER, ring_s=40),
-        "2": Understood(value="+12025550123", type=DestinationType.EXTERNAL, trunk="office"),
+        "2": Understood(value="+12025550123", type=DestinationType.EXTERNAL, trunks=("office",)),
         "true": Understood(value="rejected", type=DestinationType.HANGUP),
         "": Understood(value="reception", type=DestinationType.ENDPOINT),
     }

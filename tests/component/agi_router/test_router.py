@@ -13,10 +13,11 @@ from aiohttp import web
 from agi_router.decide import Router
 from agi_router.document import load_document, validate
 from agi_router.routing.call_info import CallInfo
+from agi_router.routing.caller_id import OwnNumber
 from agi_router.routing.decider import Decider, Needs
 from agi_router.routing.decision import Decision, LookupProgress
 from agi_router.routing.destination import EndpointDestination, ExternalDestination, UserDestination
-from agi_router.routing.step import EndpointTarget, TrunkTarget
+from agi_router.routing.step import EndpointTarget, TrunkTarget, TrunkWay
 from agi_router.settings import RoutingSections, routing_settings
 
 CONFIG = """\
@@ -108,7 +109,17 @@ async def test_the_answer_leads_and_the_fallback_follows(router: Router, api: Ap
         EndpointTarget("ada"),
         EndpointTarget("ada-desk"),
         TrunkTarget(
-            number="+12025550123", trunk="main", endpoint="trunk", dial="+12025550123", caller_id="+14155550100"
+            number="+12025550123",
+            via=(
+                TrunkWay(
+                    trunk="main",
+                    endpoint="trunk",
+                    dial="+12025550123",
+                    caller_id=OwnNumber("+14155550100"),
+                    trusted=False,
+                    setup_timeout_s=4,
+                ),
+            ),
         ),
     )
 

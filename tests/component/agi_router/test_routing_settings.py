@@ -7,9 +7,11 @@ import pytest
 import trustme
 
 from agi_router.decide import RoutingSettings
+from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import EndpointDevice, ExternalDevice
 from agi_router.document import ConfigError, load_document, validate
 from agi_router.routing.auth import ApiKeyAuth, BasicAuth, BearerAuth, ClientAuth, KeyPlace, NoAuth, OAuth2Auth
+from agi_router.routing.caller_id import CallersOwn, OwnNumber
 from agi_router.routing.decider import Ahead
 from agi_router.routing.destination import (
     DestinationType,
@@ -32,7 +34,7 @@ directory:
        devices: [PJSIP/ada, {external: +14155550177}, {endpoint: desk}]}
 trunks:
   - {name: main, endpoint: PJSIP/trunk, number_format: digits, caller_id: (415) 555-0100}
-  - {name: spare, endpoint: spare}
+  - {name: spare, endpoint: spare, caller_id: caller, setup_timeout_s: 2.5}
 policy: {regions: [US, GB]}
 network: {allowed_networks: [127.0.0.0/8, 10.1.2.3]}
 defaults:
@@ -96,8 +98,16 @@ def test_a_full_configuration_becomes_settings(tmp_path: Path) -> None:
     ada = settings.users[0]
     assert (ada.id, ada.email, ada.extension) == ("456", "Ada@example.com", "101")
     assert ada.devices == (EndpointDevice("ada"), ExternalDevice("+14155550177"), EndpointDevice("desk"))
-    main = settings.trunks[0]
-    assert (main.endpoint, main.number_format, main.caller_id) == ("trunk", NumberFormat.DIGITS, "+14155550100")
+    assert settings.trunks == (
+        Trunk(
+            name="main",
+            endpoint="trunk",
+            number_format=NumberFormat.DIGITS,
+            caller_id=OwnNumber("14155550100"),
+            setup_timeout_s=4,
+        ),
+        Trunk(name="spare", endpoint="spare", caller_id=CallersOwn(), setup_timeout_s=2.5),
+    )
     assert settings.policy == DialPolicy(frozenset({"US", "GB"}), "US")
     assert settings.guard.allowed == (ip_network("127.0.0.0/8"), ip_network("10.1.2.3/32"))
     assert settings.fallback == (FallbackStep(EndpointDestination("desk"), 15),)
@@ -115,7 +125,7 @@ def test_a_route_is_asked_read_and_rung_as_it_says(tmp_path: Path) -> None:
     assert sales.fallback is not None
     assert [(step.destination, step.timeout_s) for step in sales.fallback[:2]] == [
         (UserDestination("456"), 20),
-        (ExternalDestination("+12025550123", "spare"), 25),
+        (ExternalDestination("+12025550123", ("spare",)), 25),
     ]
     assert sales.fallback[2].destination == HangupDestination(HangupCause.BUSY)
     assert (support.request.method, support.request.send, support.request.auth) == ("POST", Send.JSON, NoAuth())
@@ -182,7 +192,7 @@ def test_a_configuration_needs_only_a_region_and_says_what_it_lacks(tmp_path: Pa
 
 
 def test_trunks_without_allowed_regions_are_a_warning(tmp_path: Path) -> None:
-    settings = load(tmp_path, with_route() + "trunks: [{name: main, endpoint: trunk}]\n")
+    settings = load(tmp_path, with_route() + "trunks: [{name: main, endpoint: trunk, caller_id: caller}]\n")
     assert [warning.removeprefix(f"{tmp_path}/config.yaml:") for warning in settings.warnings] == [
         "9: trunks: policy.regions allows no region, so no number outside is ever dialled; add yours"
     ]

@@ -5,6 +5,7 @@ import pytest
 from agi_router.directory.directory import Directory
 from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import EndpointDevice, ExternalDevice, User
+from agi_router.routing.caller_id import CallersOwn, OwnNumber
 from agi_router.routing.destination import (
     EndpointDestination,
     ExternalDestination,
@@ -14,7 +15,7 @@ from agi_router.routing.destination import (
 )
 from agi_router.routing.numbers import NumberFormat
 from agi_router.routing.policy import DialPolicy
-from agi_router.routing.step import EndpointTarget, TrunkTarget
+from agi_router.routing.step import EndpointTarget, TrunkTarget, TrunkWay
 
 ADA = User(
     id="456",
@@ -22,15 +23,26 @@ ADA = User(
     devices=(
         EndpointDevice("ada"),
         ExternalDevice("+5353001234"),
-        ExternalDevice("+12025550123", "b"),
+        ExternalDevice("+12025550123", ("b",)),
         EndpointDevice("desk"),
     ),
 )
 ABROAD = User(id="1", devices=(ExternalDevice("+5353001234"),))
 NOBODY = User(id="2")
 TWICE = User(id="3", devices=(EndpointDevice("ada"), EndpointDevice("ada")))
-A = Trunk(name="a", endpoint="trunk-a", caller_id="+14155550100")
-B = Trunk(name="b", endpoint="trunk-b", number_format=NumberFormat.NATIONAL, caller_id="+14155550100")
+A = Trunk(name="a", endpoint="trunk-a", caller_id=OwnNumber("+14155550100"))
+B = Trunk(name="b", endpoint="trunk-b", number_format=NumberFormat.NATIONAL, caller_id=CallersOwn(), setup_timeout_s=2)
+BY_A = TrunkWay(
+    trunk="a",
+    endpoint="trunk-a",
+    dial="+12025550123",
+    caller_id=OwnNumber("+14155550100"),
+    trusted=False,
+    setup_timeout_s=4,
+)
+BY_B = TrunkWay(
+    trunk="b", endpoint="trunk-b", dial="2025550123", caller_id=CallersOwn(), trusted=False, setup_timeout_s=2
+)
 POLICY = DialPolicy(frozenset({"US"}), "US")
 DIRECTORY = Directory([ADA, ABROAD, NOBODY, TWICE], [A, B], POLICY)
 WITH_AN_AT = Directory([], [A, Trunk(name="c", endpoint="out@carrier.example")], POLICY)
@@ -51,7 +63,7 @@ def test_a_refused_device_leaves_the_others_ringing() -> None:
     assert step.refused is None
     assert step.targets == (
         EndpointTarget("ada"),
-        TrunkTarget(number="+12025550123", trunk="b", endpoint="trunk-b", dial="2025550123", caller_id="4155550100"),
+        TrunkTarget(number="+12025550123", via=(BY_B,)),
         EndpointTarget("desk"),
     )
 
@@ -80,14 +92,20 @@ def test_a_device_given_twice_rings_once() -> None:
     assert DIRECTORY.step(UserDestination("3"), 20).targets == (EndpointTarget("ada"),)
 
 
-def test_a_number_outside_takes_the_first_trunk_unless_one_is_named() -> None:
-    targets = [DIRECTORY.step(d, 20).targets[0] for d in (DESTINATION, ExternalDestination("+12025550123", "b"))]
-    assert targets == [
-        TrunkTarget(
-            number="+12025550123", trunk="a", endpoint="trunk-a", dial="+12025550123", caller_id="+14155550100"
-        ),
-        TrunkTarget(number="+12025550123", trunk="b", endpoint="trunk-b", dial="2025550123", caller_id="4155550100"),
-    ]
+@pytest.mark.parametrize(
+    ("named", "ways"),
+    [
+        ((), (BY_A, BY_B)),
+        (("b",), (BY_B,)),
+        (("b", "a"), (BY_B, BY_A)),
+        (("gone", "a"), (BY_A,)),
+    ],
+)
+def test_a_number_outside_goes_by_the_trunks_that_are_named_in_their_order_or_by_all(
+    named: tuple[str, ...], ways: tuple[TrunkWay, ...]
+) -> None:
+    step = DIRECTORY.step(ExternalDestination("+12025550123", named), 20)
+    assert step.targets == (TrunkTarget(number="+12025550123", via=ways),)
 
 
 def test_a_number_of_a_forbidden_region_is_refused() -> None:
@@ -98,7 +116,7 @@ def test_a_number_of_a_forbidden_region_is_refused() -> None:
 
 def test_without_a_trunk_or_with_an_unknown_one_a_number_is_refused() -> None:
     without = Directory([], [], DialPolicy(frozenset({"US"}), "US"))
-    steps = [without.step(DESTINATION, 20), DIRECTORY.step(ExternalDestination("+12025550123", "c"), 20)]
+    steps = [without.step(DESTINATION, 20), DIRECTORY.step(ExternalDestination("+12025550123", ("c",)), 20)]
     assert [step.refused and step.refused.code for step in steps] == ["trunk_unknown", "trunk_unknown"]
 
 

@@ -205,5 +205,5 @@ def test_a_hangup_names_its_cause() -> None:
 
 def test_what_was_understood_is_kept_as_plain_json() -> None:
     understood = Understood(value="456", type=DestinationType.USER, said="vip", variables={"AGI_ROUTER_ID": "7"})
-    assert Understood(**json.loads(json.dumps(asdict(understood)))) == replace(understood, notes=[])  # type: ignore[arg-type]
+    assert Understood(**json.loads(json.dumps(asdict(understood)))) == replace(understood, notes=[], trunks=[])  # type: ignore[arg-type]
     assert (understood.answered, replace(understood, said=None).answered) == ("vip", "456")
