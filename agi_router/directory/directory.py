@@ -7,6 +7,7 @@ from agi_router.directory.trunks import Trunk, Trunks, leads_to_one
 from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
 from agi_router.routing.destination import (
     Destination,
+    DialplanDestination,
     EndpointDestination,
     ExternalDestination,
     HangupDestination,
@@ -17,6 +18,7 @@ from agi_router.routing.policy import DialPolicy
 from agi_router.routing.step import (
     Action,
     EndpointTarget,
+    GoTo,
     HangUp,
     Member,
     Refused,
@@ -79,6 +81,8 @@ class Directory:
                     return Ring((Member("", (self._trunk_target(number, trunks),)),))
                 case HangupDestination(cause):
                     return HangUp(cause)
+                case DialplanDestination(place):
+                    return GoTo(place)
                 case _:
                     assert_never(destination)
         except RoutingError as refusal:

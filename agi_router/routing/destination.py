@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+from agi_router.routing.dialplan_place import DialplanPlace
+
 
 class DestinationType(StrEnum):
     """What the value of an answer names."""
@@ -12,6 +14,7 @@ class DestinationType(StrEnum):
     ENDPOINT = "endpoint"
     EXTERNAL = "external"
     HANGUP = "hangup"
+    DIALPLAN = "dialplan"
     AUTO = "auto"  # a number or a SIP login, by its shape
 
 
@@ -79,4 +82,17 @@ class HangupDestination:
         return self.cause.value
 
 
-Destination = UserDestination | EndpointDestination | ExternalDestination | HangupDestination
+@dataclass(frozen=True, slots=True)
+class DialplanDestination:
+    """A place in the dialplan, where the caller goes on without us."""
+
+    type: ClassVar[str] = "dialplan"
+    place: DialplanPlace
+
+    @property
+    def value(self) -> str:
+        """The place, as "context,exten,priority"."""
+        return str(self.place)
+
+
+Destination = UserDestination | EndpointDestination | ExternalDestination | HangupDestination | DialplanDestination

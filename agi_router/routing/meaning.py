@@ -6,12 +6,14 @@ from typing import Protocol, assert_never
 from agi_router.routing.destination import (
     Destination,
     DestinationType,
+    DialplanDestination,
     EndpointDestination,
     ExternalDestination,
     HangupCause,
     HangupDestination,
     UserDestination,
 )
+from agi_router.routing.dialplan_place import DialplanPlace
 from agi_router.routing.errors import RoutingError, shown
 from agi_router.routing.numbers import normalise
 from agi_router.routing.policy import DialPolicy
@@ -40,7 +42,8 @@ class Names(Protocol):
 def destination(understood: Understood, names: Names, policy: DialPolicy) -> Destination:
     """What the answer means now.
 
-    Raises RoutingError: user_unknown, value_not_endpoint, value_not_number, value_not_cause, policy_emergency.
+    Raises RoutingError: user_unknown, value_not_endpoint, value_not_number, value_not_cause, value_not_dialplan,
+    policy_emergency, policy_dialplan.
     """
     value = understood.value
     match understood.type:
@@ -52,6 +55,8 @@ def destination(understood: Understood, names: Names, policy: DialPolicy) -> Des
             return ExternalDestination(_number(value, policy), understood.trunks)
         case DestinationType.HANGUP:
             return HangupDestination(_cause(value))
+        case DestinationType.DIALPLAN:
+            return DialplanDestination(_place(understood, policy))
         case DestinationType.AUTO:
             return _by_shape(value, names, policy)
         case _:
@@ -116,6 +121,15 @@ def _cause(value: str) -> HangupCause:
             f"{shown(value)} is not a hangup cause",
             f"answer with one of {', '.join(HangupCause)}",
         ) from None
+
+
+def _place(understood: Understood, policy: DialPolicy) -> DialplanPlace:
+    place = DialplanPlace.parse(understood.value)
+    # What the route's own table names, the operator has allowed by writing it there.
+    refusal = policy.refusal_of_context(place.context) if understood.said is None else None
+    if refusal is not None:
+        raise RoutingError(refusal.code, refusal.message, refusal.remedy)
+    return place
 
 
 def _by_shape(value: str, names: Names, policy: DialPolicy) -> Destination:

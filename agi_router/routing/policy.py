@@ -22,14 +22,28 @@ BLOCKED_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class DialPolicy:
-    """What may be dialled: `regions` are ISO 3166 codes; none means nothing. `region` is that of the installation."""
+    """What may be dialled: `regions` are ISO 3166 codes; none means nothing. `region` is that of the installation.
+
+    `dialplan_contexts` are the contexts of the dialplan that an answer may send callers to; none means nowhere.
+    """
 
     regions: frozenset[str]
     region: str
+    dialplan_contexts: frozenset[str] = frozenset()
 
     def refusal(self, number: str) -> Failure | None:
         """Why this number must not be dialled; None when it may. Emergency numbers are recognised in any form."""
         return self.emergency(number) or self._refusal_of_e164(number)
+
+    def refusal_of_context(self, context: str) -> Failure | None:
+        """Why no answer may send a caller to this context of the dialplan; None when it may."""
+        if context in self.dialplan_contexts:
+            return None
+        return Failure(
+            "policy_dialplan",
+            f"policy.dialplan_contexts does not allow answers to send callers to the context {context}",
+            "if that is wanted, add the context there; behind it is whatever the dialplan can do, also paid calls",
+        )
 
     def emergency(self, text: str) -> Failure | None:
         """The refusal of an emergency number of this region or any allowed one, whatever the form: 112, +112, 1 1 2."""

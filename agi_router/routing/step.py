@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from agi_router.routing.caller_id import CallerId
 from agi_router.routing.destination import Destination, HangupCause
+from agi_router.routing.dialplan_place import DialplanPlace
 from agi_router.routing.errors import Failure
 
 
@@ -75,13 +76,20 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True)
+class GoTo:
+    """Send the caller to this place in the dialplan; he does not come back."""
+
+    place: DialplanPlace
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Ring nobody: the step is put on record with the reason, and the next one is tried."""
 
     failure: Failure
 
 
-Action = Ring | HangUp | Refused
+Action = Ring | HangUp | GoTo | Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

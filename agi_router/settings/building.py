@@ -35,7 +35,11 @@ CARRIERS_PATIENCE_S = 120
 def routing_settings(document: Document, sections: RoutingSections) -> RoutingSettings:
     """The settings that these sections mean; raises ConfigError with all that does not fit together."""
     found = Findings(document)
-    policy = DialPolicy(frozenset(sections.policy.regions), sections.defaults.region)
+    policy = DialPolicy(
+        regions=frozenset(sections.policy.regions),
+        region=sections.defaults.region,
+        dialplan_contexts=frozenset(sections.policy.dialplan_contexts),
+    )
     names = DirectoryBuilding(found, sections.directory, sections.trunks, policy)
     hours = HoursBuilding(found, sections.hours)
     fallback = names.chain(sections.defaults.fallback, ("defaults", "fallback"), sections.defaults.timeout_s)
@@ -118,6 +122,11 @@ class _Building:
     def _response(self, section: ResponseSection, at: At) -> Response:
         if section.type is DestinationType.EXTERNAL and not self.sections.trunks:
             self.found.problem((*at, "type"), "numbers outside need a trunk, and there is none; add it to trunks")
+        if section.type is DestinationType.DIALPLAN and not self.sections.policy.dialplan_contexts:
+            self.found.problem(
+                (*at, "type"),
+                "answers may name no context of the dialplan yet; add those they may to policy.dialplan_contexts",
+            )
         if section.crm is not None:
             self._check_crm(section.crm, (*at, "crm"))
         for key in ("values", "types", "headers"):

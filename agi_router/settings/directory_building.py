@@ -10,6 +10,7 @@ from agi_router.routing.caller_id import CalledNumber, CallerId, CallersOwn, Own
 from agi_router.routing.destination import (
     Destination,
     DestinationType,
+    DialplanDestination,
     EndpointDestination,
     ExternalDestination,
     HangupDestination,
@@ -140,6 +141,8 @@ class DirectoryBuilding:
             return EndpointDestination(self._phone(step.endpoint, (*at, "endpoint")))
         if step.hangup is not None:
             return HangupDestination(step.hangup)
+        if step.dialplan is not None:
+            return DialplanDestination(step.dialplan)
         return ExternalDestination(self._external(step.external or "", step.trunk or (), at), step.trunk or ())
 
     def _user_id(self, given: str, at: At) -> str:

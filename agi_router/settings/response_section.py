@@ -7,9 +7,10 @@ from pydantic import Field, model_validator
 from agi_router.document import Section
 from agi_router.routing.destination import DestinationType, HangupCause
 from agi_router.routing.route import AnswerFormat
-from agi_router.settings.values import CarriedHeader, CarriedVariable, Endpoint, Name, Paths, RingSeconds, TrunkNames
+from agi_router.settings.values import (CarriedHeader, CarriedVariable, Endpoint, Name, Paths, Place, RingSeconds, TrunkNames,)
 
 MOST_CARRIED = 20
+_TIMELESS = {"hangup": "takes no time", "dialplan": "takes no time"}
 
 
 class FallbackSection(Section):
@@ -19,14 +20,16 @@ class FallbackSection(Section):
     endpoint: Endpoint | None = None
     external: str | None = None
     hangup: HangupCause | None = None
+    dialplan: Place | None = None
     trunk: TrunkNames | None = None
     timeout_s: RingSeconds | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        exactly_one(self, ("user", "endpoint", "external", "hangup"))
-        if self.hangup is not None and self.timeout_s is not None:
-            raise ValueError("a hangup takes no time; take timeout_s away")
+        exactly_one(self, ("user", "endpoint", "external", "hangup", "dialplan"))
+        for key, why in _TIMELESS.items():
+            if getattr(self, key) is not None and self.timeout_s is not None:
+                raise ValueError(f"has a {key}, which {why}; take timeout_s away")
         return self
 
 

@@ -11,6 +11,7 @@ from agi_router.document import Substituted
 from agi_router.lookup.guard import Network
 from agi_router.lookup.upstream import same_origin
 from agi_router.routing.carried import CARRIED_HEADER, CARRIED_VARIABLE
+from agi_router.routing.dialplan_place import CONTEXT, DialplanPlace
 from agi_router.routing.errors import RoutingError
 from agi_router.routing.meaning import endpoint_name
 from agi_router.routing.numbers import is_e164, is_region
@@ -51,6 +52,19 @@ def _endpoint(given: str) -> str:
         return endpoint_name(given)
     except RoutingError as error:
         raise ValueError(f"{error.failure.message}; {error.failure.remedy}") from None
+
+
+def _place(given: str) -> DialplanPlace:
+    try:
+        return DialplanPlace.parse(given)
+    except RoutingError as error:
+        raise ValueError(f"{error.failure.message}; {error.failure.remedy}") from None
+
+
+def _context(given: str) -> str:
+    if not CONTEXT.fullmatch(given):
+        raise ValueError("is not the name of a context; write letters, digits and _ . - (at most 79), such as ivr")
+    return given
 
 
 def _region(given: str) -> str:
@@ -210,6 +224,8 @@ Name = Annotated[str, AfterValidator(_name)]
 UserId = Annotated[str, Field(min_length=1, max_length=64)]
 Email = Annotated[str, AfterValidator(_email)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Place = Annotated[DialplanPlace, PlainValidator(_text(_place))]
+Context = Annotated[str, AfterValidator(_context)]
 Region = Annotated[str, AfterValidator(_region)]
 AllowedNetwork = Annotated[Network, PlainValidator(_network)]
 HeaderName = Annotated[str, AfterValidator(header_name)]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+from agi_router.routing.dialplan_place import DialplanPlace
 from ari_app.asterisk.client import AriClient
 from ari_app.asterisk.events import present_channel
 from ari_app.calls.ports import (
@@ -96,9 +97,10 @@ class AriTelephony(Telephony):
         with suppress(NotFoundError):
             await self._ari.channels.hangup(channelId=channel_id, reason=reason)
 
-    async def send_to_dialplan(self, channel_id: str) -> None:
+    async def send_to_dialplan(self, channel_id: str, place: DialplanPlace | None = None) -> None:
         """See Telephony."""
-        await self._ari.channels.continueInDialplan(channelId=channel_id)
+        where = {"context": place.context, "extension": place.exten, "priority": place.priority} if place else {}
+        await self._ari.channels.continueInDialplan(channelId=channel_id, **where)
 
     async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:
         """See Telephony. Asterisk answers 500 for an endpoint that it does not know."""

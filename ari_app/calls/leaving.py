@@ -1,7 +1,12 @@
-"""The caller leaves us: back to the dialplan lines after `Stasis()`, which are told why."""
+"""The caller leaves us: to a place in the dialplan, or back to the lines after `Stasis()`, which are told why."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
+from agi_router.routing.dialplan_place import DialplanPlace
+from agi_router.routing.errors import Failure
 from ari_app.calls.call import Call, now
 from ari_app.calls.ports import NotFoundError
 from ari_app.domain import events as e
@@ -12,11 +17,8 @@ RESULT_VARIABLE: Final = "AGI_ROUTER_RESULT"
 
 async def back_to_dialplan(call: Call, reason: str) -> None:
     """Let the dialplan lines after `Stasis()` go on with the caller. Raises CallerGoneError."""
-    try:
+    async with _missing_no_hangup(call):
         await give_back(call, reason)
-    except NotFoundError as error:
-        await call.missed_caller(error)
-        raise
 
 
 async def give_back(call: Call, reason: str) -> None:
@@ -25,3 +27,45 @@ async def give_back(call: Call, reason: str) -> None:
     await call.telephony.set_variable(call.caller.channel_id, RESULT_VARIABLE, reason)
     await call.telephony.send_to_dialplan(call.caller.channel_id)
     call.tell(e.SentToDialplan(at=now(), reason=reason))
+
+
+async def go_to(call: Call, place: DialplanPlace) -> Failure | None:
+    """Let the caller go on at this place, for good; why that can't be, and he is still here. Raises CallerGoneError.
+
+    Asterisk takes every place there, and hangs up where nothing stands. So it is asked before.
+    """
+    missing = await call.hear_until(asyncio.create_task(_missing(call, place)))
+    if missing is None:
+        async with _missing_no_hangup(call):
+            await call.telephony.send_to_dialplan(call.caller.channel_id, place)
+        call.tell(e.SentToDialplan(at=now(), reason="the dialplan is the destination", where=str(place)))
+    return missing
+
+
+@asynccontextmanager
+async def _missing_no_hangup(call: Call) -> AsyncIterator[None]:
+    """Raises CallerGoneError for a NotFoundError that only means this. No event is read meanwhile: leaving is one."""
+    try:
+        yield
+    except NotFoundError as error:
+        await call.missed_caller(error)
+        raise
+
+
+async def _missing(call: Call, place: DialplanPlace) -> Failure | None:
+    match await call.telephony.read_variable(call.caller.channel_id, f"DIALPLAN_EXISTS({place})"):
+        case "1":
+            return None
+        case "0":
+            return Failure(
+                "dialplan_missing",
+                f"the dialplan has no {place}",
+                f'write it into extensions.conf; asterisk -rx "dialplan show {place.exten}@{place.context}" shows '
+                "whether it is there",
+            )
+        case _:
+            return Failure(
+                "dialplan_unknown",
+                f"Asterisk does not tell whether the dialplan has {place}",
+                'asterisk -rx "module load func_dialplan.so", and see that modules.conf loads it at each start',
+            )

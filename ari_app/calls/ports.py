@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from agi_router.routing.decider import Decider
+from agi_router.routing.dialplan_place import DialplanPlace
 
 
 class TelephonyError(Exception):
@@ -224,8 +225,8 @@ class Telephony(Protocol):
         """End a channel with one of ARI's reason words; one that is gone already is no error."""
         ...
 
-    async def send_to_dialplan(self, channel_id: str) -> None:
-        """Let a caller go on with the line after its `Stasis()`."""
+    async def send_to_dialplan(self, channel_id: str, place: DialplanPlace | None = None) -> None:
+        """Let a caller go on at this place, which must be there, or with the line after its `Stasis()`."""
         ...
 
     async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:

@@ -5,9 +5,10 @@ import math
 from collections.abc import Sequence
 from typing import Final, assert_never
 
-from agi_router.routing.step import HangUp, Refused, Ring, Step
+from agi_router.routing.errors import Failure
+from agi_router.routing.step import GoTo, HangUp, Refused, Ring, Step
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
-from ari_app.calls.leaving import back_to_dialplan
+from ari_app.calls.leaving import back_to_dialplan, go_to
 from ari_app.calls.legs import Placing, ring
 from ari_app.calls.talk import converse
 from ari_app.domain import events as e
@@ -26,11 +27,16 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
         _tell_start(call, step)
         match step.action:
             case Refused(why):
-                _tell_end(call, "refused", code=why.code, detail=why.message, remedy=why.remedy)
+                _tell_refusal(call, why)
             case HangUp(cause):
                 await call.telephony.hang_up(call.caller.channel_id, cause.value)
                 call.tell(e.CallEnded(at=now(), by="router", cause=Q850[cause], reason="hangup"))
                 return
+            case GoTo(place):
+                missing = await go_to(call, place)
+                if missing is None:
+                    return
+                _tell_refusal(call, missing)
             case Ring():
                 left_s = chain.left(step.timeout_s)
                 if left_s < SHORTEST_STEP_S:
@@ -82,6 +88,10 @@ def _tell_start(call: Call, step: Step) -> None:
             timeout_s=step.timeout_s,
         )
     )
+
+
+def _tell_refusal(call: Call, why: Failure) -> None:
+    _tell_end(call, "refused", code=why.code, detail=why.message, remedy=why.remedy)
 
 
 def _tell_end(call: Call, outcome: str, *, code: str = "", detail: str = "", remedy: str = "") -> None:

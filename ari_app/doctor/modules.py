@@ -57,7 +57,7 @@ NEEDED: Final = (
     _vital("app_stack.so", "the hangup guard does not end: there is no Return()"),
     _useful("app_verbose.so", "the fallback is not logged: there is no Verbose()"),
     _useful("app_dial.so", "AGI_ROUTER_FALLBACK cannot be dialled: there is no Dial()"),
-    _useful("func_dialplan.so", "the doctor cannot look into the dialplan: there is no DIALPLAN_EXISTS()"),
+    _useful("func_dialplan.so", "no step may go to the dialplan, nor the doctor look into it: no DIALPLAN_EXISTS()"),
     _useful("func_pjsip_endpoint.so", "the doctor cannot look into trunks: there is no PJSIP_ENDPOINT()"),
     _useful("func_pjsip_aor.so", "the doctor cannot look into trunks: there is no PJSIP_AOR()"),
     _useful("func_pjsip_contact.so", "the doctor cannot look into trunks: there is no PJSIP_CONTACT()"),

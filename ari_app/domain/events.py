@@ -307,9 +307,14 @@ class CallRecovered(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentToDialplan(Happened):
-    """Nothing is left to try here: the caller went back to the dialplan lines after `Stasis()`."""
+    """The caller went on in the dialplan.
+
+    `where` is the place that was the step's destination, "context,exten,priority"; "" for the lines after `Stasis()`,
+    as nothing was left to try here.
+    """
 
     reason: str
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

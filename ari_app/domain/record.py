@@ -16,7 +16,7 @@ class Disposition(StrEnum):
     ANSWERED = "answered"
     ABANDONED = "abandoned"  # the caller gave up before anyone answered
     REJECTED = "rejected"  # a step said: hang up
-    TO_DIALPLAN = "to_dialplan"  # all steps failed; the dialplan went on with the caller
+    TO_DIALPLAN = "to_dialplan"  # the dialplan went on with the caller: it was the destination, or all steps failed
     FAILED = "failed"  # the router or Asterisk failed it
     INTERRUPTED = "interrupted"  # its end was not seen
 

@@ -91,6 +91,7 @@ _FOUND = {
     "talking": "found the call again, its talk going on",
     "waiting": "found the call again, the caller waiting",
 }
+_TIMELESS = frozenset({"hangup", "dialplan"})
 _ENDED_BY = {
     "caller": "the caller hung up",
     "callee": "the called party hung up",
@@ -182,8 +183,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
         case e.GuessJudged():
             return f"the guess was {_JUDGED[event.outcome]}"
         case e.StepStarted():
-            ringing = "" if event.destination_type == "hangup" else f", for at most {event.timeout_s:g} s"
-            return f"step {event.step}: {_destination(event)}{ringing}"
+            how_long = "" if event.destination_type in _TIMELESS else f", for at most {event.timeout_s:g} s"
+            return f"step {event.step}: {_destination(event)}{how_long}"
         case e.StepEnded():
             why = f": {event.detail} [{event.code}]. {_capitalised(event.remedy)}" if event.code else ""
             return f"step {event.step} {_STEP_ENDED.get(event.outcome, event.outcome)}{why}"
@@ -222,8 +223,10 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"{_leg(record, event.leg)} speaks in the place of {_party(record, event.by)}"
         case e.CallRecovered():
             return _FOUND.get(event.found, f"found the call again: {event.found}")
-        case e.SentToDialplan():
+        case e.SentToDialplan(where=""):
             return f"back to the dialplan: {event.reason}"
+        case e.SentToDialplan():
+            return f"on to the dialplan at {event.where}"
         case e.CallEnded():
             return _ended(record, event)
         case _:

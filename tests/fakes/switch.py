@@ -11,6 +11,7 @@ from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider, Needs
 from agi_router.routing.decision import Decision, LookupProgress
 from agi_router.routing.destination import EndpointDestination
+from agi_router.routing.dialplan_place import DialplanPlace
 from agi_router.routing.step import EndpointTarget, Member, Ring, Step
 from agi_router.routing.treatment import Treatment
 from ari_app.calls.ports import (
@@ -93,7 +94,7 @@ class Switch(Telephony):
         await self._do("hang_up")
         self.deliver(ChannelDestroyed(channel_id, 16))
 
-    async def send_to_dialplan(self, channel_id: str) -> None:
+    async def send_to_dialplan(self, channel_id: str, place: DialplanPlace | None = None) -> None:
         await self._do("send_to_dialplan")
         self.deliver(ChannelLeft(channel_id))
 

@@ -17,7 +17,7 @@ from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.meaning import destination
 from agi_router.routing.response import understand
 from agi_router.routing.route import Route
-from agi_router.routing.step import EndpointTarget, Step, Target
+from agi_router.routing.step import EndpointTarget, GoTo, HangUp, Ring, Step, Target
 from agi_router.routing.understood import Understood
 from agi_router.settings import RoutingSections, routing_settings
 from ari_app.calls.screen_pop import screen_pop
@@ -95,10 +95,19 @@ class Rules:
             assert not CONTROL.search(note), f"control characters in the note {note!r}"
 
     def _rings(self, step: Step) -> str:
-        for target in step.targets:
-            self._check_target(target)
-        assert bool(step.targets) == (step.destination.type != "hangup"), "a step that rings nobody"
-        return f"rings {step.destination.type}" if step.targets else "hangs up"
+        match step.action:
+            case Ring():
+                assert step.targets, "a step that rings nobody"
+                for target in step.targets:
+                    self._check_target(target)
+                return f"rings {step.destination.type}"
+            case GoTo(place):
+                assert re.fullmatch(r"ivr,[A-Za-z0-9*#+][A-Za-z0-9*#+_.-]*,[0-9]+", str(place)), f"goes to {place}"
+                return "goes to the dialplan"
+            case HangUp():
+                return "hangs up"
+            case _:
+                raise AssertionError(f"does {step.action!r}")
 
     def _check_target(self, target: Target) -> None:
         if isinstance(target, EndpointTarget):

@@ -70,6 +70,14 @@ def test_a_closed_route_tells_why_and_when_it_opens() -> None:
     ]
 
 
+def test_a_caller_leaves_for_the_lines_after_stasis_or_for_a_place_of_the_dialplan() -> None:
+    assert told(
+        e.StepStarted(at=at(0), step=1, destination_type="dialplan", destination="ivr,s,1", timeout_s=25),
+        e.SentToDialplan(at=at(0), reason="the dialplan is the destination", where="ivr,s,1"),
+        e.SentToDialplan(at=at(0), reason="no step was answered"),
+    ) == ["step 1: dialplan ivr,s,1", "on to the dialplan at ivr,s,1", "back to the dialplan: no step was answered"]
+
+
 def test_what_goes_with_a_call_is_told_with_what_was_left_aside() -> None:
     described = e.CallerDescribed(
         at=at(0),

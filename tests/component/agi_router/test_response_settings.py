@@ -51,12 +51,14 @@ values:
   VIP: {user: ADA@example.com, timeout_s: 40}
   2: {external: "(202) 555-0123", trunk: office}
   true: {hangup: rejected}
+  night: {dialplan: "closed,s,2"}
   "": {endpoint: PJSIP/reception}
 """
     assert response(tmp_path, text).values == {
         "vip": Understood(value="456", type=DestinationType.USER, ring_s=40),
         "2": Understood(value="+12025550123", type=DestinationType.EXTERNAL, trunks=("office",)),
         "true": Understood(value="rejected", type=DestinationType.HANGUP),
+        "night": Understood(value="closed,s,2", type=DestinationType.DIALPLAN),
         "": Understood(value="reception", type=DestinationType.ENDPOINT),
     }
 
@@ -115,6 +117,14 @@ def test_ids_of_crms_and_trusted_trunks_are_read(tmp_path: Path) -> None:
         ("{path: to, values: {a: {}}}", "13: routes.sales.response.values.a: has no destination"),
         ("{path: to, values: {a: {user: '1'}}}", "routes.sales.response.values.a.user: no user has the id"),
         ("{path: to, values: {a: {endpoint: 9@trunk}}}", "response.values.a.endpoint: 9@trunk leads to a trunk"),
+        (
+            "{path: to, values: {a: {dialplan: 'ivr,s,start'}}}",
+            'response.values.a.dialplan: "ivr,s,start" is not a place',
+        ),
+        (
+            "{path: to, type: dialplan}",
+            "13: routes.sales.response.type: answers may name no context of the dialplan yet",
+        ),
         ("path: to\nvalues:\n  a: {user: '9'}\n  A: {user: '9'}", '16: routes.sales.response.values.A: "a" is already'),
         ("path: to\ntype: user\nheaders:\n  X-A: a\n  x-a: b", "is not the name of a header for the phones"),
         (

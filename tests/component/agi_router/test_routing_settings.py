@@ -407,6 +407,8 @@ def test_a_response_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str)
         (MINIMAL + "routes: {'a,b': {}}", "must be a name of letters"),
         ("defaults: {region: US, fallback: [{hangup: buzy}]}", 'hangup: "buzy" does not exist; did you mean "busy"?'),
         ("defaults: {region: US, fallback: [{hangup: busy, timeout_s: 5}]}", "takes no time"),
+        ("defaults: {region: US, fallback: [{dialplan: ivr, timeout_s: 5}]}", "has a dialplan, which takes no time"),
+        (MINIMAL + "policy: {dialplan_contexts: ['a,b']}", "policy.dialplan_contexts[0]: is not the name of a context"),
         ("defaults: {region: US, fallback: [{voicemail: '101'}]}", "fallback[0].voicemail: unknown key"),
         (MINIMAL + "routs: {}", 'routs: unknown key; did you mean "routes"?'),
     ],
@@ -428,6 +430,11 @@ def test_a_section_that_cannot_be_is_told(tmp_path: Path, text: str, said: str) 
 def test_a_memory_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str) -> None:
     (told,) = problems(tmp_path, with_route() + f"    remember: {keys}\n")
     assert said in told
+
+
+def test_answers_may_name_contexts_of_the_dialplan_that_the_policy_allows(tmp_path: Path) -> None:
+    text = with_route(response="{type: dialplan, path: to}") + "policy: {dialplan_contexts: [ivr, night.2]}\n"
+    assert load(tmp_path, text).policy.dialplan_contexts == {"ivr", "night.2"}
 
 
 def test_guessing_ahead_needs_last_good_answers(tmp_path: Path) -> None:
