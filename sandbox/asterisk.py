@@ -127,6 +127,11 @@ class Asterisk(RunningAsterisk):
         return self._run / "spool"
 
     @property
+    def sounds_dir(self) -> Path:
+        """A folder for sounds of one's own: closed.ulaw in it is the sound "recordings/closed"."""
+        return self._run / "lib" / "sounds" / "custom"
+
+    @property
     def log_path(self) -> Path:
         """Its log: notices, warnings, errors and what the dialplan did."""
         return self._run / "log" / "messages"

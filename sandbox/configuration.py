@@ -31,7 +31,7 @@ def write(run: Path, layout: Layout, *, route: str, extra_dialplan: str) -> None
 
     `route` is the route of calls to any DID; `extra_dialplan` is appended to extensions.conf.
     """
-    for folder in ("etc/agi-router", "run/asterisk", "lib/moh", "spool/recording", "log", "tmp"):
+    for folder in ("etc/agi-router", "run/asterisk", "lib/moh", "lib/sounds/custom", "spool/recording", "log", "tmp"):
         (run / folder).mkdir(parents=True)
     # Otherwise Asterisk asks a name server for its own host name, and a call stalls for 5 s when none answers.
     (run / "run" / "hosts").write_text(f"127.0.0.1 localhost {socket.gethostname()}\n")
@@ -65,6 +65,7 @@ dateformat = %F %T.%3q
 messages = notice,warning,error,verbose(3)
 """
 
+# Ringing is one tone here and not the usual two: a phone of the tests tells the dominant one.
 INDICATIONS = """\
 [general]
 country = us

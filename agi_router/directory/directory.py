@@ -6,6 +6,7 @@ from typing import assert_never
 from agi_router.directory.trunks import Trunk, Trunks, leads_to_one
 from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
 from agi_router.routing.destination import (
+    AnnouncementDestination,
     Destination,
     DialplanDestination,
     EndpointDestination,
@@ -17,6 +18,7 @@ from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.step import (
     Action,
+    Announce,
     EndpointTarget,
     GoTo,
     HangUp,
@@ -83,6 +85,8 @@ class Directory:
                     return HangUp(cause)
                 case DialplanDestination(place):
                     return GoTo(place)
+                case AnnouncementDestination(sounds, answer):
+                    return Announce(sounds, answer)
                 case _:
                     assert_never(destination)
         except RoutingError as refusal:

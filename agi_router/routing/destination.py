@@ -15,6 +15,7 @@ class DestinationType(StrEnum):
     EXTERNAL = "external"
     HANGUP = "hangup"
     DIALPLAN = "dialplan"
+    ANNOUNCEMENT = "announcement"
     AUTO = "auto"  # a number or a SIP login, by its shape
 
 
@@ -95,4 +96,25 @@ class DialplanDestination:
         return str(self.place)
 
 
-Destination = UserDestination | EndpointDestination | ExternalDestination | HangupDestination | DialplanDestination
+@dataclass(frozen=True, slots=True)
+class AnnouncementDestination:
+    """Sounds that the caller hears, by their names in Asterisk; unless `answer`, as early media."""
+
+    type: ClassVar[str] = "announcement"
+    sounds: tuple[str, ...]
+    answer: bool = True
+
+    @property
+    def value(self) -> str:
+        """The sounds, joined by commas."""
+        return ",".join(self.sounds)
+
+
+Destination = (
+    UserDestination
+    | EndpointDestination
+    | ExternalDestination
+    | HangupDestination
+    | DialplanDestination
+    | AnnouncementDestination
+)

@@ -4,6 +4,7 @@ import re
 from typing import Protocol, assert_never
 
 from agi_router.routing.destination import (
+    AnnouncementDestination,
     Destination,
     DestinationType,
     DialplanDestination,
@@ -17,6 +18,7 @@ from agi_router.routing.dialplan_place import DialplanPlace
 from agi_router.routing.errors import RoutingError, shown
 from agi_router.routing.numbers import normalise
 from agi_router.routing.policy import DialPolicy
+from agi_router.routing.sounds import parse_sounds
 from agi_router.routing.understood import Understood
 
 ENDPOINT = re.compile(r"[A-Za-z0-9_.+@-]{1,64}")
@@ -43,7 +45,7 @@ def destination(understood: Understood, names: Names, policy: DialPolicy) -> Des
     """What the answer means now.
 
     Raises RoutingError: user_unknown, value_not_endpoint, value_not_number, value_not_cause, value_not_dialplan,
-    policy_emergency, policy_dialplan.
+    value_not_sound, policy_emergency, policy_dialplan.
     """
     value = understood.value
     match understood.type:
@@ -57,6 +59,8 @@ def destination(understood: Understood, names: Names, policy: DialPolicy) -> Des
             return HangupDestination(_cause(value))
         case DestinationType.DIALPLAN:
             return DialplanDestination(_place(understood, policy))
+        case DestinationType.ANNOUNCEMENT:
+            return AnnouncementDestination(parse_sounds(value), understood.answer)
         case DestinationType.AUTO:
             return _by_shape(value, names, policy)
         case _:

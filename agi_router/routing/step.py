@@ -83,13 +83,21 @@ class GoTo:
 
 
 @dataclass(frozen=True, slots=True)
+class Announce:
+    """Play these sounds, by their names in Asterisk, one after the other; answer the caller before, or don't."""
+
+    sounds: tuple[str, ...]
+    answer: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Ring nobody: the step is put on record with the reason, and the next one is tried."""
 
     failure: Failure
 
 
-Action = Ring | HangUp | GoTo | Refused
+Action = Ring | HangUp | GoTo | Announce | Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,16 +11,18 @@ class Understood:
     """An answer, read. All fields are plain JSON values, so that `dataclasses.asdict` can be stored.
 
     `value` names the destination in the way of `type`; `meaning.destination` resolves it. `crm` is the CRM whose users'
-    ids a `value` of type user is among (None: the directory's own ids and e-mail addresses); `trunks` are those
-    for a number outside (none: all). `said` is what the answer itself said where the route's table gave it another
-    meaning, "" for an answer without a value. `caller_name`, `headers` and `variables` are for the phones, sanitised;
-    `ring_s` is 5 to 3600 seconds. `notes` are sentences on what the answer also carried and was of no use.
+    ids a `value` of type user is among (None: the directory's own ids and e-mail addresses); `trunks` are those for a
+    number outside (none: all); `answer` is whether an announcement answers the call. `said` is what the answer itself
+    said where the route's table gave it another meaning, "" for an answer without a value. `caller_name`, `headers`
+    and `variables` are for the phones, sanitised; `ring_s` is 5 to 3600 seconds. `notes` are sentences on what the
+    answer also carried and was of no use.
     """
 
     value: str
     type: DestinationType
     crm: str | None = None
     trunks: tuple[str, ...] = ()
+    answer: bool = True
     said: str | None = None
     caller_name: str | None = None
     ring_s: float | None = None

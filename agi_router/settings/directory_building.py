@@ -8,6 +8,7 @@ from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, U
 from agi_router.document import suggestion
 from agi_router.routing.caller_id import CalledNumber, CallerId, CallersOwn, OwnNumber
 from agi_router.routing.destination import (
+    AnnouncementDestination,
     Destination,
     DestinationType,
     DialplanDestination,
@@ -121,7 +122,11 @@ class DirectoryBuilding:
         """What an answer says that the table gives this meaning."""
         meant = self._destination(section, at)
         return Understood(
-            value=meant.value, type=DestinationType(meant.type), trunks=section.trunk or (), ring_s=section.timeout_s
+            value=meant.value,
+            type=DestinationType(meant.type),
+            trunks=section.trunk or (),
+            answer=section.answer is not False,
+            ring_s=section.timeout_s,
         )
 
     def chain(self, steps: Sequence[FallbackSection], at: At, timeout_s: float) -> tuple[FallbackStep, ...]:
@@ -143,6 +148,8 @@ class DirectoryBuilding:
             return HangupDestination(step.hangup)
         if step.dialplan is not None:
             return DialplanDestination(step.dialplan)
+        if step.announcement is not None:
+            return AnnouncementDestination(step.announcement, step.answer is not False)
         return ExternalDestination(self._external(step.external or "", step.trunk or (), at), step.trunk or ())
 
     def _user_id(self, given: str, at: At) -> str:

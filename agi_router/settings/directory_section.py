@@ -8,7 +8,15 @@ from agi_router.directory.trunks import DEFAULT_SETUP_TIMEOUT_S
 from agi_router.document import Section
 from agi_router.routing.numbers import NumberFormat
 from agi_router.settings.response_section import exactly_one
-from agi_router.settings.values import (Context, Email, Endpoint, Name, Region, TrunkNames, UserId,)
+from agi_router.settings.values import (
+    Context,
+    Email,
+    Endpoint,
+    Name,
+    Region,
+    TrunkNames,
+    UserId,
+)
 
 
 class DeviceSection(Section):

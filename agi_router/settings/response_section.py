@@ -7,10 +7,20 @@ from pydantic import Field, model_validator
 from agi_router.document import Section
 from agi_router.routing.destination import DestinationType, HangupCause
 from agi_router.routing.route import AnswerFormat
-from agi_router.settings.values import (CarriedHeader, CarriedVariable, Endpoint, Name, Paths, Place, RingSeconds, TrunkNames,)
+from agi_router.settings.values import (
+    CarriedHeader,
+    CarriedVariable,
+    Endpoint,
+    Name,
+    Paths,
+    Place,
+    RingSeconds,
+    Sounds,
+    TrunkNames,
+)
 
 MOST_CARRIED = 20
-_TIMELESS = {"hangup": "takes no time", "dialplan": "takes no time"}
+_TIMELESS = {"hangup": "takes no time", "dialplan": "takes no time", "announcement": "is played to its end"}
 
 
 class FallbackSection(Section):
@@ -21,12 +31,16 @@ class FallbackSection(Section):
     external: str | None = None
     hangup: HangupCause | None = None
     dialplan: Place | None = None
+    announcement: Sounds | None = None
+    answer: bool | None = None
     trunk: TrunkNames | None = None
     timeout_s: RingSeconds | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        exactly_one(self, ("user", "endpoint", "external", "hangup", "dialplan"))
+        exactly_one(self, ("user", "endpoint", "external", "hangup", "dialplan", "announcement"))
+        if self.answer is not None and self.announcement is None:
+            raise ValueError("has answer, which only an announcement needs; take it away")
         for key, why in _TIMELESS.items():
             if getattr(self, key) is not None and self.timeout_s is not None:
                 raise ValueError(f"has a {key}, which {why}; take timeout_s away")

@@ -17,6 +17,7 @@ from agi_router.routing.meaning import endpoint_name
 from agi_router.routing.numbers import is_e164, is_region
 from agi_router.routing.path import JsonPath
 from agi_router.routing.route import LONGEST_RING_S, SHORTEST_RING_S, VARIABLE_PREFIX, JsonTemplate, Scalar
+from agi_router.routing.sounds import parse_sounds
 from agi_router.routing.template import Spans, Template
 from agi_router.routing.treatment import SOUND
 from agi_router.routing.url_template import UrlTemplate
@@ -57,6 +58,14 @@ def _endpoint(given: str) -> str:
 def _place(given: str) -> DialplanPlace:
     try:
         return DialplanPlace.parse(given)
+    except RoutingError as error:
+        raise ValueError(f"{error.failure.message}; {error.failure.remedy}") from None
+
+
+def _sounds(given: Any) -> tuple[str, ...]:
+    written = given if isinstance(given, list) else [given]
+    try:
+        return parse_sounds(",".join(map(_text(str), written)))
     except RoutingError as error:
         raise ValueError(f"{error.failure.message}; {error.failure.remedy}") from None
 
@@ -225,6 +234,7 @@ UserId = Annotated[str, Field(min_length=1, max_length=64)]
 Email = Annotated[str, AfterValidator(_email)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Place = Annotated[DialplanPlace, PlainValidator(_text(_place))]
+Sounds = Annotated[tuple[str, ...], PlainValidator(_sounds)]
 Context = Annotated[str, AfterValidator(_context)]
 Region = Annotated[str, AfterValidator(_region)]
 AllowedNetwork = Annotated[Network, PlainValidator(_network)]

@@ -17,6 +17,7 @@ from ari_app.calls.ports import (
     ChannelRinging,
     ChannelUp,
     Consultation,
+    PlaybackEnded,
     PresentChannel,
     TransferRequested,
 )
@@ -101,6 +102,12 @@ def _destroyed(event: Mapping[str, Any]) -> ChannelEvent:
     return ChannelDestroyed(event["channel"]["id"], event["cause"], event.get("tech_cause") or None)
 
 
+def _playback_ended(event: Mapping[str, Any]) -> ChannelEvent | None:
+    playback = event["playback"]
+    kind, _, channel_id = playback["target_uri"].partition(":")
+    return PlaybackEnded(channel_id, playback["id"], playback["state"] == "failed") if kind == "channel" else None
+
+
 _TRANSLATIONS: dict[str, Callable[[Mapping[str, Any]], ChannelEvent | None]] = {
     "StasisStart": _entered,
     "ChannelHold": _held,
@@ -111,6 +118,7 @@ _TRANSLATIONS: dict[str, Callable[[Mapping[str, Any]], ChannelEvent | None]] = {
     "ChannelStateChange": _state,
     "Dial": _dial,
     "ChannelDestroyed": _destroyed,
+    "PlaybackFinished": _playback_ended,
 }
 
 

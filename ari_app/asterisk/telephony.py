@@ -102,6 +102,14 @@ class AriTelephony(Telephony):
         where = {"context": place.context, "extension": place.exten, "priority": place.priority} if place else {}
         await self._ari.channels.continueInDialplan(channelId=channel_id, **where)
 
+    async def is_playing(self, playback_id: str) -> bool:
+        """See Telephony."""
+        try:
+            await self._ari.playbacks.get(playbackId=playback_id)
+        except NotFoundError:
+            return False
+        return True
+
     async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:
         """See Telephony. Asterisk answers 500 for an endpoint that it does not know."""
         contacts = dial_strings(await self._variable(channel_id, f"PJSIP_DIAL_CONTACTS({endpoint})"), endpoint)

@@ -27,6 +27,7 @@ from ari_app.calls.ports import (
     ChannelUp,
     LifeEvent,
     NotFoundError,
+    PlaybackEnded,
     Telephony,
     TelephonyError,
     TransferOutcome,
@@ -152,7 +153,9 @@ class Call:
         self._receptions = {caller.channel_id: self.reception}
         self.screen_pop = ScreenPop()  # empty until an answer is there
         self.talking = False
+        self.ended_playbacks: dict[str, PlaybackEnded] = {}  # by their ids
         self.first_to_hang_up: str | None = None  # a channel's id
+        self.caller_hangs_up = False
         self.caller_cause = NORMAL_CLEARING
         self.cut_short = ""  # why we end the caller ourselves, by a hangup that then looks like his own
         self.called_number = ""
@@ -176,7 +179,7 @@ class Call:
             self.caller.channel_id,
             playback_id(self.call_id),
             is_answered=is_answered,
-            on_early_answer=lambda: self.tell(e.AnsweredEarly(at=now(), answer=self.treatment.answer.value)),
+            on_early_answer=lambda answer: self.tell(e.AnsweredEarly(at=now(), answer=answer)),
         )
 
     async def tell_story(self, story: Coroutine[Any, Any, None]) -> None:
@@ -354,6 +357,8 @@ class Call:
                 self.tell(e.Held(at=now(), party=self.party(event.channel_id)))
             case ChannelResumed():
                 self.tell(e.Resumed(at=now(), party=self.party(event.channel_id)))
+            case PlaybackEnded():
+                self.ended_playbacks[event.playback_id] = event
             case _:
                 self._note_life(event)
 
@@ -366,8 +371,10 @@ class Call:
         if event.channel_id == self.caller.channel_id:
             if isinstance(event, ChannelLeft | ChannelDestroyed):
                 raise CallerGoneError
-            if isinstance(event, ChannelHangingUp) and event.cause not in (UNKNOWN, INTERWORKING):
-                self.caller_cause = event.cause
+            if isinstance(event, ChannelHangingUp):
+                self.caller_hangs_up = True
+                if event.cause not in (UNKNOWN, INTERWORKING):
+                    self.caller_cause = event.cause
 
     def _note_on(self, leg: Leg, event: LifeEvent) -> None:
         match event:

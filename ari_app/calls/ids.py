@@ -4,6 +4,7 @@
     leg     agr-<call>-leg-2                 channel id of the second leg
     bridge  agr-<call>-bridge
     sounds  agr-<call>-sounds        playback id of what we play: one thing at a time
+    sound   agr-<call>-sound-2-1             playback id of the first sound of the second step
     probe   agr-probe-5f0c1d2e3a4b           a channel of a dry run: it asks for contacts and is never dialled
 
 A duplicate id answers 409, so a request that was sent twice can't make a twin.
@@ -41,6 +42,11 @@ def bridge_id(call_id: str) -> str:
 def playback_id(call_id: str) -> str:
     """The id of what we play to a call: an announcement while the caller waits, a tone near the end of the talk."""
     return f"{_PREFIX}{call_id}-sounds"
+
+
+def sound_ids(call_id: str, step: int, number: int) -> list[str]:
+    """The playback ids of this many sounds of a call's step."""
+    return [f"{_PREFIX}{call_id}-sound-{step}-{sound}" for sound in range(1, number + 1)]
 
 
 def new_probe_id() -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from agi_router.routing.decider import Decider
 from ari_app.calls.ahead import Guess
+from ari_app.calls.announcing import silence
 from ari_app.calls.arrival import Arrival, tell_arrival
 from ari_app.calls.asking import ask, tell_decision
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
@@ -44,9 +45,13 @@ async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
     await finish(call)
 
 
-async def resume_fallback(call: Call, route: str, decider: Decider) -> None:
-    """Go on with a caller who was waiting when the router lost sight of him: straight to the route's fallback."""
+async def resume_fallback(call: Call, route: str, decider: Decider, sounds: int = 0) -> None:
+    """Go on with a caller who was waiting when the router lost sight of him: straight to the route's fallback.
+
+    `sounds` is how many an announcement had that he may be hearing.
+    """
     call.tell(e.CallRecovered(at=now(), found="waiting"))
+    await silence(call, sounds)
     call.treatment = decider.treatment(route)
     call.request(call.reception.arrive(call.treatment, announce=False))
     call.prepare_bridge()

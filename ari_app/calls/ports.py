@@ -135,11 +135,20 @@ class ChannelDestroyed:
     tech_cause: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PlaybackEnded:
+    """A sound was played on a channel to its end, or could not be."""
+
+    channel_id: str
+    playback_id: str
+    failed: bool
+
+
 LifeEvent = (
     ChannelEntered | ChannelRinging | ChannelProgressing | ChannelUp | ChannelHangingUp | ChannelLeft | ChannelDestroyed
 )
 """A channel comes, changes its state, and goes."""
-ChannelEvent = LifeEvent | ChannelHeld | ChannelResumed | TransferRequested
+ChannelEvent = LifeEvent | ChannelHeld | ChannelResumed | PlaybackEnded | TransferRequested
 
 
 class TransferOutcome(StrEnum):
@@ -227,6 +236,10 @@ class Telephony(Protocol):
 
     async def send_to_dialplan(self, channel_id: str, place: DialplanPlace | None = None) -> None:
         """Let a caller go on at this place, which must be there, or with the line after its `Stasis()`."""
+        ...
+
+    async def is_playing(self, playback_id: str) -> bool:
+        """Whether it has not ended yet."""
         ...
 
     async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:

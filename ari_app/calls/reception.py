@@ -16,7 +16,8 @@ class Reception:
     """One caller's waiting; he may be answered from the beginning, by the dialplan.
 
     What is asked of it is done in its order. Each request raises a TelephonyError. `on_early_answer` is called when he
-    is answered for the waiting, and not for somebody who answered.
+    is answered for the waiting, with the word of his treatment, or for a step that he is to hear, with "step"; and not
+    for somebody who answered.
     """
 
     def __init__(
@@ -26,7 +27,7 @@ class Reception:
         playback_id: str,
         *,
         is_answered: bool,
-        on_early_answer: Callable[[], None],
+        on_early_answer: Callable[[str], None],
     ) -> None:
         self._telephony = telephony
         self._channel = channel_id
@@ -43,7 +44,7 @@ class Reception:
         self._treatment = treatment
         async with self._in_order:
             if treatment.answer is Answer.NOW:
-                await self._answer_early()
+                await self._answer_early(treatment.answer.value)
             if treatment.answer is not Answer.ON_WAIT or self.is_answered:
                 await self._begin(announce=announce)
             elif treatment.waiting is not Waiting.SILENCE:
@@ -53,7 +54,7 @@ class Reception:
         """Somebody begins to be rung for the caller: answer him, if it is time for that."""
         async with self._in_order:
             if self._treatment.answer is Answer.ON_WAIT and not self.is_answered:
-                await self._answer_early()
+                await self._answer_early(self._treatment.answer.value)
                 await self._begin(announce=True)
 
     async def answer(self) -> None:
@@ -61,6 +62,13 @@ class Reception:
         async with self._in_order:
             await self._end()
             await self._answer()
+
+    async def attend(self, *, answer: bool) -> None:
+        """End his waiting for something else that he is to hear; `answer` him for it."""
+        async with self._in_order:
+            await self._end()
+            if answer:
+                await self._answer_early("step")
 
     async def end(self) -> None:
         """Leave the caller's audio to somebody else. A caller who is not answered may go on to see that it rings."""
@@ -72,9 +80,9 @@ class Reception:
         async with self._in_order:
             await self._begin(announce=False)
 
-    async def _answer_early(self) -> None:
+    async def _answer_early(self, answer: str) -> None:
         if not self.is_answered:
-            self._on_early_answer()
+            self._on_early_answer(answer)
         await self._answer()
 
     async def _answer(self) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from agi_router.routing.destination import AnnouncementDestination
 from ari_app.calls.arrival import read_arrival, tell_arrival
 from ari_app.calls.call import Call, Caller, Leg, LegState, now
 from ari_app.calls.ids import leg_channel_id, new_call_id, owner
@@ -230,7 +231,8 @@ class Recovery:
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
         call.step, call.route, call.leg_count = record.step, record.route, _highest(record)
         call.called_number = record.called_number
-        self._supervisor.start_deciding(call, lambda decider: resume_fallback(call, record.route, decider))
+        sounds = len(record.destination.split(",")) if record.destination_type == AnnouncementDestination.type else 0
+        self._supervisor.start_deciding(call, lambda decider: resume_fallback(call, record.route, decider, sounds))
 
     def _close(self, record: CallRecord, reason: str) -> None:
         self._lose_legs(record, keep="")

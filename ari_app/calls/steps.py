@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Final, assert_never
 
 from agi_router.routing.errors import Failure
-from agi_router.routing.step import GoTo, HangUp, Refused, Ring, Step
+from agi_router.routing.step import Announce, GoTo, HangUp, Refused, Ring, Step
+from ari_app.calls.announcing import announce
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
 from ari_app.calls.leaving import back_to_dialplan, go_to
 from ari_app.calls.legs import Placing, ring
@@ -27,7 +28,7 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
         _tell_start(call, step)
         match step.action:
             case Refused(why):
-                _tell_refusal(call, why)
+                _tell_failure(call, "refused", why)
             case HangUp(cause):
                 await call.telephony.hang_up(call.caller.channel_id, cause.value)
                 call.tell(e.CallEnded(at=now(), by="router", cause=Q850[cause], reason="hangup"))
@@ -36,7 +37,9 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
                 missing = await go_to(call, place)
                 if missing is None:
                     return
-                _tell_refusal(call, missing)
+                _tell_failure(call, "refused", missing)
+            case Announce(sounds, answer):
+                await _announce(call, sounds, answer=answer)
             case Ring():
                 left_s = chain.left(step.timeout_s)
                 if left_s < SHORTEST_STEP_S:
@@ -77,6 +80,19 @@ async def _ring(call: Call, step: Step, timeout_s: float, placed: Placing | None
     return rung.winner
 
 
+async def _announce(call: Call, sounds: tuple[str, ...], *, answer: bool) -> None:
+    try:
+        unplayable = await announce(call, sounds, answer=answer)
+    except CallerGoneError:
+        _tell_end(call, "cancelled")
+        raise
+    if unplayable is None:
+        _tell_end(call, "played")
+    else:
+        _tell_failure(call, "failed", unplayable)
+    await call.hear_until(asyncio.create_task(call.reception.resume()))
+
+
 def _tell_start(call: Call, step: Step) -> None:
     call.step += 1
     call.tell(
@@ -90,8 +106,8 @@ def _tell_start(call: Call, step: Step) -> None:
     )
 
 
-def _tell_refusal(call: Call, why: Failure) -> None:
-    _tell_end(call, "refused", code=why.code, detail=why.message, remedy=why.remedy)
+def _tell_failure(call: Call, outcome: str, why: Failure) -> None:
+    _tell_end(call, outcome, code=why.code, detail=why.message, remedy=why.remedy)
 
 
 def _tell_end(call: Call, outcome: str, *, code: str = "", detail: str = "", remedy: str = "") -> None:

@@ -151,8 +151,8 @@ class StepStarted(Happened):
 class StepEnded(Happened):
     """A step ended.
 
-    `outcome` is answered, or why not: busy, no_answer, declined, unavailable, refused, failed, cancelled.
-    `code`, `detail` and `remedy` are the reason of a refusal.
+    `outcome` is answered, or why not: busy, no_answer, declined, unavailable, refused, failed, cancelled; of an
+    announcement it is played. `code`, `detail` and `remedy` are the reason of a refusal, or of a failure that has one.
     """
 
     step: int
@@ -223,7 +223,10 @@ class CallAnswered(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredEarly(Happened):
-    """The caller was answered for the waiting, as his route wants it by `answer` (now or on_wait): it costs him."""
+    """The caller was answered before anybody spoke with him: it costs him.
+
+    `answer` is why: for the waiting, as his route wants it (now or on_wait), or for a `step` that he is to hear.
+    """
 
     answer: str
 

@@ -76,6 +76,7 @@ _JUDGED = {
 _STEP_ENDED = {
     "answered": "was answered",
     "no_answer": "was not answered in time",
+    "played": "was played",
     "busy": "came to nothing: busy",
     "declined": "came to nothing: declined",
     "redirected": "came to nothing: redirected, which is not followed",
@@ -91,7 +92,7 @@ _FOUND = {
     "talking": "found the call again, its talk going on",
     "waiting": "found the call again, the caller waiting",
 }
-_TIMELESS = frozenset({"hangup", "dialplan"})
+_TIMELESS = frozenset({"hangup", "dialplan", "announcement"})
 _ENDED_BY = {
     "caller": "the caller hung up",
     "callee": "the called party hung up",
@@ -202,6 +203,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"{_party(record, event.leg)} {_leg_ended(record, event)} ({_cause(event.cause, event.tech_cause)})"
         case e.CallAnswered():
             return f"the caller speaks with {_leg(record, event.leg)}"
+        case e.AnsweredEarly(answer="step"):
+            return "answered the caller, who is to hear this step"
         case e.AnsweredEarly():
             return f"answered the caller, who waits (answer: {event.answer})"
         case e.Held():

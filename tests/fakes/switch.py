@@ -98,6 +98,10 @@ class Switch(Telephony):
         await self._do("send_to_dialplan")
         self.deliver(ChannelLeft(channel_id))
 
+    async def is_playing(self, playback_id: str) -> bool:
+        await self._do("is_playing")
+        return False
+
     async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:
         await self._do("contacts")
         return tuple(f"PJSIP/{endpoint}/sip:{endpoint}@127.0.0.1:{5060 + n}" for n in range(self.contacts_each))

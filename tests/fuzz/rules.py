@@ -17,7 +17,7 @@ from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.meaning import destination
 from agi_router.routing.response import understand
 from agi_router.routing.route import Route
-from agi_router.routing.step import EndpointTarget, GoTo, HangUp, Ring, Step, Target
+from agi_router.routing.step import Announce, EndpointTarget, GoTo, HangUp, Ring, Step, Target
 from agi_router.routing.understood import Understood
 from agi_router.settings import RoutingSections, routing_settings
 from ari_app.calls.screen_pop import screen_pop
@@ -104,6 +104,10 @@ class Rules:
             case GoTo(place):
                 assert re.fullmatch(r"ivr,[A-Za-z0-9*#+][A-Za-z0-9*#+_.-]*,[0-9]+", str(place)), f"goes to {place}"
                 return "goes to the dialplan"
+            case Announce(sounds):
+                for sound in sounds:
+                    assert re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)*", sound, re.ASCII), f"plays {sound!r}"
+                return "announces"
             case HangUp():
                 return "hangs up"
             case _:

@@ -26,6 +26,7 @@ def test_hostile_answers_break_no_rule_and_reach_every_kind_of_outcome() -> None
         "rings external",
         "hangs up",
         "goes to the dialplan",
+        "announces",
         "rpc_error",
         "endpoint_is_trunk",
     }

@@ -52,6 +52,7 @@ values:
   2: {external: "(202) 555-0123", trunk: office}
   true: {hangup: rejected}
   night: {dialplan: "closed,s,2"}
+  shut: {announcement: [custom/closed, "sound:bye"], answer: false}
   "": {endpoint: PJSIP/reception}
 """
     assert response(tmp_path, text).values == {
@@ -59,6 +60,7 @@ values:
         "2": Understood(value="+12025550123", type=DestinationType.EXTERNAL, trunks=("office",)),
         "true": Understood(value="rejected", type=DestinationType.HANGUP),
         "night": Understood(value="closed,s,2", type=DestinationType.DIALPLAN),
+        "shut": Understood(value="custom/closed,bye", type=DestinationType.ANNOUNCEMENT, answer=False),
         "": Understood(value="reception", type=DestinationType.ENDPOINT),
     }
 
@@ -121,6 +123,8 @@ def test_ids_of_crms_and_trusted_trunks_are_read(tmp_path: Path) -> None:
             "{path: to, values: {a: {dialplan: 'ivr,s,start'}}}",
             'response.values.a.dialplan: "ivr,s,start" is not a place',
         ),
+        ("{path: to, values: {a: {announcement: ../x}}}", 'response.values.a.announcement: "../x" names no sounds'),
+        ("{path: to, values: {a: {user: '9', answer: false}}}", "has answer, which only an announcement needs"),
         (
             "{path: to, type: dialplan}",
             "13: routes.sales.response.type: answers may name no context of the dialplan yet",

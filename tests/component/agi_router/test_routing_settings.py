@@ -408,6 +408,8 @@ def test_a_response_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str)
         ("defaults: {region: US, fallback: [{hangup: buzy}]}", 'hangup: "buzy" does not exist; did you mean "busy"?'),
         ("defaults: {region: US, fallback: [{hangup: busy, timeout_s: 5}]}", "takes no time"),
         ("defaults: {region: US, fallback: [{dialplan: ivr, timeout_s: 5}]}", "has a dialplan, which takes no time"),
+        ("defaults: {region: US, fallback: [{announcement: a, timeout_s: 5}]}", "which is played to its end"),
+        ("defaults: {region: US, fallback: [{announcement: []}]}", 'fallback[0].announcement: "" names no sounds'),
         (MINIMAL + "policy: {dialplan_contexts: ['a,b']}", "policy.dialplan_contexts[0]: is not the name of a context"),
         ("defaults: {region: US, fallback: [{voicemail: '101'}]}", "fallback[0].voicemail: unknown key"),
         (MINIMAL + "routs: {}", 'routs: unknown key; did you mean "routes"?'),
