@@ -130,7 +130,7 @@ def _cause(value: str) -> HangupCause:
 def _place(understood: Understood, policy: DialPolicy) -> DialplanPlace:
     place = DialplanPlace.parse(understood.value)
     # What the route's own table names, the operator has allowed by writing it there.
-    refusal = policy.refusal_of_context(place.context) if understood.said is None else None
+    refusal = policy.refusal_of_context(place.context, by_table=understood.said is not None)
     if refusal is not None:
         raise RoutingError(refusal.code, refusal.message, refusal.remedy)
     return place

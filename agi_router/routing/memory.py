@@ -95,6 +95,7 @@ def _is_as_read(kept: Understood) -> bool:
     rings = kept.ring_s is None or (_is_number(kept.ring_s) and SHORTEST_RING_S <= kept.ring_s <= LONGEST_RING_S)
     return (
         rings
+        and kept.answer in (True, False)
         and all(isinstance(text, str) for text in plain)
         and (kept.caller_name is None or _is_one_line(kept.caller_name, LONGEST_NAME))
         and _are_carried(kept.headers, CARRIED_HEADER, "")

@@ -25,19 +25,21 @@ class DialPolicy:
     """What may be dialled: `regions` are ISO 3166 codes; none means nothing. `region` is that of the installation.
 
     `dialplan_contexts` are the contexts of the dialplan that an answer may send callers to; none means nowhere.
+    `table_contexts` are those that a route's table of values names, for what such a table gave its meaning.
     """
 
     regions: frozenset[str]
     region: str
     dialplan_contexts: frozenset[str] = frozenset()
+    table_contexts: frozenset[str] = frozenset()
 
     def refusal(self, number: str) -> Failure | None:
         """Why this number must not be dialled; None when it may. Emergency numbers are recognised in any form."""
         return self.emergency(number) or self._refusal_of_e164(number)
 
-    def refusal_of_context(self, context: str) -> Failure | None:
+    def refusal_of_context(self, context: str, *, by_table: bool) -> Failure | None:
         """Why no answer may send a caller to this context of the dialplan; None when it may."""
-        if context in self.dialplan_contexts:
+        if context in self.dialplan_contexts or (by_table and context in self.table_contexts):
             return None
         return Failure(
             "policy_dialplan",

@@ -39,6 +39,12 @@ def routing_settings(document: Document, sections: RoutingSections) -> RoutingSe
         regions=frozenset(sections.policy.regions),
         region=sections.defaults.region,
         dialplan_contexts=frozenset(sections.policy.dialplan_contexts),
+        table_contexts=frozenset(
+            meant.dialplan.context
+            for route in sections.routes.values()
+            for meant in route.response.values.values()
+            if meant.dialplan is not None
+        ),
     )
     names = DirectoryBuilding(found, sections.directory, sections.trunks, policy)
     hours = HoursBuilding(found, sections.hours)

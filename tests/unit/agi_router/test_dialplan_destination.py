@@ -1,6 +1,7 @@
 """A place in the dialplan: read without a way to say more than a place, and allowed to answers by context only."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -65,7 +66,9 @@ def test_an_answer_names_only_contexts_that_the_policy_allows() -> None:
 
 def test_the_table_of_a_route_may_name_any_context() -> None:
     by_table = Understood(value="night,s,1", type=DestinationType.DIALPLAN, said="closed")
-    where = destination(by_table, DIRECTORY, POLICY)
+    where = destination(by_table, DIRECTORY, replace(POLICY, table_contexts=frozenset({"night"})))
     step = DIRECTORY.step(where, 20)
     assert step.action == GoTo(DialplanPlace("night"))
     assert (step.targets, step.refused, step.destination.value) == ((), None, "night,s,1")
+    with pytest.raises(RoutingError):  # what was remembered of a table that does not name it any more
+        destination(by_table, DIRECTORY, POLICY)

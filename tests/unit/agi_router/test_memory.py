@@ -95,6 +95,7 @@ KEPT = {"value": "456", "type": "user"}
         {"caller_name": "x" * 81},
         {"ring_s": "25"},
         {"ring_s": True},
+        {"answer": "no"},
         {"ring_s": 4.9},
         {"ring_s": 1e9},
         {"ring_s": float("nan")},
