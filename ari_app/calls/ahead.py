@@ -23,6 +23,7 @@ class Guess:
     def __init__(self, call: Call) -> None:
         self._call = call
         self._placing: Placing | None = None
+        self._only_create = False
         self._targets: frozenset[Target] = frozenset()
         self._making: asyncio.Task[None] | None = None
 
@@ -44,8 +45,8 @@ class Guess:
             )
         )
         self._targets = frozenset(step.targets)
-        only_create = ahead is Ahead.CREATE
-        self._placing = Placing(self._call, step.timeout_s + LONGEST_LOOKUP_S, only_create=only_create)
+        self._only_create = ahead is Ahead.CREATE
+        self._placing = Placing(self._call, step.timeout_s + LONGEST_LOOKUP_S, only_create=self._only_create)
         self._placing.begin(step.targets)
 
     def judge(self, steps: Sequence[Step]) -> Placing | None:
@@ -53,7 +54,9 @@ class Guess:
         if self._making is not None:
             self._making.cancel()
         if self._placing is not None:
-            self._call.tell(e.GuessJudged(at=now(), outcome=self._outcome(steps)))
+            outcome = self._outcome(steps)
+            too_late = [] if self._only_create or outcome == "wrong" else list(self._call.screen_pop.headers)
+            self._call.tell(e.GuessJudged(at=now(), outcome=outcome, too_late=too_late))
         return self._placing
 
     def _outcome(self, steps: Sequence[Step]) -> str:

@@ -19,7 +19,7 @@ from agi_router.routing.step import EndpointTarget, Target, TrunkTarget, TrunkWa
 from ari_app.calls.bridging import GUARDED_CALLER, LEG_GUARD
 from ari_app.calls.call import Call, Leg, LegState, now
 from ari_app.calls.ports import ChannelDestroyed, RefusedError, TelephonyError
-from ari_app.calls.screen_pop import SHOWN, SHOWN_NAME
+from ari_app.calls.screen_pop import SENT_NAME, SHOWN, SHOWN_NAME
 from ari_app.calls.trunks import failed_by_its_trunk, watch_setup
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
@@ -97,7 +97,10 @@ class Placing:
             if isinstance(target, TrunkTarget):
                 self._ways.pop(target, None)
         for leg in self.legs:
-            if (known := self._undialled.pop(leg.channel_id, None)) is not None and leg.alive:
+            known = self._undialled.pop(leg.channel_id, None)
+            if known is None:
+                self._call.request(self._tell_ringing(leg))
+            elif leg.alive:
                 self._call.request(self._dial_created(leg, known))
         self.begin(targets)
         await asyncio.gather(*self._tasks.values())
@@ -215,6 +218,23 @@ class Placing:
         await asyncio.gather(*(call.telephony.set_variable(leg.channel_id, *new) for new in news.items()))
         await self._dial(leg)
 
+    async def _tell_ringing(self, leg: Leg) -> None:
+        """Bring a leg that was dialled ahead what the answer carries; for headers it is too late.
+
+        The name goes last and without `i`: Asterisk then sends it to a phone that takes such news.
+        """
+        call, pop = self._call, self._call.screen_pop
+        name = {} if _is_hidden_from(leg) or _own_number(call, leg) is not None else dict(pop.name)
+        shown = name.pop(SHOWN_NAME, "")
+        await leg.entered.wait()
+        if leg.ending is not None or not leg.alive:
+            return
+        leg.shown_name = shown or leg.shown_name  # its phone may be picked up in this instant
+        set_variable = call.telephony.set_variable
+        await asyncio.gather(*(set_variable(leg.channel_id, *new) for new in {**pop.variables, **name}.items()))
+        if shown:
+            await set_variable(leg.channel_id, SENT_NAME, shown)
+
     async def _dial(self, leg: Leg) -> None:
         """Send the leg's INVITE. Asterisk refuses that before the leg is in the application."""
         call = self._call
@@ -269,13 +289,18 @@ async def ring(call: Call, targets: Sequence[Target], timeout_s: float, placing:
 def _variables(call: Call, leg: Leg) -> dict[str, str]:
     """What is set on a leg before its INVITE: the guard, the screen pop, and the number shown if not the caller's."""
     pop = call.screen_pop
-    told = pop.phone if leg.way is None or leg.way.trusted else {}
+    told = {} if _is_hidden_from(leg) else pop.phone
     guard = LEG_GUARD | {GUARDED_CALLER: call.caller.name}
     transfers = TRANSFERS if leg.way is None and call.carries_out_transfers else {}
     own = _own_number(call, leg)
     if own is not None:
         told = {name: value for name, value in told.items() if not name.startswith(SHOWN)}
     return {**pop.variables, **told, **guard, **transfers, **_shown(own)}
+
+
+def _is_hidden_from(leg: Leg) -> bool:
+    """Whether name and headers are nothing for this leg: a carrier is not told what the customer's API says."""
+    return leg.way is not None and not leg.way.trusted
 
 
 def _own_number(call: Call, leg: Leg) -> str | None:

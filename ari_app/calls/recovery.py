@@ -28,6 +28,7 @@ from ari_app.calls.ports import (
     Telephony,
     TelephonyError,
 )
+from ari_app.calls.screen_pop import ScreenPop, screen_pop
 from ari_app.calls.supervisor import Supervisor
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader, CallWriter
@@ -142,11 +143,12 @@ class Recovery:
         by_id = {record.call_id: record for record in records}
         for call_id, caller, leg in found.talks:
             self._resume_talk(by_id.get(call_id), call_id, caller, leg)
-        for record, caller in found.waiting:
+        described = await asyncio.gather(*(self._described(record) for record, _ in found.waiting))
+        for (record, caller), pop in zip(found.waiting, described, strict=True):
             if caller.channel_id in departed:
                 self._close(record, "the caller hung up while the router came back")
             else:
-                self._resume_waiting(record, caller)
+                self._resume_waiting(record, caller, pop)
         for channel in found.unknown_callers:
             if channel.channel_id not in departed and not self._supervisor.switchboard.watches(channel.channel_id):
                 self._supervisor.take_caller(channel)
@@ -178,6 +180,19 @@ class Recovery:
         except Exception:
             log.exception("the call log can't be read; callers who waited are routed anew")
             return []
+
+    async def _described(self, record: CallRecord) -> ScreenPop:
+        """What the answer carried for a call; nothing where that can't be known, for its caller waits."""
+        try:
+            async with asyncio.timeout(LOG_DEADLINE_S):
+                trace = await self._reader.trace(record.call_id)
+        except Exception:
+            log.exception("the call log can't be read; a caller goes on without what the API said of him")
+            return ScreenPop()
+        for event in reversed(trace):
+            if isinstance(event, e.CallerDescribed):
+                return screen_pop(event, caller_number=record.caller_number, caller_withheld=record.caller_withheld)
+        return ScreenPop()
 
     def _replay(self, call: Call, expected: Set[str], snapshot: Snapshot) -> None:
         """Tell a running call what it missed: channels that are gone, legs that came up."""
@@ -226,9 +241,10 @@ class Recovery:
             call, lambda decider: resume_talk(call, leg, since=since, route=route, decider=decider)
         )
 
-    def _resume_waiting(self, record: CallRecord, channel: PresentChannel) -> None:
+    def _resume_waiting(self, record: CallRecord, channel: PresentChannel, pop: ScreenPop) -> None:
         self._lose_legs(record, keep="")
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
+        call.screen_pop = pop
         call.step, call.route, call.leg_count = record.step, record.route, _highest(record)
         call.called_number = record.called_number
         sounds = len(record.destination.split(",")) if record.destination_type == AnnouncementDestination.type else 0

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agi_router.routing.understood import Understood
+from ari_app.domain.events import CallerDescribed
 
 SHOWN: Final = "CONNECTEDLINE("
 """How the variables begin that say what a leg's other end is shown. It sees CONNECTEDLINE, not CALLERID."""
 SHOWN_NAME: Final = "CONNECTEDLINE(name,i)"
 """On a leg, the name that its phone shows."""
+SENT_NAME: Final = "CONNECTEDLINE(name)"
+"""The same on a leg that rings already: Asterisk tells its phone at once, where endpoint and phone allow it."""
 CALLER_NAME: Final = "CALLERID(name)"
 """On the caller's channel, the name that whoever speaks with him is shown from then on."""
 
@@ -18,23 +21,30 @@ CALLER_NAME: Final = "CALLERID(name)"
 class ScreenPop:
     """`variables` are set on the caller's channel and on every leg.
 
-    `phone` is set on the legs to phones, and to trunks that are trusted: the caller's name, beside his number and its
-    presentation as they are, and the headers of the INVITE. A carrier is told neither.
+    `name` and `headers` are for legs to phones, and to trunks that are trusted. The name stands beside the caller's
+    number and its presentation as they are, the headers in the INVITE. A carrier is told neither.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
-    phone: Mapping[str, str] = field(default_factory=dict)
+    name: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def phone(self) -> Mapping[str, str]:
+        """Name and headers, as variables of a leg that is not dialled yet."""
+        return {**self.name, **{f"PJSIP_HEADER(add,{name})": value for name, value in self.headers.items()}}
 
 
-def screen_pop(understood: Understood, *, caller_number: str, caller_withheld: bool) -> ScreenPop:
-    """The screen pop of this answer. A withheld caller stays withheld: his name is not shown, whatever the API says.
+def screen_pop(carried: Understood | CallerDescribed, *, caller_number: str, caller_withheld: bool) -> ScreenPop:
+    """The screen pop of an answer, or of what the log knows of it.
+
+    A withheld caller stays withheld: his name is not shown, whatever the API says.
 
     Name and number are set together: a leg that takes its number from the caller's channel takes the name from there.
     """
-    headers = {f"PJSIP_HEADER(add,{name})": value for name, value in understood.headers.items()}
     name = {}
-    if understood.caller_name and not caller_withheld:
-        name = {SHOWN_NAME: understood.caller_name, "CONNECTEDLINE(name-pres,i)": "allowed"}
+    if carried.caller_name and not caller_withheld:
+        name = {SHOWN_NAME: carried.caller_name, "CONNECTEDLINE(name-pres,i)": "allowed"}
         if caller_number:
             name |= {"CONNECTEDLINE(num,i)": caller_number, "CONNECTEDLINE(num-pres,i)": "allowed"}
-    return ScreenPop(variables=understood.variables, phone={**name, **headers})
+    return ScreenPop(variables=carried.variables, name=name, headers=carried.headers)

@@ -132,9 +132,13 @@ class Guessed(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuessJudged(Happened):
-    """The answer is in. `outcome` is right, partly (some of the same devices are called) or wrong."""
+    """The answer is in. `outcome` is right, partly (some of the same devices are called) or wrong.
+
+    `too_late` are the headers that it brings and that phones which ring already could not be given.
+    """
 
     outcome: str
+    too_late: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

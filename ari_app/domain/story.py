@@ -182,7 +182,10 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
         case e.Guessed():
             return f"guessed {_destination(event)}, the last good answer for this caller: {_AHEAD[event.ahead]}"
         case e.GuessJudged():
-            return f"the guess was {_JUDGED[event.outcome]}"
+            late = (
+                f"; for phones that ring already, {', '.join(event.too_late)} came too late" if event.too_late else ""
+            )
+            return f"the guess was {_JUDGED[event.outcome]}{late}"
         case e.StepStarted():
             how_long = "" if event.destination_type in _TIMELESS else f", for at most {event.timeout_s:g} s"
             return f"step {event.step}: {_destination(event)}{how_long}"

@@ -103,6 +103,37 @@ async def test_a_leg_that_was_created_ahead_shows_what_the_answer_brings() -> No
         assert judged(happened) == ["right"]
 
 
+async def test_a_phone_that_rings_ahead_is_given_name_and_variables_while_headers_come_too_late() -> None:
+    def with_a_screen_pop(config: Config) -> None:
+        guessing("ring")(config)
+        shown = {"caller_name": "contact.name", "headers": {"X-Contact": "contact.id"}}
+        config["routes"]["sales"]["response"] |= shown | {"variables": {"CONTACT": "contact.id"}}
+
+    body = {"calls": [{"user": {"id": ADA}}], "contact": {"name": "Grace Hopper", "id": 4711}}
+    async with running(with_a_screen_pop) as rig, rig.user("ada") as ada:
+        for answer_now in (None, asyncio.Event()):
+            rig.api.answers[SEARCH] = Answer(body=body, after=answer_now)
+            call = await rig.call(caller_name="SOMEBODY")
+            ringing = await ada.next_call()
+            await ringing.ring()
+            if answer_now is not None:
+                assert ringing.headers.getlist("X-Contact") == []
+                answer_now.set()
+            await ringing.answer()
+            await call.answered()
+            assert await call.hears(1000, 0.2)
+            listed = await rig.asterisk.cli("core show channels concise")
+            (leg,) = [line.partition("!")[0] for line in listed.splitlines() if line.startswith("PJSIP/ada")]
+            shown = await rig.asterisk.cli(f"core show channel {leg}")
+            assert "AGI_ROUTER_CRM_CONTACT=4711" in shown
+            assert "Connected Line ID Name: Grace Hopper" in shown
+            assert f"Connected Line ID: {CALLER}" in shown
+            await call.hang_up()
+            happened = await told(rig)
+    (guess,) = [event for event in happened if isinstance(event, e.GuessJudged)]
+    assert (guess.outcome, guess.too_late) == ("right", ["X-Contact"])
+
+
 async def test_a_leg_that_was_created_for_somebody_else_goes_and_its_phone_never_knew() -> None:
     async with returning_caller("create") as (rig, ada), rig.user("bob", 700) as bob:
         call, answer_now = await calls_again(rig, BOB)

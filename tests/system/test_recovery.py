@@ -11,7 +11,7 @@ from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config, Router
 from tests.fakes.wire import Wire
-from tests.system.rig import DID, Rig, running
+from tests.system.rig import CALLER, DID, Rig, running
 
 
 async def talking(rig: Rig, ada: Phone) -> tuple[OutgoingCall, IncomingCall]:
@@ -105,6 +105,28 @@ async def test_phones_that_rang_stop_and_their_caller_goes_on_to_the_fallback() 
         record = await rig.record()
         assert record.answered_by == "PJSIP/carol"
         assert [leg.outcome for leg in record.legs] == ["lost", "answered"]
+
+
+async def test_the_fallback_of_a_caller_who_was_found_waiting_shows_what_the_answer_brought() -> None:
+    def with_a_screen_pop(config: Config) -> None:
+        shown = {"caller_name": "contact.name", "headers": {"X-Contact": "contact.id"}}
+        config["routes"]["sales"]["response"] |= shown
+
+    async with running(with_a_screen_pop) as rig, rig.user("ada") as ada, rig.user("carol") as carol:
+        body = {"calls": [{"user": {"id": "456"}}], "contact": {"name": "Grace Hopper", "id": 4711}}
+        rig.api.answers[SEARCH] = Answer(body=body)
+        call = await rig.call()
+        ringing = await ada.next_call()
+        await rig.router.records()
+        await rig.router.kill()
+        await rig.router.start()
+        await ringing.cancelled()
+        found = await carol.next_call()
+        assert (found.caller_number, found.caller_name) == (CALLER, "Grace Hopper")
+        assert found.headers.getlist("X-Contact") == ["4711"]
+        await found.reject(486)
+        assert await call.final_status() == 486
+        await rig.idle()
 
 
 async def test_a_caller_who_gave_up_while_the_router_was_down_is_closed_on_record() -> None:

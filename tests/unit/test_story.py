@@ -242,6 +242,8 @@ def test_a_guess_and_what_became_of_it_are_told_in_words() -> None:
     assert lines[0] == "guessed user 456, the last good answer for this caller: its devices ring meanwhile"
     assert lines[-2] == "the guess was wrong: it is taken back"
     assert "stopped ringing: it had been guessed, and the answer was another" in lines[-1]
+    late = e.GuessJudged(at=at(2), outcome="right", too_late=["X-Contact"])
+    assert told(guessed, late)[-1].endswith("for phones that ring already, X-Contact came too late")
     created = e.Guessed(at=at(0), ahead="create", destination_type="user", destination="456")
     assert "nothing rings" in told(created)[0]
 
