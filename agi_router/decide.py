@@ -26,7 +26,6 @@ from agi_router.lookup.upstream import UpstreamLimits, Upstreams
 from agi_router.routing.answer import rpc_error
 from agi_router.routing.auth import Auth, OAuth2Auth
 from agi_router.routing.call_info import CallInfo
-from agi_router.routing.decider import Needs
 from agi_router.routing.decision import Decision, FailedAttempt, LookupProgress, ReceivedAnswer, SentRequest, Source
 from agi_router.routing.destination import ExternalDestination
 from agi_router.routing.dialled import dialled_destination
@@ -34,9 +33,11 @@ from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.hours import Closed
 from agi_router.routing.meaning import destination
 from agi_router.routing.memory import Memory, NoMemory
+from agi_router.routing.needs import Needs
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.response import understand
 from agi_router.routing.route import AnswerFormat, FallbackStep, Response, Route
+from agi_router.routing.shown import Showing, Shown
 from agi_router.routing.step import Refused, Step
 from agi_router.routing.template import Values, call_values
 from agi_router.routing.treatment import Treatment
@@ -53,7 +54,8 @@ class RoutingSettings:
     """All that decides where a call goes.
 
     `upstreams` holds, by origin, the limits that are not the default ones. `fallback` is the chain for routes that have
-    none and for names that are no route, `treatment` that of callers for those. `warnings` are sentences about what is
+    none and for names that are no route, `treatment` that of callers for those,
+    `showing` what phones are shown of them. `warnings` are sentences about what is
     allowed but hardly meant.
     """
 
@@ -65,6 +67,7 @@ class RoutingSettings:
     upstreams: Mapping[str, UpstreamLimits] = field(default_factory=dict)
     fallback: tuple[FallbackStep, ...] = ()
     treatment: Treatment = field(default_factory=Treatment)
+    showing: Showing = field(default_factory=Showing)
     warnings: tuple[str, ...] = ()
 
 
@@ -116,6 +119,7 @@ class Router:
         self._directory = Directory(settings.users, settings.trunks, settings.policy)
         self._fallback = settings.fallback
         self._treatment = settings.treatment
+        self._showing = settings.showing
         self._known = KnownAnswers(memory or NoMemory())
         ca_files = (route.request.ca_file for route in settings.routes)
         self._limits = settings.upstreams
@@ -179,6 +183,12 @@ class Router:
     def is_phone(self, endpoint: str) -> bool:
         """Whether a user has this device."""
         return self._directory.has_endpoint(endpoint)
+
+    def shown(self, info: CallInfo) -> Shown:
+        """See the protocol."""
+        route = self._routes.get(info.route_name)
+        showing = self._showing if route is None else route.showing
+        return showing.of_call(call_values(info, self._policy.region))
 
     def fallback(self, route_name: str, at: datetime) -> tuple[Step, ...]:
         """See the protocol."""

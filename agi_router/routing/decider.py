@@ -1,35 +1,15 @@
 """The protocol by which the stories of calls reach the decision, without knowing HTTP or settings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decision import Decision, LookupProgress
+from agi_router.routing.needs import Needs
+from agi_router.routing.shown import Shown
 from agi_router.routing.step import Step
 from agi_router.routing.treatment import Treatment
-
-
-class Ahead(StrEnum):
-    """What is done for the caller's last good answer while the API is asked: its legs are created, or ring."""
-
-    OFF = "off"
-    CREATE = "create"
-    RING = "ring"
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What a route wants of a call before its decision.
-
-    `headers` and `variables` are the SIP headers and channel variables that its request names.
-    """
-
-    headers: frozenset[str] = frozenset()
-    variables: frozenset[str] = frozenset()
-    ahead: Ahead = Ahead.OFF
 
 
 class Decider(Protocol):
@@ -37,6 +17,10 @@ class Decider(Protocol):
 
     def needs(self, route_name: str) -> Needs:
         """What this route wants: of `headers` and `variables`, `CallInfo` must hold the values. None if unknown."""
+        ...
+
+    def shown(self, info: CallInfo) -> Shown:
+        """What phones are shown of this call beside what the answer brings."""
         ...
 
     def treatment(self, route_name: str) -> Treatment:

@@ -6,10 +6,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from agi_router.routing.auth import Auth, NoAuth
-from agi_router.routing.decider import Ahead, Needs
 from agi_router.routing.destination import Destination, DestinationType
 from agi_router.routing.hours import Calendar
+from agi_router.routing.needs import Ahead, Needs
 from agi_router.routing.path import JsonPath
+from agi_router.routing.shown import Showing
 from agi_router.routing.template import Template, needs
 from agi_router.routing.treatment import Treatment
 from agi_router.routing.understood import Understood
@@ -165,13 +166,14 @@ class Route:
     ringing: Ringing = field(default_factory=Ringing)
     remember: Remember = field(default_factory=Remember)
     treatment: Treatment = field(default_factory=Treatment)
+    showing: Showing = field(default_factory=Showing)
     fallback: tuple[FallbackStep, ...] | None = None
     hours: Calendar | None = None
     closed: tuple[FallbackStep, ...] | None = None
 
     def needs(self) -> Needs:
         """What is wanted of a call before it is decided."""
-        return replace(self.request.needs(), ahead=self.ringing.ahead)
+        return replace(needs(self.request.variables() | self.showing.variables()), ahead=self.ringing.ahead)
 
 
 def _templates(node: JsonTemplate) -> Iterator[Template]:

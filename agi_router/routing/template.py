@@ -13,7 +13,7 @@ from functools import cache, partial
 from urllib.parse import quote
 
 from agi_router.routing.call_info import CallInfo
-from agi_router.routing.decider import Needs
+from agi_router.routing.needs import Needs
 from agi_router.routing.numbers import digits, national, normalise
 
 VARIABLES = (

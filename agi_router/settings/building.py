@@ -7,8 +7,8 @@ from agi_router.decide import RoutingSettings
 from agi_router.document import ConfigError, Document, suggestion
 from agi_router.lookup.guard import NetworkGuard
 from agi_router.lookup.upstream import same_origin
-from agi_router.routing.decider import Ahead
 from agi_router.routing.destination import DestinationType, HangupDestination
+from agi_router.routing.needs import Ahead
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.route import (
     OWN_WORDS,
@@ -20,6 +20,7 @@ from agi_router.routing.route import (
     Ringing,
     Route,
 )
+from agi_router.routing.shown import Showing
 from agi_router.routing.treatment import Answer, Treatment
 from agi_router.settings.directory_building import DirectoryBuilding
 from agi_router.settings.findings import At, Findings
@@ -27,6 +28,7 @@ from agi_router.settings.hours_building import HoursBuilding
 from agi_router.settings.request_building import RequestBuilding
 from agi_router.settings.response_section import ResponseSection
 from agi_router.settings.sections import RouteSection, RoutingSections
+from agi_router.settings.show_section import ShowSection
 
 CARRIERS_PATIENCE_S = 120
 """Carriers give up a call that is not answered, the first of them after one minute, most after two or three."""
@@ -49,12 +51,20 @@ def routing_settings(document: Document, sections: RoutingSections) -> RoutingSe
     names = DirectoryBuilding(found, sections.directory, sections.trunks, policy)
     hours = HoursBuilding(found, sections.hours)
     fallback = names.chain(sections.defaults.fallback, ("defaults", "fallback"), sections.defaults.timeout_s)
-    return _Building(sections, found, names, RequestBuilding(found), hours, fallback).settings()
+    shown = (
+        Showing() if sections.defaults.show is None else _showing(sections.defaults.show, names, ("defaults", "show"))
+    )
+    return _Building(sections, found, names, RequestBuilding(found), hours, fallback, shown).settings()
+
+
+def _showing(section: ShowSection, names: DirectoryBuilding, at: At) -> Showing:
+    number = None if section.number is None else names.number(section.number, (*at, "number"))
+    return Showing(number=number, name_prefix=section.name_prefix, headers=section.headers)
 
 
 @dataclass(frozen=True, slots=True)
 class _Building:
-    """One pass over the sections; `fallback` is the chain of `defaults`."""
+    """One pass over the sections; `fallback` and `showing` are those of `defaults`."""
 
     sections: RoutingSections
     found: Findings
@@ -62,6 +72,7 @@ class _Building:
     requests: RequestBuilding
     hours: HoursBuilding
     fallback: tuple[FallbackStep, ...]
+    showing: Showing
 
     def settings(self) -> RoutingSettings:
         s = self.sections
@@ -86,6 +97,7 @@ class _Building:
             upstreams=upstreams,
             fallback=self.fallback,
             treatment=s.defaults.treatment(),
+            showing=self.showing,
             warnings=tuple(map(str, self.found.warnings)),
         )
 
@@ -108,6 +120,7 @@ class _Building:
             ringing=Ringing(timeout_s, section.ringing.ahead),
             remember=Remember(cache_s=section.remember.cache_s, last_good_s=section.remember.last_good_s),
             treatment=treatment,
+            showing=self.showing if section.show is None else _showing(section.show, self.names, (*at, "show")),
             fallback=chain,
             hours=self.hours.of_route(section.hours, at, has_closed=closed is not None),
             closed=None if closed is None else self.names.chain(closed, (*at, "closed"), timeout_s),

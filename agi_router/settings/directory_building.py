@@ -95,7 +95,7 @@ class DirectoryBuilding:
 
     def _caller_id(self, section: TrunkSection, at: At) -> CallerId:
         given, region = section.caller_id, self.policy.region
-        ours = [self._number(number, (*at, "numbers", i)) for i, number in enumerate(section.numbers)]
+        ours = [self.number(number, (*at, "numbers", i)) for i, number in enumerate(section.numbers)]
         called = CalledNumber(
             {number: for_trunk(number, section.number_format, region) for number in ours if number}, region
         )
@@ -115,7 +115,7 @@ class DirectoryBuilding:
                     self.found.warn(at, NO_CALLER_ID)
                 return called
             case _:
-                number = self._number(given, (*at, "caller_id"))
+                number = self.number(given, (*at, "caller_id"))
                 return OwnNumber(number and for_trunk(number, section.number_format, region))
 
     def meaning(self, section: FallbackSection, at: At) -> Understood:
@@ -175,13 +175,14 @@ class DirectoryBuilding:
         for trunk in trunks if known else ():
             if trunk not in known:
                 self.found.problem((*at, "trunk"), f'there is no trunk "{trunk}"' + suggestion(trunk, known))
-        number = self._number(given, (*at, "external"))
+        number = self.number(given, (*at, "external"))
         refusal = self.policy.refusal(number) if number else None
         if refusal is not None and self.policy.regions:
             self.found.warn((*at, "external"), f"is never dialled: {refusal.message}; {refusal.remedy}")
         return number
 
-    def _number(self, given: str, at: At) -> str:
+    def number(self, given: str, at: At) -> str:
+        """A telephone number in E.164."""
         number = normalise(given, self.policy.region)
         if number is None:
             self.found.problem(at, f'"{given}" is not a telephone number; write it in E.164 and in quotes: "{EXAMPLE}"')

@@ -4,12 +4,13 @@ from pydantic import Field
 
 from agi_router.document import Section
 from agi_router.lookup.upstream import UpstreamLimits
-from agi_router.routing.decider import Ahead
+from agi_router.routing.needs import Ahead
 from agi_router.routing.route import DEFAULT_RING_S
 from agi_router.settings.directory_section import DirectorySection, PolicySection, TrunkSection
 from agi_router.settings.hours_section import CalendarSection
 from agi_router.settings.request_section import RequestSection
 from agi_router.settings.response_section import FallbackSection, ResponseSection
+from agi_router.settings.show_section import ShowSection
 from agi_router.settings.treatment_section import TreatmentSection
 from agi_router.settings.values import AllowedNetwork, Name, Origin, Region, RingSeconds
 
@@ -34,6 +35,7 @@ class UpstreamSection(Section):
 class DefaultsSection(TreatmentSection):
     """`defaults`."""
 
+    show: ShowSection | None = None
     region: Region
     timeout_s: RingSeconds = DEFAULT_RING_S
     fallback: tuple[FallbackSection, ...] = ()
@@ -56,6 +58,7 @@ class RememberSection(Section):
 class RouteSection(TreatmentSection):
     """One route."""
 
+    show: ShowSection | None = None
     request: RequestSection
     response: ResponseSection
     ringing: RingingSection = RingingSection()

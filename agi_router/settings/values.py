@@ -136,6 +136,12 @@ def _header(given: str) -> Template:
     return template
 
 
+def _printable(given: str) -> str:
+    if not given.isprintable():
+        raise ValueError("holds characters that no phone shows; check the quotes around it")
+    return given
+
+
 def _one_line(given: str) -> str:
     if not given or not given.isascii() or not given.isprintable():
         raise ValueError("is empty or holds characters that no header can carry; check the quotes around it")
@@ -241,6 +247,7 @@ AllowedNetwork = Annotated[Network, PlainValidator(_network)]
 HeaderName = Annotated[str, AfterValidator(header_name)]
 CarriedHeader = Annotated[str, AfterValidator(_carried_header)]
 CarriedVariable = Annotated[str, AfterValidator(_carried_variable)]
+Printable = Annotated[str, AfterValidator(_printable)]
 Sound = Annotated[str, AfterValidator(_sound)]
 HeaderTemplate = Annotated[Template, PlainValidator(_text(_header))]
 RpcMethod = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_rpc_method)]

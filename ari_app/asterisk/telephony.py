@@ -144,9 +144,10 @@ class AriTelephony(Telephony):
         """See Telephony."""
         await self._ari.bridges.createWithId(bridgeId=bridge_id, type="mixing", name=self._app)
 
-    async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
+    async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str], *, introduce: bool = True) -> None:
         """See Telephony."""
-        await self._ari.bridges.addChannel(bridgeId=bridge_id, channel=",".join(channel_ids))
+        silent = {} if introduce else {"inhibitConnectedLineUpdates": "true"}
+        await self._ari.bridges.addChannel(bridgeId=bridge_id, channel=",".join(channel_ids), **silent)
 
     async def remove_from_bridge(self, bridge_id: str, channel_id: str) -> None:
         """See Telephony. A channel that is not in the bridge is 422, one that is gone 404 (of the bridge) or 400."""

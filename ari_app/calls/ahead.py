@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Sequence
 
 from agi_router.routing.call_info import CallInfo
-from agi_router.routing.decider import Ahead, Decider
+from agi_router.routing.decider import Decider
+from agi_router.routing.needs import Ahead
 from agi_router.routing.step import Step, Target
 from ari_app.calls.call import Call, now
 from ari_app.calls.legs import Placing

@@ -17,6 +17,7 @@ from agi_router.routing.hours import Closed
 from ari_app.calls.ahead import Guess
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.call import Call, now
+from ari_app.calls.screen_pop import screen_pop
 from ari_app.domain import events as e
 
 
@@ -38,6 +39,8 @@ async def ask(call: Call, arrival: Arrival, decider: Decider, guess: Guess) -> D
         headers=dict(zip(headers, values, strict=False)),
         variables=dict(zip(variables, values[len(headers) :], strict=True)),
     )
+    call.shown = decider.shown(info)
+    call.screen_pop = screen_pop(arrival, call.shown)
     guess.begin(decider, info, needs.ahead)
     return await decider.route(info, lambda progress: _tell_progress(call, progress))
 

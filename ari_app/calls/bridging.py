@@ -29,7 +29,10 @@ async def let_speak(call: Call, leg: Leg) -> None:
         await call.next_event()
     if leg.alive:
         members = [call.caller.channel_id, leg.channel_id]
-        await asyncio.gather(guard(call, leg), call.telephony.add_to_bridge(call.bridge_id, members))
+        shows_caller = not call.screen_pop.replaces_caller
+        await asyncio.gather(
+            guard(call, leg), call.telephony.add_to_bridge(call.bridge_id, members, introduce=shows_caller)
+        )
 
 
 async def guard(call: Call, leg: Leg) -> None:

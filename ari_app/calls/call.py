@@ -11,6 +11,7 @@ from typing import Any, Final, Self, TypeVar
 import structlog
 
 from agi_router.routing.decider import Decider
+from agi_router.routing.shown import Shown
 from agi_router.routing.step import TrunkWay
 from agi_router.routing.treatment import Treatment
 from ari_app.calls.ids import bridge_id, leg_channel_id, leg_role, playback_id
@@ -151,7 +152,8 @@ class Call:
         self.treatment = Treatment()  # that of the route, once it is known
         self.reception = self._new_reception(is_answered=caller.up)
         self._receptions = {caller.channel_id: self.reception}
-        self.screen_pop = ScreenPop()  # empty until an answer is there
+        self.shown = Shown()  # by the route, once it is known
+        self.screen_pop = ScreenPop()  # by that, and by the answer
         self.talking = False
         self.ended_playbacks: dict[str, PlaybackEnded] = {}  # by their ids
         self.first_to_hang_up: str | None = None  # a channel's id

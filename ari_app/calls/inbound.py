@@ -6,6 +6,7 @@ Reads top to bottom; every wait ends when the caller hangs up.
 import asyncio
 from datetime import datetime
 
+from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider
 from ari_app.calls.ahead import Guess
 from ari_app.calls.announcing import silence
@@ -18,6 +19,7 @@ from ari_app.calls.steps import follow
 from ari_app.calls.talk import talk
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
+from ari_app.domain.record import CallRecord
 
 
 async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
@@ -33,9 +35,7 @@ async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
         decision = await call.hear_until(asking)
         tell_decision(call, decision)
         if decision.understood is not None:
-            call.screen_pop = screen_pop(
-                decision.understood, caller_number=arrival.caller_number, caller_withheld=arrival.caller_withheld
-            )
+            call.screen_pop = screen_pop(arrival, call.shown, decision.understood)
             await call.hear_until(asyncio.create_task(_set_variables(call)))
         await follow(call, decision.steps, guess.judge(decision.steps))
     except CallerGoneError:
@@ -45,14 +45,20 @@ async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
     await finish(call)
 
 
-async def resume_fallback(call: Call, route: str, decider: Decider, sounds: int = 0) -> None:
+async def resume_fallback(
+    call: Call, record: CallRecord, described: e.CallerDescribed | None, decider: Decider, sounds: int = 0
+) -> None:
     """Go on with a caller who was waiting when the router lost sight of him: straight to the route's fallback.
 
-    `sounds` is how many an announcement had that he may be hearing.
+    `described` is what an answer carried, if there was one; `sounds` is how many an announcement had that he may be
+    hearing.
     """
+    route = record.route
     call.tell(e.CallRecovered(at=now(), found="waiting"))
     await silence(call, sounds)
     call.treatment = decider.treatment(route)
+    call.shown = decider.shown(_info(record))
+    call.screen_pop = screen_pop(record, call.shown, described)
     call.request(call.reception.arrive(call.treatment, announce=False))
     call.prepare_bridge()
     try:
@@ -60,6 +66,18 @@ async def resume_fallback(call: Call, route: str, decider: Decider, sounds: int 
     except CallerGoneError:
         call.tell_caller_gone()
     await finish(call)
+
+
+def _info(record: CallRecord) -> CallInfo:
+    """The call as its record knows it: without SIP headers and channel variables."""
+    return CallInfo(
+        call_id=record.call_id,
+        route_name=record.route,
+        caller_number=record.caller_number,
+        caller_name=record.caller_name,
+        caller_withheld=record.caller_withheld,
+        called_number=record.called_number,
+    )
 
 
 async def resume_talk(call: Call, leg: Leg, *, since: datetime | None, route: str, decider: Decider) -> None:

@@ -267,8 +267,8 @@ class Telephony(Protocol):
         """Create a mixing bridge under this id."""
         ...
 
-    async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
-        """Put channels into a bridge; they hear each other."""
+    async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str], *, introduce: bool = True) -> None:
+        """Put channels into a bridge; they hear each other, and, unless not introduced, are shown who each other is."""
         ...
 
     async def remove_from_bridge(self, bridge_id: str, channel_id: str) -> None:

@@ -28,7 +28,6 @@ from ari_app.calls.ports import (
     Telephony,
     TelephonyError,
 )
-from ari_app.calls.screen_pop import ScreenPop, screen_pop
 from ari_app.calls.supervisor import Supervisor
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader, CallWriter
@@ -144,11 +143,11 @@ class Recovery:
         for call_id, caller, leg in found.talks:
             self._resume_talk(by_id.get(call_id), call_id, caller, leg)
         described = await asyncio.gather(*(self._described(record) for record, _ in found.waiting))
-        for (record, caller), pop in zip(found.waiting, described, strict=True):
+        for (record, caller), carried in zip(found.waiting, described, strict=True):
             if caller.channel_id in departed:
                 self._close(record, "the caller hung up while the router came back")
             else:
-                self._resume_waiting(record, caller, pop)
+                self._resume_waiting(record, caller, carried)
         for channel in found.unknown_callers:
             if channel.channel_id not in departed and not self._supervisor.switchboard.watches(channel.channel_id):
                 self._supervisor.take_caller(channel)
@@ -164,7 +163,7 @@ class Recovery:
         late = [(new_call_id(), channel) for channel in found.unknown_callers]
         known = [(record.call_id, channel) for record, channel in found.waiting]
         for call_id, channel in late + known:
-            call = self._supervisor.new_call(call_id, Caller(channel.channel_id, channel.name))
+            call = self._supervisor.new_call(call_id, Caller(channel.channel_id, channel.name, channel.up))
             if (call_id, channel) in late:
                 tell_arrival(call, read_arrival(channel))
             try:
@@ -181,18 +180,18 @@ class Recovery:
             log.exception("the call log can't be read; callers who waited are routed anew")
             return []
 
-    async def _described(self, record: CallRecord) -> ScreenPop:
+    async def _described(self, record: CallRecord) -> e.CallerDescribed | None:
         """What the answer carried for a call; nothing where that can't be known, for its caller waits."""
         try:
             async with asyncio.timeout(LOG_DEADLINE_S):
                 trace = await self._reader.trace(record.call_id)
         except Exception:
             log.exception("the call log can't be read; a caller goes on without what the API said of him")
-            return ScreenPop()
+            return None
         for event in reversed(trace):
             if isinstance(event, e.CallerDescribed):
-                return screen_pop(event, caller_number=record.caller_number, caller_withheld=record.caller_withheld)
-        return ScreenPop()
+                return event
+        return None
 
     def _replay(self, call: Call, expected: Set[str], snapshot: Snapshot) -> None:
         """Tell a running call what it missed: channels that are gone, legs that came up."""
@@ -241,14 +240,13 @@ class Recovery:
             call, lambda decider: resume_talk(call, leg, since=since, route=route, decider=decider)
         )
 
-    def _resume_waiting(self, record: CallRecord, channel: PresentChannel, pop: ScreenPop) -> None:
+    def _resume_waiting(self, record: CallRecord, channel: PresentChannel, described: e.CallerDescribed | None) -> None:
         self._lose_legs(record, keep="")
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
-        call.screen_pop = pop
         call.step, call.route, call.leg_count = record.step, record.route, _highest(record)
         call.called_number = record.called_number
         sounds = len(record.destination.split(",")) if record.destination_type == AnnouncementDestination.type else 0
-        self._supervisor.start_deciding(call, lambda decider: resume_fallback(call, record.route, decider, sounds))
+        self._supervisor.start_deciding(call, lambda decider: resume_fallback(call, record, described, decider, sounds))
 
     def _close(self, record: CallRecord, reason: str) -> None:
         self._lose_legs(record, keep="")

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
+from agi_router.routing.shown import Shown
 from agi_router.routing.understood import Understood
 from ari_app.domain.events import CallerDescribed
 
@@ -13,6 +14,7 @@ SHOWN_NAME: Final = "CONNECTEDLINE(name,i)"
 """On a leg, the name that its phone shows."""
 SENT_NAME: Final = "CONNECTEDLINE(name)"
 """The same on a leg that rings already: Asterisk tells its phone at once, where endpoint and phone allow it."""
+ANONYMOUS: Final = "anonymous"
 CALLER_NAME: Final = "CALLERID(name)"
 """On the caller's channel, the name that whoever speaks with him is shown from then on."""
 
@@ -22,12 +24,14 @@ class ScreenPop:
     """`variables` are set on the caller's channel and on every leg.
 
     `name` and `headers` are for legs to phones, and to trunks that are trusted. The name stands beside the caller's
-    number and its presentation as they are, the headers in the INVITE. A carrier is told neither.
+    number and its presentation as they are, the headers in the INVITE. A carrier is told neither. With
+    `replaces_caller` they see another number than the caller's, also while they speak with him.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
     name: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    replaces_caller: bool = False
 
     @property
     def phone(self) -> Mapping[str, str]:
@@ -35,16 +39,55 @@ class ScreenPop:
         return {**self.name, **{f"PJSIP_HEADER(add,{name})": value for name, value in self.headers.items()}}
 
 
-def screen_pop(carried: Understood | CallerDescribed, *, caller_number: str, caller_withheld: bool) -> ScreenPop:
-    """The screen pop of an answer, or of what the log knows of it.
+class Described(Protocol):
+    """A caller as he arrived; `caller_number` and `caller_name` are "" when he withholds them."""
 
-    A withheld caller stays withheld: his name is not shown, whatever the API says.
+    @property
+    def caller_number(self) -> str:
+        """As the carrier sent it."""
+        ...
 
-    Name and number are set together: a leg that takes its number from the caller's channel takes the name from there.
+    @property
+    def caller_name(self) -> str:
+        """As the carrier sent it."""
+        ...
+
+    @property
+    def caller_withheld(self) -> bool:
+        """Whether his number must not be shown."""
+        ...
+
+
+def screen_pop(caller: Described, shown: Shown, carried: Understood | CallerDescribed | None = None) -> ScreenPop:
+    """What phones are to show of this caller: by his route, and by an answer, or what the log knows of it.
+
+    A withheld caller stays withheld: neither his number nor his name is shown, whatever the API says.
     """
-    name = {}
-    if carried.caller_name and not caller_withheld:
-        name = {SHOWN_NAME: carried.caller_name, "CONNECTEDLINE(name-pres,i)": "allowed"}
-        if caller_number:
-            name |= {"CONNECTEDLINE(num,i)": caller_number, "CONNECTEDLINE(num-pres,i)": "allowed"}
-    return ScreenPop(variables=carried.variables, name=name, headers=carried.headers)
+    variables, headers = ({}, {}) if carried is None else (carried.variables, carried.headers)
+    named = "" if carried is None or caller.caller_withheld else carried.caller_name or ""
+    own = {name.casefold() for name in headers}
+    return ScreenPop(
+        variables=variables,
+        name=_identity(caller, shown, named),
+        headers={name: value for name, value in shown.headers.items() if name.casefold() not in own} | dict(headers),
+        replaces_caller=shown.number is not None or (caller.caller_withheld and bool(shown.name_prefix)),
+    )
+
+
+def _identity(caller: Described, shown: Shown, named: str) -> dict[str, str]:
+    """Number and name together: a leg that takes its number from the caller's channel takes the name from there.
+
+    {} leaves the caller as he is. Behind a number of our own, or a prefix, there is always something to see of him.
+    """
+    number = shown.number or caller.caller_number
+    name = named
+    if shown.number or shown.name_prefix:
+        who = named or caller.caller_name or ("" if caller.caller_withheld else caller.caller_number)
+        name = (shown.name_prefix + who).strip(" :-") or number
+        number = number or ANONYMOUS
+    if not name:
+        return {}
+    identity = {SHOWN_NAME: name, "CONNECTEDLINE(name-pres,i)": "allowed"}
+    if number:
+        identity |= {"CONNECTEDLINE(num,i)": number, "CONNECTEDLINE(num-pres,i)": "allowed"}
+    return identity

@@ -102,7 +102,7 @@ def _take_transfers_of_caller(call: Call) -> list[asyncio.Task[None]]:
 
 def _keep_name(call: Call, leg: Leg) -> list[asyncio.Task[None]]:
     """In the bridge a phone is shown its peer's name anew: let that be the one it rang with. No carrier sees it."""
-    if not leg.shown_name:
+    if not leg.shown_name or call.screen_pop.replaces_caller:
         return []
     return [call.request(call.telephony.set_variable(call.caller.channel_id, CALLER_NAME, leg.shown_name))]
 

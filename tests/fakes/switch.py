@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agi_router.routing.call_info import CallInfo
-from agi_router.routing.decider import Decider, Needs
+from agi_router.routing.decider import Decider
 from agi_router.routing.decision import Decision, LookupProgress
 from agi_router.routing.destination import EndpointDestination
 from agi_router.routing.dialplan_place import DialplanPlace
+from agi_router.routing.needs import Needs
+from agi_router.routing.shown import Shown
 from agi_router.routing.step import EndpointTarget, Member, Ring, Step
 from agi_router.routing.treatment import Treatment
 from ari_app.calls.ports import (
@@ -122,7 +124,7 @@ class Switch(Telephony):
     async def create_bridge(self, bridge_id: str) -> None:
         await self._do("create_bridge")
 
-    async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str]) -> None:
+    async def add_to_bridge(self, bridge_id: str, channel_ids: Sequence[str], *, introduce: bool = True) -> None:
         await self._do("add_to_bridge")
 
     async def remove_from_bridge(self, bridge_id: str, channel_id: str) -> None:
@@ -154,6 +156,9 @@ class Rings(Decider):
 
     def needs(self, route_name: str) -> Needs:
         return Needs()
+
+    def shown(self, info: CallInfo) -> Shown:
+        return Shown()
 
     def treatment(self, route_name: str) -> Treatment:
         return Treatment()

@@ -17,9 +17,11 @@ from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.meaning import destination
 from agi_router.routing.response import understand
 from agi_router.routing.route import Route
+from agi_router.routing.shown import Shown
 from agi_router.routing.step import Announce, EndpointTarget, GoTo, HangUp, Ring, Step, Target
 from agi_router.routing.understood import Understood
 from agi_router.settings import RoutingSections, routing_settings
+from ari_app.calls.arrival import Arrival
 from ari_app.calls.screen_pop import screen_pop
 
 ROUTES = Path(__file__).with_name("routes.yaml")
@@ -27,6 +29,8 @@ LONGEST_S = 0.5  # of processor time, so that a busy machine is not taken for a 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 PHONE = re.compile(r"PJSIP/[A-Za-z0-9_.+@-]+")
 OUTSIDE = re.compile(r"PJSIP/\+?[0-9]{3,20}@trunk")
+
+ARRIVAL = Arrival(route="", called_number="", caller_number="+12025550123", caller_name="", caller_withheld=False)
 
 
 class Hang(BaseException):
@@ -87,7 +91,7 @@ class Rules:
         assert understood.ring_s is None or 5 <= understood.ring_s <= 3600, f"rings for {understood.ring_s} s"
         assert set(understood.headers) <= set(route.response.carries.headers), "a header that no route names"
         assert set(understood.variables) <= set(route.response.carries.variables), "a variable that no route names"
-        pop = screen_pop(understood, caller_number="+12025550123", caller_withheld=False)
+        pop = screen_pop(ARRIVAL, Shown(), understood)
         for name, value in {**pop.phone, **pop.variables}.items():
             assert not CONTROL.search(value), f"control characters in {name}: {value!r}"
             assert len(value) <= 256, f"{name} has {len(value)} characters"

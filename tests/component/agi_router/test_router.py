@@ -14,9 +14,10 @@ from agi_router.decide import Router
 from agi_router.document import load_document, validate
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.caller_id import OwnNumber
-from agi_router.routing.decider import Decider, Needs
+from agi_router.routing.decider import Decider
 from agi_router.routing.decision import Decision, LookupProgress
 from agi_router.routing.destination import EndpointDestination, ExternalDestination, UserDestination
+from agi_router.routing.needs import Needs
 from agi_router.routing.step import EndpointTarget, TrunkTarget, TrunkWay
 from agi_router.settings import RoutingSections, routing_settings
 

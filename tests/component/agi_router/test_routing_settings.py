@@ -12,7 +12,6 @@ from agi_router.directory.users import EndpointDevice, ExternalDevice
 from agi_router.document import ConfigError, load_document, validate
 from agi_router.routing.auth import ApiKeyAuth, BasicAuth, BearerAuth, ClientAuth, KeyPlace, NoAuth, OAuth2Auth
 from agi_router.routing.caller_id import CallersOwn, OwnNumber
-from agi_router.routing.decider import Ahead
 from agi_router.routing.destination import (
     DestinationType,
     EndpointDestination,
@@ -21,6 +20,7 @@ from agi_router.routing.destination import (
     HangupDestination,
     UserDestination,
 )
+from agi_router.routing.needs import Ahead
 from agi_router.routing.numbers import NumberFormat
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.route import AnswerFormat, FallbackStep, Remember, Send

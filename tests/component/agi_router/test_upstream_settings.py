@@ -8,7 +8,7 @@ from agi_router.decide import RoutingSettings
 from agi_router.document import ConfigError, load_document, validate
 from agi_router.lookup.upstream import UpstreamLimits
 from agi_router.routing.auth import Auth, BasicAuth, BearerAuth, NoAuth
-from agi_router.routing.decider import Needs
+from agi_router.routing.needs import Needs
 from agi_router.settings import RoutingSections, routing_settings
 
 ROUTE = """\

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agi_router.lookup.prepared import PreparedRequest, prepare
 from agi_router.routing.auth import ApiKeyAuth, BasicAuth, BearerAuth, KeyPlace
 from agi_router.routing.call_info import CallInfo
-from agi_router.routing.decider import Needs
+from agi_router.routing.needs import Needs
 from agi_router.routing.route import Request, Send
 from agi_router.routing.template import Template, call_values
 from agi_router.routing.url_template import UrlTemplate

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agi_router.routing.call_info import CallInfo
-from agi_router.routing.decider import Needs
+from agi_router.routing.needs import Needs
 from agi_router.routing.template import Template, as_is, call_values, in_header, in_path, in_query, needs
 from agi_router.routing.url_template import UrlTemplate
 
