@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import assert_never
 
 from agi_router.directory.directory import Directory
+from agi_router.directory.numbers import InternalNumber
 from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import User
 from agi_router.lookup.client import Answer, LookupClient
@@ -68,6 +69,7 @@ class RoutingSettings:
     fallback: tuple[FallbackStep, ...] = ()
     treatment: Treatment = field(default_factory=Treatment)
     showing: Showing = field(default_factory=Showing)
+    numbers: tuple[InternalNumber, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -116,7 +118,7 @@ class Router:
         self._routes: Mapping[str, Route] = {route.name: route for route in settings.routes}
         self._needs = {name: route.needs() for name, route in self._routes.items()}
         self._policy = settings.policy
-        self._directory = Directory(settings.users, settings.trunks, settings.policy)
+        self._directory = Directory(settings.users, settings.trunks, settings.policy, settings.numbers)
         self._fallback = settings.fallback
         self._treatment = settings.treatment
         self._showing = settings.showing

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
+from agi_router.directory.numbers import InternalNumber, ToRoute
 from agi_router.directory.trunks import Trunk, Trunks, leads_to_one
 from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
 from agi_router.routing.destination import (
@@ -12,13 +13,16 @@ from agi_router.routing.destination import (
     EndpointDestination,
     ExternalDestination,
     HangupDestination,
+    NumberDestination,
     UserDestination,
 )
 from agi_router.routing.errors import Failure, RoutingError
+from agi_router.routing.numbers import normalise
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.step import (
     Action,
     Announce,
+    AskRoute,
     EndpointTarget,
     GoTo,
     HangUp,
@@ -34,7 +38,9 @@ from agi_router.routing.step import (
 class Directory:
     """Users by id and e-mail address, trunks by name. Where none is named, all are tried."""
 
-    def __init__(self, users: Iterable[User], trunks: Iterable[Trunk], policy: DialPolicy) -> None:
+    def __init__(
+        self, users: Iterable[User], trunks: Iterable[Trunk], policy: DialPolicy, numbers: Iterable[InternalNumber] = ()
+    ) -> None:
         self._users: Mapping[str, User] = {user.id: user for user in users}
         self._ids: Mapping[str, str] = {u.email.casefold(): u.id for u in self._users.values() if u.email}
         self._crm_ids: Mapping[tuple[str, str], str] = {
@@ -42,6 +48,10 @@ class Directory:
         }
         self._extensions: Mapping[str, str] = {
             user.extension: user.id for user in self._users.values() if user.extension
+        }
+        self._numbers: Mapping[str, Destination | ToRoute] = {
+            **{extension: UserDestination(user) for extension, user in self._extensions.items()},
+            **{number.name: number.to for number in numbers},
         }
         self._trunks = Trunks(trunks, policy.region)
         self._endpoints = frozenset(
@@ -64,6 +74,13 @@ class Directory:
         """The id of the user with this extension; None when there is none."""
         return self._extensions.get(extension)
 
+    def number(self, called: str) -> str | None:
+        """The internal number that is called in this way, as it is or in another form of it; None when none is."""
+        if called in self._numbers:
+            return called
+        number = normalise(called, self._policy.region)
+        return number if number in self._numbers else None
+
     def has_endpoint(self, endpoint: str) -> bool:
         """Whether a device of some user is this endpoint."""
         return endpoint in self._endpoints
@@ -83,6 +100,8 @@ class Directory:
                     return Ring((Member("", (self._trunk_target(number, trunks),)),))
                 case HangupDestination(cause):
                     return HangUp(cause)
+                case NumberDestination(number):
+                    return self._of_number(number)
                 case DialplanDestination(place):
                     return GoTo(place)
                 case AnnouncementDestination(sounds, answer):
@@ -91,6 +110,15 @@ class Directory:
                     assert_never(destination)
         except RoutingError as refusal:
             return Refused(refusal.failure)
+
+    def _of_number(self, number: str) -> Action:
+        match self._numbers.get(number):
+            case None:
+                raise RoutingError("number_unknown", f"{number} is no internal number", "add it to directory.numbers")
+            case ToRoute(route):
+                return AskRoute(route)
+            case destination:
+                return self._action(destination)
 
     def _member(self, user_id: str) -> Member:
         """This user with the devices that can be rung; raises RoutingError when there is none."""

@@ -14,6 +14,7 @@ class DestinationType(StrEnum):
     ENDPOINT = "endpoint"
     EXTERNAL = "external"
     HANGUP = "hangup"
+    NUMBER = "number"
     DIALPLAN = "dialplan"
     ANNOUNCEMENT = "announcement"
     AUTO = "auto"  # a number or a SIP login, by its shape
@@ -84,6 +85,19 @@ class HangupDestination:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberDestination:
+    """An internal number of the directory, a DID or an extension: whatever it leads to."""
+
+    type: ClassVar[str] = "number"
+    number: str
+
+    @property
+    def value(self) -> str:
+        """The number, as the directory has it."""
+        return self.number
+
+
+@dataclass(frozen=True, slots=True)
 class DialplanDestination:
     """A place in the dialplan, where the caller goes on without us."""
 
@@ -115,6 +129,7 @@ Destination = (
     | EndpointDestination
     | ExternalDestination
     | HangupDestination
+    | NumberDestination
     | DialplanDestination
     | AnnouncementDestination
 )

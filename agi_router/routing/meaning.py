@@ -12,6 +12,7 @@ from agi_router.routing.destination import (
     ExternalDestination,
     HangupCause,
     HangupDestination,
+    NumberDestination,
     UserDestination,
 )
 from agi_router.routing.dialplan_place import DialplanPlace
@@ -36,6 +37,10 @@ class Names(Protocol):
         """The id of the user whom this CRM knows by this id; None when there is none."""
         ...
 
+    def number(self, called: str) -> str | None:
+        """The internal number, a DID or an extension, that is called in this way; None when there is none."""
+        ...
+
     def has_endpoint(self, endpoint: str) -> bool:
         """Whether a device of some user is this endpoint."""
         ...
@@ -44,8 +49,8 @@ class Names(Protocol):
 def destination(understood: Understood, names: Names, policy: DialPolicy) -> Destination:
     """What the answer means now.
 
-    Raises RoutingError: user_unknown, value_not_endpoint, value_not_number, value_not_cause, value_not_dialplan,
-    value_not_sound, policy_emergency, policy_dialplan.
+    Raises RoutingError: user_unknown, number_unknown, value_not_endpoint, value_not_number, value_not_cause,
+    value_not_dialplan, value_not_sound, policy_emergency, policy_dialplan.
     """
     value = understood.value
     match understood.type:
@@ -57,6 +62,8 @@ def destination(understood: Understood, names: Names, policy: DialPolicy) -> Des
             return ExternalDestination(_number(value, policy), understood.trunks)
         case DestinationType.HANGUP:
             return HangupDestination(_cause(value))
+        case DestinationType.NUMBER:
+            return NumberDestination(_internal(value, names))
         case DestinationType.DIALPLAN:
             return DialplanDestination(_place(understood, policy))
         case DestinationType.ANNOUNCEMENT:
@@ -102,6 +109,17 @@ def _user_of_crm(value: str, crm: str, names: Names) -> UserDestination:
     return UserDestination(user)
 
 
+def _internal(value: str, names: Names) -> str:
+    number = names.number(value)
+    if number is None:
+        raise RoutingError(
+            "number_unknown",
+            f"{shown(value)} is no internal number",
+            "add it to directory.numbers, or make it the extension of a user; a number outside is of type external",
+        )
+    return number
+
+
 def _number(value: str, policy: DialPolicy) -> str:
     emergency = policy.emergency(value)
     if emergency is not None:
@@ -141,6 +159,9 @@ def _by_shape(value: str, names: Names, policy: DialPolicy) -> Destination:
     name = value.removeprefix(TECHNOLOGY)
     if names.has_endpoint(name):
         return EndpointDestination(endpoint_name(name))
+    internal = names.number(value)
+    if internal is not None:
+        return NumberDestination(internal)
     try:
         return ExternalDestination(_number(value, policy))
     except RoutingError as not_a_number:

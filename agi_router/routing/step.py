@@ -76,6 +76,13 @@ class HangUp:
 
 
 @dataclass(frozen=True, slots=True)
+class AskRoute:
+    """Ask this route's API; its steps come instead of those that follow here."""
+
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
 class GoTo:
     """Send the caller to this place in the dialplan; he does not come back."""
 
@@ -97,7 +104,7 @@ class Refused:
     failure: Failure
 
 
-Action = Ring | HangUp | GoTo | Announce | Refused
+Action = Ring | HangUp | AskRoute | GoTo | Announce | Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ class _Building:
 
     def settings(self) -> RoutingSettings:
         s = self.sections
-        trunks, users = self.names.trunks(), self.names.users()
+        trunks, users, numbers = self.names.trunks(), self.names.users(), self.names.numbers(s.routes)
         routes = tuple(self._route(name, route) for name, route in s.routes.items())
         self.hours.warn()
         asked = {same_origin(url.origin) for route in routes for url in route.request.urls}
@@ -92,6 +92,7 @@ class _Building:
             routes=routes,
             users=users,
             trunks=trunks,
+            numbers=numbers,
             policy=self.names.policy,
             guard=NetworkGuard(tuple(s.network.allowed_networks)),
             upstreams=upstreams,

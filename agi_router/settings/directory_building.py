@@ -1,8 +1,9 @@
 """Users, trunks, and the destinations that a configuration names: each name must be known, each number be one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from agi_router.directory.numbers import InternalNumber, ToRoute
 from agi_router.directory.trunks import Trunk, leads_to_one
 from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
 from agi_router.document import suggestion
@@ -15,6 +16,7 @@ from agi_router.routing.destination import (
     EndpointDestination,
     ExternalDestination,
     HangupDestination,
+    NumberDestination,
     UserDestination,
 )
 from agi_router.routing.numbers import EXAMPLE, for_trunk, normalise
@@ -24,7 +26,7 @@ from agi_router.routing.understood import Understood
 from agi_router.settings import directory_section
 from agi_router.settings.directory_section import DeviceSection, DirectorySection, TrunkSection, UserSection
 from agi_router.settings.findings import At, Findings
-from agi_router.settings.response_section import FallbackSection
+from agi_router.settings.response_section import FallbackSection, NumberSection
 
 NO_CALLER_ID = (
     "has no caller_id, so its carrier is shown no number; set it to a number of yours, or list yours in numbers, of "
@@ -61,6 +63,29 @@ class DirectoryBuilding:
             ]
             self.found.check_unique(f"users' ids of {crm}", ids)
         return tuple(self._user(user, ("directory", "users", i)) for i, user in enumerate(given))
+
+    def numbers(self, routes: Collection[str]) -> tuple[InternalNumber, ...]:
+        """All internal numbers that `directory.numbers` has; those that are extensions of users are not among them."""
+        given = self.directory.numbers
+        extensions = [
+            (("directory", "users", i, "extension"), user.extension)
+            for i, user in enumerate(self.directory.users)
+            if user.extension is not None
+        ]
+        own = [(("directory", "numbers", number), number) for number in given]
+        self.found.check_unique("extensions and internal numbers", [*extensions, *own])
+        return tuple(
+            InternalNumber(number, self._leads_to(section, ("directory", "numbers", number), routes))
+            for number, section in given.items()
+        )
+
+    def _leads_to(self, section: NumberSection, at: At, routes: Collection[str]) -> Destination | ToRoute:
+        if section.route is None:
+            return self._destination(section, at)
+        if section.route not in routes:
+            hint = suggestion(section.route, sorted(routes)) or "; add it to routes"
+            self.found.problem((*at, "route"), f'there is no route "{section.route}"{hint}')
+        return ToRoute(section.route)
 
     def _unique(self, what: str, named: dict[int, tuple[str, str]]) -> None:
         self.found.check_unique(what, [(("directory", "users", i, key), name) for i, (key, name) in named.items()])
@@ -146,6 +171,8 @@ class DirectoryBuilding:
             return EndpointDestination(self._phone(step.endpoint, (*at, "endpoint")))
         if step.hangup is not None:
             return HangupDestination(step.hangup)
+        if step.number is not None:
+            return NumberDestination(self._internal(step.number, (*at, "number")))
         if step.dialplan is not None:
             return DialplanDestination(step.dialplan)
         if step.announcement is not None:
@@ -159,6 +186,14 @@ class DirectoryBuilding:
         known = [name for user in self.directory.users for name in (user.id, user.email) if name]
         self.found.problem(at, f'no user has the id or e-mail address "{given}"' + suggestion(given, known))
         return given
+
+    def _internal(self, given: str, at: At) -> str:
+        extensions = {user.extension for user in self.directory.users if user.extension}
+        known = {*self.directory.numbers, *extensions}
+        number = given if given in known else normalise(given, self.policy.region)
+        if number not in known:
+            self.found.problem(at, f'"{given}" is no internal number' + suggestion(given, sorted(known)))
+        return number or given
 
     def _phone(self, endpoint: str, at: At) -> str:
         if leads_to_one(endpoint, (trunk.endpoint for trunk in self.trunk_sections)):

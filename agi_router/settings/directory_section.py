@@ -7,11 +7,12 @@ from pydantic import Field, model_validator
 from agi_router.directory.trunks import DEFAULT_SETUP_TIMEOUT_S
 from agi_router.document import Section
 from agi_router.routing.numbers import NumberFormat
-from agi_router.settings.response_section import exactly_one
+from agi_router.settings.response_section import NumberSection, exactly_one
 from agi_router.settings.values import (
     Context,
     Email,
     Endpoint,
+    InternalNumberKey,
     Name,
     Region,
     TrunkNames,
@@ -52,6 +53,7 @@ class DirectorySection(Section):
     """`directory`."""
 
     users: tuple[UserSection, ...] = ()
+    numbers: dict[InternalNumberKey, NumberSection] = Field(default_factory=dict)
 
 
 CALLER, CALLED = "caller", "called"

@@ -1,6 +1,6 @@
 """The shape of `response`, and of a destination as the configuration names it, in its table and in a fallback."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -26,10 +26,21 @@ _TIMELESS = {"hangup": "takes no time", "dialplan": "takes no time", "announceme
 class FallbackSection(Section):
     """One step: who, and for how long."""
 
+    destinations: ClassVar[tuple[str, ...]] = (
+        "user",
+        "endpoint",
+        "external",
+        "hangup",
+        "number",
+        "dialplan",
+        "announcement",
+    )
+
     user: str | None = None
     endpoint: Endpoint | None = None
     external: str | None = None
     hangup: HangupCause | None = None
+    number: str | None = None
     dialplan: Place | None = None
     announcement: Sounds | None = None
     answer: bool | None = None
@@ -38,12 +49,31 @@ class FallbackSection(Section):
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        exactly_one(self, ("user", "endpoint", "external", "hangup", "dialplan", "announcement"))
+        exactly_one(self, self.destinations)
         if self.answer is not None and self.announcement is None:
             raise ValueError("has answer, which only an announcement needs; take it away")
         for key, why in _TIMELESS.items():
             if getattr(self, key) is not None and self.timeout_s is not None:
                 raise ValueError(f"has a {key}, which {why}; take timeout_s away")
+        return self
+
+
+class NumberSection(FallbackSection):
+    """What an internal number leads to: a destination, or a route."""
+
+    destinations: ClassVar[tuple[str, ...]] = (
+        *(key for key in FallbackSection.destinations if key != "number"),
+        "route",
+    )
+
+    route: Name | None = None
+
+    @model_validator(mode="after")
+    def _says_only_where(self) -> Self:
+        if self.number is not None:
+            raise ValueError("leads to another number; write here what that one leads to")
+        if self.timeout_s is not None:
+            raise ValueError("has timeout_s, which is that of the step; take it away")
         return self
 
 

@@ -14,7 +14,7 @@ from agi_router.routing.carried import CARRIED_HEADER, CARRIED_VARIABLE
 from agi_router.routing.dialplan_place import CONTEXT, DialplanPlace
 from agi_router.routing.errors import RoutingError
 from agi_router.routing.meaning import endpoint_name
-from agi_router.routing.numbers import is_e164, is_region
+from agi_router.routing.numbers import EXAMPLE, is_e164, is_region
 from agi_router.routing.path import JsonPath
 from agi_router.routing.route import LONGEST_RING_S, SHORTEST_RING_S, VARIABLE_PREFIX, JsonTemplate, Scalar
 from agi_router.routing.sounds import parse_sounds
@@ -68,6 +68,12 @@ def _sounds(given: Any) -> tuple[str, ...]:
         return parse_sounds(",".join(map(_text(str), written)))
     except RoutingError as error:
         raise ValueError(f"{error.failure.message}; {error.failure.remedy}") from None
+
+
+def _internal_number(given: str) -> str:
+    if not (is_e164(given) or re.fullmatch(r"[0-9*#]{1,20}", given)):
+        raise ValueError(f'is neither an extension of digits, * and #, nor a number in E.164 such as "{EXAMPLE}"')
+    return given
 
 
 def _context(given: str) -> str:
@@ -241,6 +247,7 @@ Email = Annotated[str, AfterValidator(_email)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Place = Annotated[DialplanPlace, PlainValidator(_text(_place))]
 Sounds = Annotated[tuple[str, ...], PlainValidator(_sounds)]
+InternalNumberKey = Annotated[str, AfterValidator(_internal_number)]
 Context = Annotated[str, AfterValidator(_context)]
 Region = Annotated[str, AfterValidator(_region)]
 AllowedNetwork = Annotated[Network, PlainValidator(_network)]

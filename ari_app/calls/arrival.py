@@ -1,21 +1,20 @@
-"""A caller as the dialplan handed him over, and the beginning of his record."""
+"""A caller as the dialplan handed him over."""
 
 from dataclasses import dataclass
 
-from ari_app.calls.call import Call, now
 from ari_app.calls.ports import ChannelEntered, PresentChannel
-from ari_app.domain import events as e
+from ari_app.domain.record import CallRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """A caller as the dialplan handed him over, by `Stasis(app,ROUTE,CALLED[,PRESENTATION])`."""
 
-    route: str
-    called_number: str
-    caller_number: str
-    caller_name: str
-    caller_withheld: bool
+    route: str = ""
+    called_number: str = ""
+    caller_number: str = ""
+    caller_name: str = ""
+    caller_withheld: bool = False
 
 
 def read_arrival(entered: ChannelEntered | PresentChannel) -> Arrival:
@@ -34,17 +33,12 @@ def read_arrival(entered: ChannelEntered | PresentChannel) -> Arrival:
     )
 
 
-def tell_arrival(call: Call, arrival: Arrival) -> None:
-    """Begin the record."""
-    call.route, call.called_number = arrival.route, arrival.called_number
-    call.tell(
-        e.CallArrived(
-            at=now(),
-            route=arrival.route,
-            called_number=arrival.called_number,
-            caller_number=arrival.caller_number,
-            caller_name=arrival.caller_name,
-            caller_withheld=arrival.caller_withheld,
-            channel_id=call.caller.channel_id,
-        )
+def arrival_on_record(record: CallRecord) -> Arrival:
+    """The caller of a call that began before a restart, in the route that he is in by now."""
+    return Arrival(
+        route=record.route,
+        called_number=record.called_number,
+        caller_number=record.caller_number,
+        caller_name=record.caller_name,
+        caller_withheld=record.caller_withheld,
     )

@@ -1,7 +1,8 @@
 """The question to the API, and what is put on record of it."""
 
 import asyncio
-from typing import assert_never
+from collections.abc import Sequence
+from typing import Final, assert_never
 
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider
@@ -13,17 +14,22 @@ from agi_router.routing.decision import (
     SentRequest,
     Source,
 )
+from agi_router.routing.errors import Failure
 from agi_router.routing.hours import Closed
+from agi_router.routing.step import Step
 from ari_app.calls.ahead import Guess
-from ari_app.calls.arrival import Arrival
 from ari_app.calls.call import Call, now
 from ari_app.calls.screen_pop import screen_pop
 from ari_app.domain import events as e
 
+MOST_ROUTES: Final = 5
+"""A call that asks so many has lost its way: each question is a wait for the caller."""
 
-async def ask(call: Call, arrival: Arrival, decider: Decider, guess: Guess) -> Decision:
-    """The one question to the API, with the SIP headers and variables that the route wants to tell it."""
-    needs = decider.needs(arrival.route)
+
+async def ask(call: Call, decider: Decider, guess: Guess | None = None) -> Decision:
+    """The one question to the API of the call's route, with the SIP headers and variables that it wants to be told."""
+    arrival = call.arrival
+    needs = decider.needs(call.route)
     read, channel = call.telephony.read_variable, call.caller.channel_id
     headers, variables = sorted(needs.headers), sorted(needs.variables)
     values = await asyncio.gather(
@@ -31,7 +37,7 @@ async def ask(call: Call, arrival: Arrival, decider: Decider, guess: Guess) -> D
     )
     info = CallInfo(
         call_id=call.call_id,
-        route_name=arrival.route,
+        route_name=call.route,
         caller_number=arrival.caller_number,
         caller_name=arrival.caller_name,
         caller_withheld=arrival.caller_withheld,
@@ -41,8 +47,44 @@ async def ask(call: Call, arrival: Arrival, decider: Decider, guess: Guess) -> D
     )
     call.shown = decider.shown(info)
     call.screen_pop = screen_pop(arrival, call.shown)
-    guess.begin(decider, info, needs.ahead)
+    if guess is not None:
+        guess.begin(decider, info, needs.ahead)
     return await decider.route(info, lambda progress: _tell_progress(call, progress))
+
+
+async def ask_route(call: Call, route: str) -> Sequence[Step] | Failure:
+    """The steps of another route, whose API is asked now; why it can't be, when that would go on for ever."""
+    assert call.decider is not None, "who follows a decision's steps has a decider"
+    asked = call.routes_asked
+    if route in asked or len(asked) >= MOST_ROUTES:
+        return Failure(
+            "number_loop",
+            f"the number leads to the route {route}, after {' and '.join(asked)}",
+            f"let the answer name a phone; a call asks no route twice, and at most {MOST_ROUTES}",
+        )
+    asked.append(route)
+    call.route = route
+    call.tell(e.RouteEntered(at=now(), route=route))
+    decision = await call.hear_until(asyncio.create_task(ask(call, call.decider)))
+    await take_in(call, decision)
+    return decision.steps
+
+
+async def take_in(call: Call, decision: Decision) -> None:
+    """Put the decision on record, and what the answer carries into the call."""
+    _tell_decision(call, decision)
+    if decision.understood is not None:
+        call.screen_pop = screen_pop(call.arrival, call.shown, decision.understood)
+        await call.hear_until(asyncio.create_task(_set_variables(call)))
+
+
+async def _set_variables(call: Call) -> None:
+    """Set the screen pop's variables on the caller, before anything can send him back to the dialplan."""
+    channel, variables = call.caller.channel_id, call.screen_pop.variables
+    if variables:
+        await asyncio.wait(
+            [call.request(call.telephony.set_variable(channel, name, value)) for name, value in variables.items()]
+        )
 
 
 def _tell_progress(call: Call, progress: LookupProgress) -> None:
@@ -61,7 +103,7 @@ def _tell_answer(call: Call, answer: ReceivedAnswer) -> None:
     call.tell(e.AnswerReceived(at=now(), status=answer.status, body=answer.body, elapsed_ms=answer.elapsed_ms))
 
 
-def tell_decision(call: Call, decision: Decision) -> None:
+def _tell_decision(call: Call, decision: Decision) -> None:
     """Put on record what the API answered, and where that leads; or why it was not asked."""
     if decision.closed is not None:
         call.tell(outside_hours(decision.closed))

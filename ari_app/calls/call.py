@@ -14,6 +14,7 @@ from agi_router.routing.decider import Decider
 from agi_router.routing.shown import Shown
 from agi_router.routing.step import TrunkWay
 from agi_router.routing.treatment import Treatment
+from ari_app.calls.arrival import Arrival
 from ari_app.calls.ids import bridge_id, leg_channel_id, leg_role, playback_id
 from ari_app.calls.inbox import Inbox, Notice, PartyWanted, Switchboard
 from ari_app.calls.ports import (
@@ -162,7 +163,9 @@ class Call:
         self.cut_short = ""  # why we end the caller ourselves, by a hangup that then looks like his own
         self.called_number = ""
         self.step = 0
+        self.arrival = Arrival()
         self.route = ""
+        self.routes_asked: list[str] = []
         self.decider: Decider | None = None
         self.carries_out_transfers = True  # else Asterisk does, by its dialplan
         self.leg_count = 0  # those before a restart included: their ids are taken
@@ -201,6 +204,26 @@ class Call:
         """Put on record that the caller's channel is gone: he hung up, or we cut the call short."""
         by = "router" if self.cut_short else "caller"
         self.tell(e.CallEnded(at=now(), by=by, cause=self.caller_cause, reason=self.cut_short))
+
+    def tell_arrival(self, arrival: Arrival) -> None:
+        """Begin the record."""
+        self.known_as(arrival)
+        self.tell(
+            e.CallArrived(
+                at=now(),
+                route=arrival.route,
+                called_number=arrival.called_number,
+                caller_number=arrival.caller_number,
+                caller_name=arrival.caller_name,
+                caller_withheld=arrival.caller_withheld,
+                channel_id=self.caller.channel_id,
+            )
+        )
+
+    def known_as(self, arrival: Arrival) -> None:
+        """Who calls, and by which route; that is on record."""
+        self.arrival, self.route, self.called_number = arrival, arrival.route, arrival.called_number
+        self.routes_asked = [arrival.route]
 
     def tell_dialled(self, leg: Leg) -> None:
         """Put on record that a leg is dialled, and what has happened to it already."""

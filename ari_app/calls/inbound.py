@@ -10,8 +10,8 @@ from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider
 from ari_app.calls.ahead import Guess
 from ari_app.calls.announcing import silence
-from ari_app.calls.arrival import Arrival, tell_arrival
-from ari_app.calls.asking import ask, tell_decision
+from ari_app.calls.arrival import Arrival
+from ari_app.calls.asking import ask, take_in
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
 from ari_app.calls.legs import take_back
 from ari_app.calls.screen_pop import screen_pop
@@ -24,19 +24,16 @@ from ari_app.domain.record import CallRecord
 
 async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
     """Route one caller by the API's answer, from StasisStart to the end of the record."""
-    tell_arrival(call, arrival)
+    call.tell_arrival(arrival)
     call.treatment = decider.treatment(arrival.route)
     guess = Guess(call)
-    asking = asyncio.create_task(ask(call, arrival, decider, guess))
+    asking = asyncio.create_task(ask(call, decider, guess))
     # After the question in the event loop's order: everybody waits for its answer, and for these nobody.
     call.request(call.reception.arrive(call.treatment))
     call.prepare_bridge()
     try:
         decision = await call.hear_until(asking)
-        tell_decision(call, decision)
-        if decision.understood is not None:
-            call.screen_pop = screen_pop(arrival, call.shown, decision.understood)
-            await call.hear_until(asyncio.create_task(_set_variables(call)))
+        await take_in(call, decision)
         await follow(call, decision.steps, guess.judge(decision.steps))
     except CallerGoneError:
         call.tell_caller_gone()
@@ -91,15 +88,6 @@ async def resume_talk(call: Call, leg: Leg, *, since: datetime | None, route: st
     except CallerGoneError:
         call.tell_caller_gone()
     await finish(call)
-
-
-async def _set_variables(call: Call) -> None:
-    """Set the screen pop's variables on the caller, before anything can send him back to the dialplan."""
-    channel, variables = call.caller.channel_id, call.screen_pop.variables
-    if variables:
-        await asyncio.wait(
-            [call.request(call.telephony.set_variable(channel, name, value)) for name, value in variables.items()]
-        )
 
 
 async def finish(call: Call) -> None:

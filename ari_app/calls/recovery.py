@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from agi_router.routing.destination import AnnouncementDestination
-from ari_app.calls.arrival import read_arrival, tell_arrival
+from ari_app.calls.arrival import arrival_on_record, read_arrival
 from ari_app.calls.call import Call, Caller, Leg, LegState, now
 from ari_app.calls.ids import leg_channel_id, new_call_id, owner
 from ari_app.calls.inbound import resume_fallback, resume_talk
@@ -165,7 +165,7 @@ class Recovery:
         for call_id, channel in late + known:
             call = self._supervisor.new_call(call_id, Caller(channel.channel_id, channel.name, channel.up))
             if (call_id, channel) in late:
-                tell_arrival(call, read_arrival(channel))
+                call.tell_arrival(read_arrival(channel))
             try:
                 await give_back(call, "the router stops")
             except NotFoundError:
@@ -243,8 +243,8 @@ class Recovery:
     def _resume_waiting(self, record: CallRecord, channel: PresentChannel, described: e.CallerDescribed | None) -> None:
         self._lose_legs(record, keep="")
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
-        call.step, call.route, call.leg_count = record.step, record.route, _highest(record)
-        call.called_number = record.called_number
+        call.step, call.leg_count = record.step, _highest(record)
+        call.known_as(arrival_on_record(record))
         sounds = len(record.destination.split(",")) if record.destination_type == AnnouncementDestination.type else 0
         self._supervisor.start_deciding(call, lambda decider: resume_fallback(call, record, described, decider, sounds))
 

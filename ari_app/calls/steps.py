@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Final, assert_never
 
 from agi_router.routing.errors import Failure
-from agi_router.routing.step import Announce, GoTo, HangUp, Refused, Ring, Step
+from agi_router.routing.step import Announce, AskRoute, GoTo, HangUp, Refused, Ring, Step
 from ari_app.calls.announcing import announce
+from ari_app.calls.asking import ask_route
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
 from ari_app.calls.leaving import back_to_dialplan, go_to
 from ari_app.calls.legs import Placing, ring
@@ -18,12 +19,25 @@ from ari_app.domain.causes import Q850
 SHORTEST_STEP_S: Final = 1.0
 
 
-async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = None) -> None:
+class _Chain:
+    """The time that all steps have together which ring or wait; `limit_s` 0 is no limit."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._ends_at = self._clock() + limit_s if limit_s else math.inf
+
+    def left(self, timeout_s: float) -> float:
+        """How long a step may take that wants so much."""
+        return min(timeout_s, self._ends_at - self._clock())
+
+
+async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = None, chain: _Chain | None = None) -> None:
     """Try the steps in order until one is answered or hangs up; else the dialplan goes on with the caller.
 
     `placed` are legs that ring already, by a guess: those of the first step that rings stay, the others go.
+    `chain` is the time that earlier steps of the same caller share with these.
     """
-    chain = _Chain(call.treatment.chain_s)
+    chain = chain or _Chain(call.treatment.chain_s)
     for step in steps:
         _tell_start(call, step)
         match step.action:
@@ -38,6 +52,12 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
                 if missing is None:
                     return
                 _tell_failure(call, "refused", missing)
+            case AskRoute(route):
+                onward = await ask_route(call, route)
+                if not isinstance(onward, Failure):
+                    await follow(call, onward, placed, chain)
+                    return
+                _tell_failure(call, "refused", onward)
             case Announce(sounds, answer):
                 await _announce(call, sounds, answer=answer)
             case Ring():
@@ -48,26 +68,14 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
                 call.request(call.reception.wait())
                 leg = await _ring(call, step, left_s, placed)
                 if leg is not None:
-                    onward = await converse(call, leg)
-                    if onward is not None:
-                        await follow(call, onward)
+                    transferred = await converse(call, leg)
+                    if transferred is not None:
+                        await follow(call, transferred)
                     return
                 placed = None
             case _:
                 assert_never(step.action)
     await back_to_dialplan(call, "no step was answered")
-
-
-class _Chain:
-    """The time that all steps have together which ring or wait; `limit_s` 0 is no limit."""
-
-    def __init__(self, limit_s: float) -> None:
-        self._clock = asyncio.get_running_loop().time
-        self._ends_at = self._clock() + limit_s if limit_s else math.inf
-
-    def left(self, timeout_s: float) -> float:
-        """How long a step may take that wants so much."""
-        return min(timeout_s, self._ends_at - self._clock())
 
 
 async def _ring(call: Call, step: Step, timeout_s: float, placed: Placing | None) -> Leg | None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 
 from agi_router.routing.decider import Decider
-from ari_app.calls.arrival import Arrival, read_arrival, tell_arrival
+from ari_app.calls.arrival import Arrival, read_arrival
 from ari_app.calls.call import Call, Caller, CallerGoneError, now
 from ari_app.calls.ids import new_call_id
 from ari_app.calls.inbound import inbound
@@ -170,7 +170,7 @@ class Supervisor:
 async def _shed(call: Call, arrival: Arrival) -> None:
     """Too many calls are being set up: the caller goes to the static fallback at once, and is on record."""
     call.log.warning("too many calls in setup: a caller goes straight to the dialplan's fallback")
-    tell_arrival(call, arrival)
+    call.tell_arrival(arrival)
     try:
         await back_to_dialplan(call, "overload")
     except CallerGoneError:

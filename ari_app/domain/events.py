@@ -42,6 +42,13 @@ class OutsideHours(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouteEntered(Happened):
+    """The call goes on by another route, to which a number has led: its API is asked, its fallback comes after it."""
+
+    route: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSent(Happened):
     """The lookup's request left; secrets are masked."""
 
@@ -335,6 +342,7 @@ class CallEnded(Happened):
 
 CallEvent = (
     CallArrived
+    | RouteEntered
     | OutsideHours
     | RequestSent
     | AnswerReceived

@@ -113,6 +113,8 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
                 channel_id=event.channel_id,
                 started_at=event.at,
             )
+        case e.RouteEntered():
+            return replace(record, route=event.route)
         case e.CallerDescribed():
             # A withheld caller stays withheld in the log as well.
             name = "" if record.caller_withheld else event.caller_name

@@ -162,6 +162,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"{_caller(event)} called{called}: route {event.route or '(none)'}"
         case e.OutsideHours():
             return outside_hours_sentence(event)
+        case e.RouteEntered():
+            return f"goes on by the route {event.route}"
         case e.RequestSent():
             body = f" with {_cut(event.body)}" if event.body else ""
             return f"asked {event.method} {event.url}{body}"

@@ -30,7 +30,7 @@ TEXTS = (
     "${EVAL(${SHELL(id)})}", "${CALLERID(num)}", "a,b)c", "a;b|c", "%0d%0a", "\\r\\n", '"><script>', "'--",
     "user", "person", "endpoint", "external", "hangup", "auto", " ", "\t7\t", "x" * 255, "\u0130" * 90, "9" * 64,
     "announcement", "sound:custom/closed", "/etc/passwd", "../x", "recording:x",
-    "dialplan", "ivr,s,1", "ivr,101,2", "ivr)},s,1", "outbound,s,1",
+    "number", "200", "+1 (415) 555-0100", "dialplan", "ivr,s,1", "ivr,101,2", "ivr)},s,1", "outbound,s,1",
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
     None, True, False, 0, -0.0, 7, 77, 12025550123, 7.0, 7.5, -1, 4, 1e308, 2**53 + 1, 10**400, [], {}, [[]], {"": {}},

@@ -18,7 +18,7 @@ from agi_router.routing.meaning import destination
 from agi_router.routing.response import understand
 from agi_router.routing.route import Route
 from agi_router.routing.shown import Shown
-from agi_router.routing.step import Announce, EndpointTarget, GoTo, HangUp, Ring, Step, Target
+from agi_router.routing.step import Announce, AskRoute, EndpointTarget, GoTo, HangUp, Ring, Step, Target
 from agi_router.routing.understood import Understood
 from agi_router.settings import RoutingSections, routing_settings
 from ari_app.calls.arrival import Arrival
@@ -58,7 +58,9 @@ class Rules:
     def __post_init__(self) -> None:
         document = load_document(ROUTES)
         self.settings = routing_settings(document, validate(document, RoutingSections))
-        self.directory = Directory(self.settings.users, self.settings.trunks, self.settings.policy)
+        self.directory = Directory(
+            self.settings.users, self.settings.trunks, self.settings.policy, self.settings.numbers
+        )
 
     def try_on(self, body: bytes, charset: str | None) -> None:
         """Raises BrokenRuleError."""
@@ -105,6 +107,9 @@ class Rules:
                 for target in step.targets:
                     self._check_target(target)
                 return f"rings {step.destination.type}"
+            case AskRoute(route):
+                assert route == "text", f"asks {route}"
+                return "asks a route"
             case GoTo(place):
                 assert re.fullmatch(r"ivr,[A-Za-z0-9*#+][A-Za-z0-9*#+_.-]*,[0-9]+", str(place)), f"goes to {place}"
                 return "goes to the dialplan"

@@ -27,6 +27,7 @@ def test_hostile_answers_break_no_rule_and_reach_every_kind_of_outcome() -> None
         "hangs up",
         "goes to the dialplan",
         "announces",
+        "asks a route",
         "rpc_error",
         "endpoint_is_trunk",
     }

@@ -123,6 +123,7 @@ def test_ids_of_crms_and_trusted_trunks_are_read(tmp_path: Path) -> None:
             "{path: to, values: {a: {dialplan: 'ivr,s,start'}}}",
             'response.values.a.dialplan: "ivr,s,start" is not a place',
         ),
+        ("{path: to, values: {a: {number: '9'}}}", 'response.values.a.number: "9" is no internal number'),
         ("{path: to, values: {a: {announcement: ../x}}}", 'response.values.a.announcement: "../x" names no sounds'),
         ("{path: to, values: {a: {user: '9', answer: false}}}", "has answer, which only an announcement needs"),
         (

@@ -7,17 +7,20 @@ import pytest
 import trustme
 
 from agi_router.decide import RoutingSettings
+from agi_router.directory.numbers import InternalNumber, ToRoute
 from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import EndpointDevice, ExternalDevice
 from agi_router.document import ConfigError, load_document, validate
 from agi_router.routing.auth import ApiKeyAuth, BasicAuth, BearerAuth, ClientAuth, KeyPlace, NoAuth, OAuth2Auth
 from agi_router.routing.caller_id import CallersOwn, OwnNumber
 from agi_router.routing.destination import (
+    AnnouncementDestination,
     DestinationType,
     EndpointDestination,
     ExternalDestination,
     HangupCause,
     HangupDestination,
+    NumberDestination,
     UserDestination,
 )
 from agi_router.routing.needs import Ahead
@@ -372,7 +375,7 @@ def test_a_url_that_cannot_be_is_told(tmp_path: Path, url: str, said: str) -> No
     ("keys", "said"),
     [
         ("{type: usr, path: id}", 'response.type: "usr" does not exist; did you mean "user"?'),
-        ("{type: number, path: id}", '"number" does not exist; known here: user, endpoint, external, '),
+        ("{type: phone, path: id}", '"phone" does not exist; known here: user, endpoint, external, '),
         ("{type: user}", "needs a path"),
         ("{type: user, format: text, path: id}", "take path away"),
         ("{type: user, path: 'a[}'}", "position 2"),
@@ -409,6 +412,13 @@ def test_a_response_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str)
         ("defaults: {region: US, fallback: [{hangup: busy, timeout_s: 5}]}", "takes no time"),
         ("defaults: {region: US, fallback: [{dialplan: ivr, timeout_s: 5}]}", "has a dialplan, which takes no time"),
         ("defaults: {region: US, fallback: [{announcement: a, timeout_s: 5}]}", "which is played to its end"),
+        (MINIMAL + "directory: {numbers: {abc: {hangup: busy}}}", "numbers.abc: is neither an extension"),
+        (MINIMAL + "directory: {numbers: {'1': {}}}", "numbers.1: has no destination; give one of user, endpoint"),
+        (MINIMAL + "directory: {numbers: {'1': {hangup: busy, route: sales}}}", "has hangup and route"),
+        (
+            MINIMAL + "directory: {numbers: {'1': {endpoint: x, timeout_s: 9}}}",
+            "has timeout_s, which is that of the step",
+        ),
         ("defaults: {region: US, fallback: [{announcement: []}]}", 'fallback[0].announcement: "" names no sounds'),
         (MINIMAL + "policy: {dialplan_contexts: ['a,b']}", "policy.dialplan_contexts[0]: is not the name of a context"),
         ("defaults: {region: US, fallback: [{voicemail: '101'}]}", "fallback[0].voicemail: unknown key"),
@@ -431,6 +441,41 @@ def test_a_section_that_cannot_be_is_told(tmp_path: Path, text: str, said: str) 
 )
 def test_a_memory_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str) -> None:
     (told,) = problems(tmp_path, with_route() + f"    remember: {keys}\n")
+    assert said in told
+
+
+NUMBERS = """\
+directory:
+  users: [{id: "456", extension: "101", devices: [PJSIP/ada]}]
+  numbers: {"+14155550100": {route: sales}, "200": {endpoint: PJSIP/reception}, "*9": {announcement: custom/closed}}
+"""
+
+
+def test_internal_numbers_lead_to_routes_and_destinations(tmp_path: Path) -> None:
+    fallback = "    fallback: [{number: '101'}, {number: (415) 555-0100}]\n"
+    settings = load(tmp_path, with_route() + fallback + NUMBERS)
+    assert settings.numbers == (
+        InternalNumber("+14155550100", ToRoute("sales")),
+        InternalNumber("200", EndpointDestination("reception")),
+        InternalNumber("*9", AnnouncementDestination(("custom/closed",))),
+    )
+    assert settings.routes[0].fallback == (
+        FallbackStep(NumberDestination("101"), 25),
+        FallbackStep(NumberDestination("+14155550100"), 25),
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ('"200": {route: sails}', 'directory.numbers.200.route: there is no route "sails"; did you mean "sales"?'),
+        ('"101": {hangup: busy}', 'directory.numbers.101: "101" is already given at'),
+        ('"200": {user: "9"}', 'directory.numbers.200.user: no user has the id or e-mail address "9"'),
+    ],
+)
+def test_an_internal_number_that_leads_nowhere_is_told(tmp_path: Path, numbers: str, said: str) -> None:
+    text = NUMBERS.splitlines()[:2]
+    (told,) = problems(tmp_path, "\n".join([with_route(), *text, f"  numbers: {{{numbers}}}", ""]))
     assert said in told
 
 

@@ -38,6 +38,9 @@ class OneUser:
     def user_of_crm(self, crm: str, crm_id: str) -> str | None:
         return "456" if (crm, crm_id) == ("hubspot", "77") else None
 
+    def number(self, called: str) -> str | None:
+        return None
+
     def has_endpoint(self, endpoint: str) -> bool:
         return endpoint in {"ada", "12025550199", "101"}
 
