@@ -15,6 +15,7 @@ from typing import assert_never
 
 from agi_router.directory.directory import Directory
 from agi_router.directory.numbers import InternalNumber
+from agi_router.directory.teams import Team
 from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import User
 from agi_router.lookup.client import Answer, LookupClient
@@ -65,6 +66,7 @@ class RoutingSettings:
     trunks: tuple[Trunk, ...]
     policy: DialPolicy
     guard: NetworkGuard
+    teams: tuple[Team, ...] = ()
     upstreams: Mapping[str, UpstreamLimits] = field(default_factory=dict)
     fallback: tuple[FallbackStep, ...] = ()
     treatment: Treatment = field(default_factory=Treatment)
@@ -118,7 +120,7 @@ class Router:
         self._routes: Mapping[str, Route] = {route.name: route for route in settings.routes}
         self._needs = {name: route.needs() for name, route in self._routes.items()}
         self._policy = settings.policy
-        self._directory = Directory(settings.users, settings.trunks, settings.policy, settings.numbers)
+        self._directory = Directory(settings.users, settings.trunks, settings.policy, settings.numbers, settings.teams)
         self._fallback = settings.fallback
         self._treatment = settings.treatment
         self._showing = settings.showing
@@ -202,7 +204,7 @@ class Router:
         chain = self._fallback if route is None or route.fallback is None else route.fallback
         if is_closed and route is not None and route.closed is not None:
             chain = route.closed
-        return tuple(self._directory.step(step.destination, step.timeout_s) for step in chain)
+        return tuple(self._directory.step(step.destination, step.timeout_s, step.order, step.if_busy) for step in chain)
 
     def _closed(self, route_name: str, at: datetime) -> Closed | None:
         """Why the route is closed at this moment; None when it is open, always so without business hours."""
@@ -314,7 +316,8 @@ class Router:
     def _step(self, route: Route, understood: Understood) -> Step:
         """Where this leads by the directory and the policy of now. Raises RoutingError."""
         where = destination(understood, self._directory, self._policy)
-        return self._directory.step(where, understood.ring_s or route.ringing.timeout_s)
+        ringing = route.ringing
+        return self._directory.step(where, understood.ring_s or ringing.timeout_s, ringing.order, ringing.if_busy)
 
 
 def _told_by(response: Response, answer: Answer) -> RoutingError | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from agi_router.directory.numbers import InternalNumber, ToRoute
+from agi_router.directory.teams import Team
 from agi_router.directory.trunks import Trunk, Trunks, leads_to_one
 from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
 from agi_router.routing.destination import (
@@ -14,10 +15,12 @@ from agi_router.routing.destination import (
     ExternalDestination,
     HangupDestination,
     NumberDestination,
+    TeamDestination,
     UserDestination,
 )
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.numbers import normalise
+from agi_router.routing.order import IfBusy, Order
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.step import (
     Action,
@@ -32,14 +35,20 @@ from agi_router.routing.step import (
     Step,
     Target,
     TrunkTarget,
+    Unable,
 )
 
 
 class Directory:
-    """Users by id and e-mail address, trunks by name. Where none is named, all are tried."""
+    """Users by id and e-mail address, teams by id, trunks by name. Where no trunk is named, all are tried."""
 
     def __init__(
-        self, users: Iterable[User], trunks: Iterable[Trunk], policy: DialPolicy, numbers: Iterable[InternalNumber] = ()
+        self,
+        users: Iterable[User],
+        trunks: Iterable[Trunk],
+        policy: DialPolicy,
+        numbers: Iterable[InternalNumber] = (),
+        teams: Iterable[Team] = (),
     ) -> None:
         self._users: Mapping[str, User] = {user.id: user for user in users}
         self._ids: Mapping[str, str] = {u.email.casefold(): u.id for u in self._users.values() if u.email}
@@ -53,6 +62,7 @@ class Directory:
             **{extension: UserDestination(user) for extension, user in self._extensions.items()},
             **{number.name: number.to for number in numbers},
         }
+        self._teams: Mapping[str, Team] = {team.id: team for team in teams}
         self._trunks = Trunks(trunks, policy.region)
         self._endpoints = frozenset(
             device.endpoint
@@ -81,27 +91,39 @@ class Directory:
         number = normalise(called, self._policy.region)
         return number if number in self._numbers else None
 
+    def has_team(self, team: str) -> bool:
+        """Whether there is a team with this id."""
+        return team in self._teams
+
     def has_endpoint(self, endpoint: str) -> bool:
         """Whether a device of some user is this endpoint."""
         return endpoint in self._endpoints
 
-    def step(self, destination: Destination, timeout_s: float) -> Step:
-        """The step that tries this destination: what is done, or why it rings nobody."""
-        return Step(destination=destination, timeout_s=timeout_s, action=self._action(destination))
+    def step(
+        self,
+        destination: Destination,
+        timeout_s: float,
+        order: Order | None = None,
+        if_busy: IfBusy = IfBusy.RING,
+    ) -> Step:
+        """The step that tries this destination: what is done, or why it rings nobody. No `order` means the team's."""
+        return Step(destination=destination, timeout_s=timeout_s, action=self._action(destination, order, if_busy))
 
-    def _action(self, destination: Destination) -> Action:
+    def _action(self, destination: Destination, order: Order | None, if_busy: IfBusy) -> Action:
         try:
             match destination:
                 case UserDestination(user):
-                    return Ring((self._member(user),))
+                    return Ring((self._member(user),), if_busy=if_busy)
+                case TeamDestination(team):
+                    return self._team_ring(team, order, if_busy)
                 case EndpointDestination(endpoint):
-                    return Ring((Member("", (self._endpoint_target(endpoint),)),))
+                    return Ring((Member("", (self._endpoint_target(endpoint),)),), if_busy=if_busy)
                 case ExternalDestination(number, trunks):
                     return Ring((Member("", (self._trunk_target(number, trunks),)),))
                 case HangupDestination(cause):
                     return HangUp(cause)
                 case NumberDestination(number):
-                    return self._of_number(number)
+                    return self._of_number(number, order, if_busy)
                 case DialplanDestination(place):
                     return GoTo(place)
                 case AnnouncementDestination(sounds, answer):
@@ -111,14 +133,44 @@ class Directory:
         except RoutingError as refusal:
             return Refused(refusal.failure)
 
-    def _of_number(self, number: str) -> Action:
+    def _of_number(self, number: str, order: Order | None, if_busy: IfBusy) -> Action:
         match self._numbers.get(number):
             case None:
                 raise RoutingError("number_unknown", f"{number} is no internal number", "add it to directory.numbers")
             case ToRoute(route):
                 return AskRoute(route)
             case destination:
-                return self._action(destination)
+                return self._action(destination, order, if_busy)
+
+    def _team_ring(self, team_id: str, order: Order | None, if_busy: IfBusy) -> Ring:
+        """The members who can be rung; raises RoutingError when there is none."""
+        team = self._teams.get(team_id)
+        if team is None:
+            raise RoutingError("team_unknown", f"no team has the id {team_id!r}", "add the team to directory.teams")
+        members: list[Member] = []
+        unable: list[Unable] = []
+        for user_id in team.members:
+            try:
+                members.append(self._member(user_id))
+            except RoutingError as refusal:
+                unable.append(Unable(user_id, self._name(user_id), refusal.failure))
+        if not members:
+            why = (
+                unable[0].failure if unable else Failure("", "it has no members", "give it members in directory.teams")
+            )
+            raise RoutingError("team_nobody", f"nobody of team {team_id} can be rung: {why.message}", why.remedy)
+        return Ring(
+            tuple(members),
+            order=order or team.order,
+            if_busy=if_busy,
+            ring_each_s=team.ring_each_s,
+            team=team_id,
+            unable=tuple(unable),
+        )
+
+    def _name(self, user_id: str) -> str:
+        user = self._users.get(user_id)
+        return (user.name if user else "") or user_id
 
     def _member(self, user_id: str) -> Member:
         """This user with the devices that can be rung; raises RoutingError when there is none."""
@@ -133,7 +185,7 @@ class Directory:
             except RoutingError as refusal:
                 refusals.append(refusal.failure)
         if targets:
-            return Member(user_id, tuple(targets))
+            return Member(user_id, tuple(targets), self._name(user_id))
         if refusals:
             raise RoutingError(refusals[0].code, f"user {user_id}: {refusals[0].message}", refusals[0].remedy)
         raise RoutingError("user_no_devices", f"user {user_id} has no device", "give the user devices to ring")

@@ -26,7 +26,8 @@ Device = EndpointDevice | ExternalDevice
 class User:
     """A person. Answers name him by `id` or, in any case of letters, by `email`; all devices ring together.
 
-    `crm_ids` has the ids by which CRMs know him, under the CRMs' names.
+    `crm_ids` has the ids by which CRMs know him, under the CRMs' names. `dnd` is the device of Asterisk, such as
+    Custom:DND101, whose state tells whether he wants not to be disturbed; None when there is none.
     """
 
     id: str
@@ -35,3 +36,4 @@ class User:
     extension: str | None = None
     crm_ids: Mapping[str, str] = field(default_factory=dict)
     devices: tuple[Device, ...] = ()
+    dnd: str | None = None

@@ -11,6 +11,7 @@ class DestinationType(StrEnum):
     """What the value of an answer names."""
 
     USER = "user"
+    TEAM = "team"
     ENDPOINT = "endpoint"
     EXTERNAL = "external"
     HANGUP = "hangup"
@@ -42,6 +43,19 @@ class UserDestination:
     def value(self) -> str:
         """The user's id."""
         return self.user
+
+
+@dataclass(frozen=True, slots=True)
+class TeamDestination:
+    """A team of the directory, by its id."""
+
+    type: ClassVar[str] = "team"
+    team: str
+
+    @property
+    def value(self) -> str:
+        """The team's id."""
+        return self.team
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +140,7 @@ class AnnouncementDestination:
 
 Destination = (
     UserDestination
+    | TeamDestination
     | EndpointDestination
     | ExternalDestination
     | HangupDestination

@@ -13,6 +13,7 @@ from agi_router.routing.destination import (
     HangupCause,
     HangupDestination,
     NumberDestination,
+    TeamDestination,
     UserDestination,
 )
 from agi_router.routing.dialplan_place import DialplanPlace
@@ -41,6 +42,10 @@ class Names(Protocol):
         """The internal number, a DID or an extension, that is called in this way; None when there is none."""
         ...
 
+    def has_team(self, team: str) -> bool:
+        """Whether there is a team with this id."""
+        ...
+
     def has_endpoint(self, endpoint: str) -> bool:
         """Whether a device of some user is this endpoint."""
         ...
@@ -49,13 +54,15 @@ class Names(Protocol):
 def destination(understood: Understood, names: Names, policy: DialPolicy) -> Destination:
     """What the answer means now.
 
-    Raises RoutingError: user_unknown, number_unknown, value_not_endpoint, value_not_number, value_not_cause,
-    value_not_dialplan, value_not_sound, policy_emergency, policy_dialplan.
+    Raises RoutingError: user_unknown, team_unknown, number_unknown, value_not_endpoint, value_not_number,
+    value_not_cause, value_not_dialplan, value_not_sound, policy_emergency, policy_dialplan.
     """
     value = understood.value
     match understood.type:
         case DestinationType.USER:
             return _user(value, names) if understood.crm is None else _user_of_crm(value, understood.crm, names)
+        case DestinationType.TEAM:
+            return _team(value, names)
         case DestinationType.ENDPOINT:
             return EndpointDestination(endpoint_name(value))
         case DestinationType.EXTERNAL:
@@ -118,6 +125,16 @@ def _internal(value: str, names: Names) -> str:
             "add it to directory.numbers, or make it the extension of a user; a number outside is of type external",
         )
     return number
+
+
+def _team(value: str, names: Names) -> TeamDestination:
+    if not names.has_team(value):
+        raise RoutingError(
+            "team_unknown",
+            f"no team has the id {shown(value)}",
+            "add the team to directory.teams, or let the API answer with an id that stands there",
+        )
+    return TeamDestination(value)
 
 
 def _number(value: str, policy: DialPolicy) -> str:

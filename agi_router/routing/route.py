@@ -9,6 +9,7 @@ from agi_router.routing.auth import Auth, NoAuth
 from agi_router.routing.destination import Destination, DestinationType
 from agi_router.routing.hours import Calendar
 from agi_router.routing.needs import Ahead, Needs
+from agi_router.routing.order import IfBusy, Order
 from agi_router.routing.path import JsonPath
 from agi_router.routing.shown import Showing
 from agi_router.routing.template import Template, needs
@@ -131,10 +132,12 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Ringing:
-    """How the answer's destination rings; `timeout_s` from 5 to 3600 seconds."""
+    """How the answer's destination rings; `timeout_s` from 5 to 3600 seconds. `order` None takes the team's own."""
 
     timeout_s: float = DEFAULT_RING_S
     ahead: Ahead = Ahead.OFF
+    order: Order | None = None
+    if_busy: IfBusy = IfBusy.RING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,10 +150,12 @@ class Remember:
 
 @dataclass(frozen=True, slots=True)
 class FallbackStep:
-    """What is tried when the answer led nowhere, for at most `timeout_s` seconds."""
+    """What is tried when the answer led nowhere, for at most `timeout_s` seconds. `order` None takes the team's own."""
 
     destination: Destination
     timeout_s: float
+    order: Order | None = None
+    if_busy: IfBusy = IfBusy.RING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

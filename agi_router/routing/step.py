@@ -7,6 +7,7 @@ from agi_router.routing.caller_id import CallerId
 from agi_router.routing.destination import Destination, HangupCause
 from agi_router.routing.dialplan_place import DialplanPlace
 from agi_router.routing.errors import Failure
+from agi_router.routing.order import DEFAULT_RING_EACH_S, IfBusy, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,38 @@ Target = EndpointTarget | TrunkTarget
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody who can be rung: all his `targets` ring together. `user` is his id, "" for nobody of the directory."""
+    """Somebody who can be rung: all his `targets` ring together. `user` is his id, "" for nobody of the directory.
+
+    `name` is what people call him.
+    """
 
     user: str
     targets: tuple[Target, ...]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unable:
+    """A member of a team who can't be rung at all: he has no devices, or none that is allowed."""
+
+    user: str
+    name: str
+    failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """Ring these members."""
+    """Ring these members, in this order; all others than `simultaneous` ring one at a time, for `ring_each_s` seconds.
+
+    `team` is the id of the team whose members they are, "" when it is none.
+    """
 
     members: tuple[Member, ...]
+    order: Order = Order.SIMULTANEOUS
+    if_busy: IfBusy = IfBusy.RING
+    ring_each_s: float = DEFAULT_RING_EACH_S
+    team: str = ""
+    unable: tuple[Unable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ from agi_router.settings.show_section import ShowSection
 CARRIERS_PATIENCE_S = 120
 """Carriers give up a call that is not answered, the first of them after one minute, most after two or three."""
 
+TEAMS_CAN_BE = frozenset({DestinationType.TEAM, DestinationType.NUMBER, DestinationType.AUTO})
+
 
 def routing_settings(document: Document, sections: RoutingSections) -> RoutingSettings:
     """The settings that these sections mean; raises ConfigError with all that does not fit together."""
@@ -77,6 +79,7 @@ class _Building:
     def settings(self) -> RoutingSettings:
         s = self.sections
         trunks, users, numbers = self.names.trunks(), self.names.users(), self.names.numbers(s.routes)
+        teams = self.names.teams()
         routes = tuple(self._route(name, route) for name, route in s.routes.items())
         self.hours.warn()
         asked = {same_origin(url.origin) for route in routes for url in route.request.urls}
@@ -91,6 +94,7 @@ class _Building:
         return RoutingSettings(
             routes=routes,
             users=users,
+            teams=teams,
             trunks=trunks,
             numbers=numbers,
             policy=self.names.policy,
@@ -110,6 +114,7 @@ class _Building:
                 "needs last good answers to guess by; set remember.last_good_s of this route, for example to 604800",
             )
         treatment = section.treatment(self.sections.defaults.treatment())
+        self._check_order(section, (*at, "ringing", "order"))
         timeout_s = section.ringing.timeout_s or self.sections.defaults.timeout_s
         fallback, closed = section.fallback, section.closed
         chain = None if fallback is None else self.names.chain(fallback, (*at, "fallback"), timeout_s)
@@ -118,7 +123,9 @@ class _Building:
             name=name,
             request=self.requests.request(section.request, (*at, "request")),
             response=self._response(section.response, (*at, "response")),
-            ringing=Ringing(timeout_s, section.ringing.ahead),
+            ringing=Ringing(
+                timeout_s, section.ringing.ahead, order=section.ringing.order, if_busy=section.ringing.if_busy
+            ),
             remember=Remember(cache_s=section.remember.cache_s, last_good_s=section.remember.last_good_s),
             treatment=treatment,
             showing=self.showing if section.show is None else _showing(section.show, self.names, (*at, "show")),
@@ -137,6 +144,17 @@ class _Building:
                 at,
                 f"may ring for {longest_s:g} s before the caller is answered, and carriers drop such a call after "
                 f"one to three minutes; set answer: on_wait, or limits: {{chain_s: {CARRIERS_PATIENCE_S}}}",
+            )
+
+    def _check_order(self, section: RouteSection, at: At) -> None:
+        answers = section.response
+        types = {
+            answers.type,
+            *(DestinationType.TEAM for meant in answers.values.values() if meant.team or meant.number),
+        }
+        if section.ringing.order is not None and answers.type_path is None and not types & TEAMS_CAN_BE:
+            self.found.problem(
+                at, "is the order in which a team rings, and no answer of this route is one; set it in the fallback"
             )
 
     def _response(self, section: ResponseSection, at: At) -> Response:

@@ -1,9 +1,11 @@
 """Users, trunks, and the destinations that a configuration names: each name must be known, each number be one."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from agi_router.directory.numbers import InternalNumber, ToRoute
+from agi_router.directory.teams import Team
 from agi_router.directory.trunks import Trunk, leads_to_one
 from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
 from agi_router.document import suggestion
@@ -17,17 +19,26 @@ from agi_router.routing.destination import (
     ExternalDestination,
     HangupDestination,
     NumberDestination,
+    TeamDestination,
     UserDestination,
 )
 from agi_router.routing.numbers import EXAMPLE, for_trunk, normalise
+from agi_router.routing.order import IfBusy
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.route import FallbackStep
 from agi_router.routing.understood import Understood
 from agi_router.settings import directory_section
-from agi_router.settings.directory_section import DeviceSection, DirectorySection, TrunkSection, UserSection
+from agi_router.settings.directory_section import (
+    DeviceSection,
+    DirectorySection,
+    TeamSection,
+    TrunkSection,
+    UserSection,
+)
 from agi_router.settings.findings import At, Findings
 from agi_router.settings.response_section import FallbackSection, NumberSection
 
+EXTENSION = re.compile(r"[A-Za-z0-9_.+*#-]{1,64}")
 NO_CALLER_ID = (
     "has no caller_id, so its carrier is shown no number; set it to a number of yours, or list yours in numbers, of "
     "which the called one is shown"
@@ -87,6 +98,28 @@ class DirectoryBuilding:
             self.found.problem((*at, "route"), f'there is no route "{section.route}"{hint}')
         return ToRoute(section.route)
 
+    def teams(self) -> tuple[Team, ...]:
+        """All teams."""
+        given = self.directory.teams
+        ids = [(("directory", "teams", i, "id"), team.id) for i, team in enumerate(given)]
+        self.found.check_unique("teams' ids", ids)
+        return tuple(self._team(team, ("directory", "teams", i)) for i, team in enumerate(given))
+
+    def _team(self, section: TeamSection, at: At) -> Team:
+        if not section.members:
+            self.found.warn(at, f'team "{section.id}" has no members, so nobody rings for it; add some')
+        members = [self._user_id(member, (*at, "members", i)) for i, member in enumerate(section.members)]
+        named = [((*at, "members", i), member) for i, member in enumerate(members)]
+        self.found.check_unique(f'the members of team "{section.id}"', named)
+        return Team(
+            id=section.id,
+            name=section.name,
+            members=tuple(members),
+            order=section.order,
+            ring_each_s=section.ring_each_s,
+            wrap_up_s=section.wrap_up_s,
+        )
+
     def _unique(self, what: str, named: dict[int, tuple[str, str]]) -> None:
         self.found.check_unique(what, [(("directory", "users", i, key), name) for i, (key, name) in named.items()])
 
@@ -100,6 +133,7 @@ class DirectoryBuilding:
             extension=section.extension,
             crm_ids=section.crm_ids,
             devices=tuple(self._device(device, (*at, "devices", i)) for i, device in enumerate(section.devices)),
+            dnd=section.dnd or _dnd_of(section.extension),
         )
 
     def _device(self, section: DeviceSection, at: At) -> Device:
@@ -145,6 +179,11 @@ class DirectoryBuilding:
 
     def meaning(self, section: FallbackSection, at: At) -> Understood:
         """What an answer says that the table gives this meaning."""
+        for key in ("order", "if_busy"):
+            if getattr(section, key) is not None:
+                self.found.problem(
+                    (*at, key), f"is the same for all answers of a route; set ringing.{key} of the route"
+                )
         meant = self._destination(section, at)
         return Understood(
             value=meant.value,
@@ -160,13 +199,20 @@ class DirectoryBuilding:
             if step.hangup is not None:
                 self.found.problem((*at, index), "a hangup ends the call; let it be the last step")
         return tuple(
-            FallbackStep(self._destination(step, (*at, index)), step.timeout_s or timeout_s)
+            FallbackStep(
+                self._destination(step, (*at, index)),
+                step.timeout_s or timeout_s,
+                step.order,
+                step.if_busy or IfBusy.RING,
+            )
             for index, step in enumerate(steps)
         )
 
     def _destination(self, step: FallbackSection, at: At) -> Destination:
         if step.user is not None:
             return UserDestination(self._user_id(step.user, (*at, "user")))
+        if step.team is not None:
+            return TeamDestination(self._team_id(step.team, (*at, "team")))
         if step.endpoint is not None:
             return EndpointDestination(self._phone(step.endpoint, (*at, "endpoint")))
         if step.hangup is not None:
@@ -195,6 +241,13 @@ class DirectoryBuilding:
             self.found.problem(at, f'"{given}" is no internal number' + suggestion(given, sorted(known)))
         return number or given
 
+    def _team_id(self, given: str, at: At) -> str:
+        known = [team.id for team in self.directory.teams]
+        if given not in known:
+            hint = suggestion(given, known) or "; add it to directory.teams"
+            self.found.problem(at, f'no team has the id "{given}"' + hint)
+        return given
+
     def _phone(self, endpoint: str, at: At) -> str:
         if leads_to_one(endpoint, (trunk.endpoint for trunk in self.trunk_sections)):
             self.found.problem(
@@ -222,3 +275,8 @@ class DirectoryBuilding:
         if number is None:
             self.found.problem(at, f'"{given}" is not a telephone number; write it in E.164 and in quotes: "{EXAMPLE}"')
         return number or ""
+
+
+def _dnd_of(extension: str | None) -> str | None:
+    """Where FreePBX, and dialplan/agi-router.conf, keep "do not disturb" of an extension."""
+    return f"Custom:DND{extension}" if extension is not None and EXTENSION.fullmatch(extension) else None

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from agi_router.directory.trunks import DEFAULT_SETUP_TIMEOUT_S
 from agi_router.document import Section
 from agi_router.routing.numbers import NumberFormat
+from agi_router.routing.order import DEFAULT_RING_EACH_S, Order
 from agi_router.settings.response_section import NumberSection, exactly_one
 from agi_router.settings.values import (
     Context,
@@ -15,6 +16,8 @@ from agi_router.settings.values import (
     InternalNumberKey,
     Name,
     Region,
+    RingSeconds,
+    StateDevice,
     TrunkNames,
     UserId,
 )
@@ -47,12 +50,25 @@ class UserSection(Section):
     extension: str | None = None
     crm_ids: dict[Name, UserId] = Field(default_factory=dict)
     devices: tuple[DeviceSection, ...] = ()
+    dnd: StateDevice | None = None
+
+
+class TeamSection(Section):
+    """One team; its members are users' ids or e-mail addresses."""
+
+    id: UserId
+    name: str = ""
+    members: tuple[str, ...] = ()
+    order: Order = Order.SIMULTANEOUS
+    ring_each_s: RingSeconds = DEFAULT_RING_EACH_S
+    wrap_up_s: float = Field(default=0, ge=0, le=3600)
 
 
 class DirectorySection(Section):
     """`directory`."""
 
     users: tuple[UserSection, ...] = ()
+    teams: tuple[TeamSection, ...] = ()
     numbers: dict[InternalNumberKey, NumberSection] = Field(default_factory=dict)
 
 

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from agi_router.document import Section
 from agi_router.routing.destination import DestinationType, HangupCause
+from agi_router.routing.order import IfBusy, Order
 from agi_router.routing.route import AnswerFormat
 from agi_router.settings.values import (
     CarriedHeader,
@@ -28,6 +29,7 @@ class FallbackSection(Section):
 
     destinations: ClassVar[tuple[str, ...]] = (
         "user",
+        "team",
         "endpoint",
         "external",
         "hangup",
@@ -37,6 +39,7 @@ class FallbackSection(Section):
     )
 
     user: str | None = None
+    team: str | None = None
     endpoint: Endpoint | None = None
     external: str | None = None
     hangup: HangupCause | None = None
@@ -46,6 +49,8 @@ class FallbackSection(Section):
     answer: bool | None = None
     trunk: TrunkNames | None = None
     timeout_s: RingSeconds | None = None
+    order: Order | None = None
+    if_busy: IfBusy | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -55,6 +60,10 @@ class FallbackSection(Section):
         for key, why in _TIMELESS.items():
             if getattr(self, key) is not None and self.timeout_s is not None:
                 raise ValueError(f"has a {key}, which {why}; take timeout_s away")
+        if self.order is not None and self.team is None and self.number is None:
+            raise ValueError("has an order, in which only the members of a team ring; take order away")
+        if self.if_busy is not None and not {"user", "team", "endpoint", "number"} & self.model_fields_set:
+            raise ValueError("has if_busy, and only of users, teams and endpoints it is known; take if_busy away")
         return self
 
 
@@ -72,8 +81,9 @@ class NumberSection(FallbackSection):
     def _says_only_where(self) -> Self:
         if self.number is not None:
             raise ValueError("leads to another number; write here what that one leads to")
-        if self.timeout_s is not None:
-            raise ValueError("has timeout_s, which is that of the step; take it away")
+        for key in ("timeout_s", "order", "if_busy"):
+            if getattr(self, key) is not None:
+                raise ValueError(f"has {key}, which is that of the step; take it away")
         return self
 
 

@@ -5,6 +5,7 @@ from pydantic import Field
 from agi_router.document import Section
 from agi_router.lookup.upstream import UpstreamLimits
 from agi_router.routing.needs import Ahead
+from agi_router.routing.order import IfBusy, Order
 from agi_router.routing.route import DEFAULT_RING_S
 from agi_router.settings.directory_section import DirectorySection, PolicySection, TrunkSection
 from agi_router.settings.hours_section import CalendarSection
@@ -46,6 +47,8 @@ class RingingSection(Section):
 
     timeout_s: RingSeconds | None = None
     ahead: Ahead = Ahead.OFF
+    order: Order | None = None
+    if_busy: IfBusy = IfBusy.RING
 
 
 class RememberSection(Section):

@@ -26,6 +26,7 @@ from agi_router.settings.request_headers import header_name, is_header_text
 T = TypeVar("T")
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 TOKEN_KEYS = frozenset({"client_id", "client_secret", "grant_type", "refresh_token", "scope"})
+STATE_DEVICE = re.compile(r"[A-Za-z0-9]+[:/][A-Za-z0-9_.+*#@-]{1,64}")  # one of them, and no list
 OTHER_NAMES = {"UK": "GB", "EN": "GB"}
 
 
@@ -79,6 +80,12 @@ def _internal_number(given: str) -> str:
 def _context(given: str) -> str:
     if not CONTEXT.fullmatch(given):
         raise ValueError("is not the name of a context; write letters, digits and _ . - (at most 79), such as ivr")
+    return given
+
+
+def _state_device(given: str) -> str:
+    if not STATE_DEVICE.fullmatch(given):
+        raise ValueError('must be a device whose state Asterisk keeps, for example "Custom:DND101"')
     return given
 
 
@@ -249,6 +256,7 @@ Place = Annotated[DialplanPlace, PlainValidator(_text(_place))]
 Sounds = Annotated[tuple[str, ...], PlainValidator(_sounds)]
 InternalNumberKey = Annotated[str, AfterValidator(_internal_number)]
 Context = Annotated[str, AfterValidator(_context)]
+StateDevice = Annotated[str, AfterValidator(_state_device)]
 Region = Annotated[str, AfterValidator(_region)]
 AllowedNetwork = Annotated[Network, PlainValidator(_network)]
 HeaderName = Annotated[str, AfterValidator(header_name)]

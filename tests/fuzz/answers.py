@@ -28,6 +28,7 @@ TEXTS = (
     "+380501234567", "+1900555\u0660123", "\uff0b1202555\uff10123", "+882161234567", "12025550123;ext=9", "BUSY",
     "a\r\nX-Injected: 1", "a\nX", "a\rX", "a\0b", "a\x1b[31m", "a\x7f\x85\u2028b", "\u202eevil", "\ufeff", "\ud800",
     "${EVAL(${SHELL(id)})}", "${CALLERID(num)}", "a,b)c", "a;b|c", "%0d%0a", "\\r\\n", '"><script>', "'--",
+    "team", "group", "sales",
     "user", "person", "endpoint", "external", "hangup", "auto", " ", "\t7\t", "x" * 255, "\u0130" * 90, "9" * 64,
     "announcement", "sound:custom/closed", "/etc/passwd", "../x", "recording:x",
     "number", "200", "+1 (415) 555-0100", "dialplan", "ivr,s,1", "ivr,101,2", "ivr)},s,1", "outbound,s,1",

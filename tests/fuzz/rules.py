@@ -58,9 +58,8 @@ class Rules:
     def __post_init__(self) -> None:
         document = load_document(ROUTES)
         self.settings = routing_settings(document, validate(document, RoutingSections))
-        self.directory = Directory(
-            self.settings.users, self.settings.trunks, self.settings.policy, self.settings.numbers
-        )
+        s = self.settings
+        self.directory = Directory(s.users, s.trunks, s.policy, s.numbers, s.teams)
 
     def try_on(self, body: bytes, charset: str | None) -> None:
         """Raises BrokenRuleError."""

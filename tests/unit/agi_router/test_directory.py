@@ -3,6 +3,7 @@
 import pytest
 
 from agi_router.directory.directory import Directory
+from agi_router.directory.teams import Team
 from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import EndpointDevice, ExternalDevice, User
 from agi_router.routing.caller_id import CallersOwn, OwnNumber
@@ -11,11 +12,13 @@ from agi_router.routing.destination import (
     ExternalDestination,
     HangupCause,
     HangupDestination,
+    TeamDestination,
     UserDestination,
 )
 from agi_router.routing.numbers import NumberFormat
+from agi_router.routing.order import IfBusy, Order
 from agi_router.routing.policy import DialPolicy
-from agi_router.routing.step import EndpointTarget, TrunkTarget, TrunkWay
+from agi_router.routing.step import EndpointTarget, Refused, Ring, TrunkTarget, TrunkWay
 
 ADA = User(
     id="456",
@@ -44,7 +47,14 @@ BY_B = TrunkWay(
     trunk="b", endpoint="trunk-b", dial="2025550123", caller_id=CallersOwn(), trusted=False, setup_timeout_s=2
 )
 POLICY = DialPolicy(frozenset({"US"}), "US")
-DIRECTORY = Directory([ADA, ABROAD, NOBODY, TWICE], [A, B], POLICY)
+SALES = Team(id="7", members=("3", "1", "456"), order=Order.ROUND_ROBIN, ring_each_s=8)
+UNREACHABLE = Team(id="8", members=("2", "1"))
+DIRECTORY = Directory(
+    [ADA, ABROAD, NOBODY, TWICE],
+    [A, B],
+    POLICY,
+    teams=[SALES, UNREACHABLE, Team(id="9")],
+)
 WITH_AN_AT = Directory([], [A, Trunk(name="c", endpoint="out@carrier.example")], POLICY)
 DESTINATION = ExternalDestination("+12025550123")
 
@@ -159,3 +169,34 @@ def test_an_endpoint_is_itself_and_a_hangup_rings_nobody() -> None:
     assert DIRECTORY.step(EndpointDestination("x"), 20).targets == (EndpointTarget("x"),)
     hangup = DIRECTORY.step(HangupDestination(HangupCause.BUSY), 20)
     assert (hangup.targets, hangup.refused) == ((), None)
+
+
+def test_a_team_rings_its_members_in_its_order_and_tells_who_cannot() -> None:
+    action = DIRECTORY.step(TeamDestination("7"), 20).action
+    assert isinstance(action, Ring)
+    assert [member.user for member in action.members] == ["3", "456"]
+    assert (action.order, action.if_busy, action.ring_each_s, action.team) == (Order.ROUND_ROBIN, IfBusy.RING, 8, "7")
+    assert [(unable.user, unable.failure.code) for unable in action.unable] == [("1", "policy_region")]
+
+
+def test_a_route_or_a_step_may_say_another_order_and_what_becomes_of_busy_members() -> None:
+    action = DIRECTORY.step(TeamDestination("7"), 20, Order.RANDOM, IfBusy.SKIP).action
+    assert isinstance(action, Ring)
+    assert (action.order, action.if_busy) == (Order.RANDOM, IfBusy.SKIP)
+    alone = DIRECTORY.step(UserDestination("456"), 20, if_busy=IfBusy.WAIT).action
+    assert isinstance(alone, Ring)
+    assert alone.if_busy is IfBusy.WAIT
+
+
+def test_a_phone_that_two_members_share_is_one_target() -> None:
+    assert [t for t in DIRECTORY.step(TeamDestination("7"), 20).targets if t == EndpointTarget("ada")] == [
+        EndpointTarget("ada")
+    ]
+
+
+def test_a_team_of_whom_nobody_can_be_rung_is_refused_with_the_reason() -> None:
+    actions = [DIRECTORY.step(TeamDestination(team), 20).action for team in ("8", "9", "10")]
+    failures = [action.failure for action in actions if isinstance(action, Refused)]
+    assert [failure.code for failure in failures] == ["team_nobody", "team_nobody", "team_unknown"]
+    assert "user 2 has no device" in failures[0].message
+    assert all(failure.remedy for failure in failures)

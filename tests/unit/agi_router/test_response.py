@@ -14,6 +14,7 @@ from agi_router.routing.destination import (
     ExternalDestination,
     HangupCause,
     HangupDestination,
+    TeamDestination,
     UserDestination,
 )
 from agi_router.routing.errors import Failure, RoutingError
@@ -40,6 +41,9 @@ class OneUser:
 
     def number(self, called: str) -> str | None:
         return None
+
+    def has_team(self, team: str) -> bool:
+        return team == "7"
 
     def has_endpoint(self, endpoint: str) -> bool:
         return endpoint in {"ada", "12025550199", "101"}
@@ -137,6 +141,11 @@ def test_no_bytes_make_reading_or_meaning_raise_anything_else(body: bytes, respo
 
 def test_a_user_is_named_by_id_or_e_mail() -> None:
     assert meaning("456", "user") == meaning("ada@example.com", "user") == UserDestination("456")
+
+
+def test_a_team_is_named_by_its_id() -> None:
+    assert meaning("7", "team") == TeamDestination("7")
+    assert refused("8", "team").code == "team_unknown"
 
 
 def test_an_unknown_user_is_said_so() -> None:
