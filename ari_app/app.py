@@ -17,16 +17,20 @@ from agi_router.decide import Router
 from agi_router.lookup.tokens import TokenState
 from agi_router.lookup.upstream import Upstreams, UpstreamStatus
 from ari_app.asterisk.connection import AriConnection, ReplacedError
+from ari_app.asterisk.device_states import DeviceStates
 from ari_app.asterisk.devices import DeviceState, device_states
 from ari_app.asterisk.telephony import AriTelephony
+from ari_app.calls.presence import Presence
 from ari_app.calls.recovery import Recovery
 from ari_app.calls.supervisor import Supervisor
 from ari_app.control.server import serve_control
 from ari_app.live.reload import Reloading, as_json
+from ari_app.live.roster import roster
 from ari_app.live.routing import LiveRouting
 from ari_app.logs import set_up_logs
 from ari_app.settings import Settings
 from ari_app.storage.call_log import CallLog, writing_call_log
+from ari_app.storage.errors import StorageError
 from ari_app.storage.grants import writing_grants
 from ari_app.storage.last_good import open_last_good
 from ari_app.storage.serving import open_database
@@ -35,6 +39,8 @@ log = structlog.get_logger(__name__)
 
 DRAIN_S: Final = 20.0
 """How long a stopping router lets calls in setup come to their end; systemd waits 90 s by default."""
+
+RECALL_S: Final = 2.0
 
 
 async def serve(config: Path, settings: Settings) -> None:
@@ -58,11 +64,24 @@ async def serve(config: Path, settings: Settings) -> None:
 
         routing = await parts.enter_async_context(LiveRouting(router_of(settings)))
         telephony = AriTelephony(settings.asterisk.ari.app)
-        supervisor = Supervisor(telephony, routing, call_log, settings.calls.max_in_setup)
+        presence = Presence(roster(settings.routing))
+        await _recall(presence, settings, call_log)
+        devices = DeviceStates(telephony, presence.device_changed)
+        await devices.want(roster(settings.routing).watched)
+        supervisor = Supervisor(telephony, routing, call_log, presence, settings.calls.max_in_setup)
         supervisor.carries_out_transfers = settings.calls.carries_out_transfers
         recovery = Recovery(telephony, supervisor, call_log, call_log)
+
+        async def reconcile() -> None:
+            await asyncio.gather(recovery.reconcile(), devices.begin())
+
         connection = AriConnection(
-            settings.asterisk.ari, telephony, supervisor.deliver, recovery.reconcile, recovery.release
+            settings.asterisk.ari,
+            telephony,
+            supervisor.deliver,
+            reconcile,
+            recovery.release,
+            device_changed=devices.change,
         )
         started = time.monotonic()
 
@@ -71,6 +90,8 @@ async def serve(config: Path, settings: Settings) -> None:
             await routing.replace(await asyncio.to_thread(router_of, changed))
             supervisor.max_in_setup = changed.calls.max_in_setup
             supervisor.carries_out_transfers = changed.calls.carries_out_transfers
+            presence.know(roster(changed.routing))
+            await devices.want(roster(changed.routing).watched)
             set_up_logs(changed.log)
 
         reloading = Reloading(config, settings, take)
@@ -80,6 +101,7 @@ async def serve(config: Path, settings: Settings) -> None:
                 **_status(started, connection, supervisor, call_log),
                 **reloading.status(),
                 "configs_in_use": routing.in_use,
+                "watched_devices": devices.watched,
                 "upstreams": [upstream_as_json(upstream) for upstream in upstreams.status()],
                 "tokens": [token_as_json(route, state) for route, state in routing.in_force.tokens().items()],
             }
@@ -115,6 +137,16 @@ async def _run(stop: asyncio.Event, supervisor: Supervisor, connection: AriConne
         await supervisor.stop(DRAIN_S)
         await carrying
         connecting.cancel()
+
+
+async def _recall(presence: Presence, settings: Settings, call_log: CallLog) -> None:
+    """Who spoke last, and when, comes from the log. Without it everybody is fresh, and calls are taken all the same."""
+    try:
+        async with asyncio.timeout(RECALL_S):
+            users = [user.id for user in settings.routing.users]
+            presence.restore(await call_log.last_talks(users), await call_log.open_calls())
+    except (StorageError, TimeoutError) as error:
+        log.warning("the call log can't be read; nobody is in wrap-up, and turns begin anew", error=str(error))
 
 
 def _status(started: float, connection: AriConnection, supervisor: Supervisor, call_log: CallLog) -> Mapping[str, Any]:

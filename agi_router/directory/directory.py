@@ -117,7 +117,7 @@ class Directory:
                 case TeamDestination(team):
                     return self._team_ring(team, order, if_busy)
                 case EndpointDestination(endpoint):
-                    return Ring((Member("", (self._endpoint_target(endpoint),)),), if_busy=if_busy)
+                    return Ring((Member("", (self._endpoint_target(endpoint),), endpoint),), if_busy=if_busy)
                 case ExternalDestination(number, trunks):
                     return Ring((Member("", (self._trunk_target(number, trunks),)),))
                 case HangupDestination(cause):

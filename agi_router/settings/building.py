@@ -33,7 +33,7 @@ from agi_router.settings.show_section import ShowSection
 CARRIERS_PATIENCE_S = 120
 """Carriers give up a call that is not answered, the first of them after one minute, most after two or three."""
 
-TEAMS_CAN_BE = frozenset({DestinationType.TEAM, DestinationType.NUMBER, DestinationType.AUTO})
+MAY_BE_TEAMS = frozenset({DestinationType.TEAM, DestinationType.NUMBER, DestinationType.AUTO})
 
 
 def routing_settings(document: Document, sections: RoutingSections) -> RoutingSettings:
@@ -148,11 +148,9 @@ class _Building:
 
     def _check_order(self, section: RouteSection, at: At) -> None:
         answers = section.response
-        types = {
-            answers.type,
-            *(DestinationType.TEAM for meant in answers.values.values() if meant.team or meant.number),
-        }
-        if section.ringing.order is not None and answers.type_path is None and not types & TEAMS_CAN_BE:
+        in_table = {DestinationType.TEAM for meant in answers.values.values() if meant.team or meant.number}
+        may_be_team = answers.type_path is not None or {answers.type, *in_table} & MAY_BE_TEAMS
+        if section.ringing.order is not None and not may_be_team:
             self.found.problem(
                 at, "is the order in which a team rings, and no answer of this route is one; set it in the fallback"
             )

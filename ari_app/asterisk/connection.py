@@ -40,12 +40,15 @@ class AriConnection:
         deliver: Callable[[ChannelEvent], None],
         reconcile: Callable[[], Awaitable[None]],
         release: Callable[[], Awaitable[None]],
+        *,
+        device_changed: Callable[[str, str], None],
     ) -> None:
         self._settings = settings
         self._telephony = telephony
         self._deliver = deliver
         self._reconcile = reconcile
         self._release = release
+        self._device_changed = device_changed
         self.connected = asyncio.Event()
 
     async def run(self) -> None:
@@ -124,6 +127,9 @@ class AriConnection:
         if event.get("type") == "ApplicationReplaced":
             raise ReplacedError(f"another router has taken over the application {self._settings.app!r}")
         try:
+            if event.get("type") == "DeviceStateChanged":
+                self._device_changed(event["device_state"]["name"], event["device_state"]["state"])
+                return
             translated = channel_event(event)
         except (KeyError, TypeError):
             log.exception("Asterisk sent an event that can't be read", event=event.get("type"))

@@ -1,7 +1,7 @@
 """The requests of the stories as ARI operations."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ TRANSFER_STATES: Final[Mapping[TransferOutcome, str]] = {
 }
 """The phone is told 200, 603 and 503 (in a NOTIFY)."""
 
+DEVICES_PER_REQUEST: Final = 20
 BEEP = "tone:!1400/300"
 """1400 Hz for 300 ms, once, made by Asterisk itself: it needs no sound file."""
 
@@ -180,6 +181,26 @@ class AriTelephony(Telephony):
         value = (await answer.json()).get("value", "")
         return str(value)
 
+    async def followed_devices(self) -> frozenset[str]:
+        """The devices whose states Asterisk tells the application."""
+        app = await (await self._ari.applications.get(applicationName=self._app)).json()
+        return frozenset(app["device_names"])
+
+    async def follow_devices(self, devices: Collection[str]) -> None:
+        """Have Asterisk tell the states of these devices, too, from their next changes on."""
+        for sources in _sources(devices):
+            await self._ari.applications.subscribe(applicationName=self._app, eventSource=sources)
+
+    async def unfollow_devices(self, devices: Collection[str]) -> None:
+        """Have Asterisk tell the states of these devices no more."""
+        for sources in _sources(devices):
+            await self._ari.applications.unsubscribe(applicationName=self._app, eventSource=sources)
+
+    async def device_state(self, device: str) -> str:
+        """The state of a device, such as PJSIP/ada or Custom:DND101: one of Asterisk's words, like NOT_INUSE."""
+        answer = await self._ari.deviceStates.get(deviceName=device)
+        return str((await answer.json())["state"])
+
     async def snapshot(self) -> Snapshot:
         """See Telephony.
 
@@ -193,6 +214,13 @@ class AriTelephony(Telephony):
             channels={channel["id"]: present_channel(channel) for channel in channels if channel["id"] in ours},
             bridges={bridge["id"]: frozenset(bridge["channels"]) for bridge in bridges if bridge["name"] == self._app},
         )
+
+
+def _sources(devices: Collection[str]) -> Iterator[str]:
+    """The devices as event sources, so many at a time as fit into a URL."""
+    names = sorted(devices)
+    for first in range(0, len(names), DEVICES_PER_REQUEST):
+        yield ",".join(f"deviceState:{name}" for name in names[first : first + DEVICES_PER_REQUEST])
 
 
 def dial_strings(contacts: str, endpoint: str) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider
 from agi_router.routing.needs import Ahead
-from agi_router.routing.step import Step, Target
+from agi_router.routing.step import Ring, Step, Target
 from ari_app.calls.call import Call, now
+from ari_app.calls.hunt import rings_at_once
 from ari_app.calls.legs import Placing
 from ari_app.domain import events as e
 
@@ -35,7 +36,8 @@ class Guess:
 
     async def _make(self, decider: Decider, info: CallInfo, ahead: Ahead) -> None:
         step = await decider.guess(info)
-        if step is None:
+        targets = rings_at_once(step.action, self._call.presence) if step and isinstance(step.action, Ring) else ()
+        if step is None or not targets:
             return
         self._call.tell(
             e.Guessed(
@@ -48,7 +50,7 @@ class Guess:
         self._targets = frozenset(step.targets)
         self._only_create = ahead is Ahead.CREATE
         self._placing = Placing(self._call, step.timeout_s + LONGEST_LOOKUP_S, only_create=self._only_create)
-        self._placing.begin(step.targets)
+        self._placing.begin(targets)
 
     def judge(self, steps: Sequence[Step]) -> Placing | None:
         """The answer is in: what was placed for the first of these steps, or for none of them. No guess comes now."""

@@ -35,6 +35,7 @@ from ari_app.calls.ports import (
     TransferOutcome,
     TransferRequested,
 )
+from ari_app.calls.presence import Presence
 from ari_app.calls.reception import Reception
 from ari_app.calls.screen_pop import ScreenPop
 from ari_app.domain import events as e
@@ -143,10 +144,13 @@ class Call:
         telephony: Telephony,
         switchboard: Switchboard,
         writer: CallWriter,
+        *,
+        presence: Presence,
     ) -> None:
         self.call_id = call_id
         self.caller = caller
         self.telephony = telephony
+        self.presence = presence
         self.bridge_id = bridge_id(call_id)
         self.log = structlog.get_logger(__name__).bind(call=call_id)
         self.legs: dict[str, Leg] = {}
@@ -368,6 +372,12 @@ class Call:
         event = await self.inbox.get()
         self._note(event)
         return event
+
+    async def next_event_until(self, work: asyncio.Task[Any]) -> None:
+        """The same, or return when the work is done and no event has come before."""
+        event = await self.inbox.get_until(work)
+        if event is not None:
+            self._note(event)
 
     def _note(self, event: Notice) -> None:
         match event:

@@ -10,9 +10,9 @@ contact when it was asked last, the first contact rings at once, and the device 
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from agi_router.routing.caller_id import shown_number
 from agi_router.routing.step import EndpointTarget, Target, TrunkTarget, TrunkWay
@@ -31,6 +31,10 @@ TRANSFERS: Final = {"PJSIP_TRANSFER_HANDLING()": "ari-only"}
 """On a phone's channel: its Transfer key asks us, and not Asterisk, which would go past the dial policy."""
 
 TAKEN_CONTACT: Final = "CHANNEL(pjsip,target_uri)"
+
+
+Joining = Callable[[], Coroutine[Any, Any, Sequence[Target]]]
+"""Waits for the next targets that may ring beside the others; () when there are no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,11 @@ class Placing:
                 self._call.request(self._dial_created(leg, known))
         self.begin(targets)
         await asyncio.gather(*self._tasks.values())
+
+    async def add(self, targets: Sequence[Target]) -> None:
+        """Ring these as well."""
+        self.begin(targets)
+        await asyncio.gather(*(self._tasks[target] for target in targets))
 
     async def stop(self) -> None:
         """Place no more."""
@@ -263,22 +272,34 @@ class Placing:
         call.request(call.telephony.hang_up(leg.channel_id, "normal"))  # it may be there, and the answer was late
 
 
-async def ring(call: Call, targets: Sequence[Target], timeout_s: float, placing: Placing | None = None) -> Rung:
+async def ring(
+    call: Call,
+    targets: Sequence[Target],
+    timeout_s: float,
+    placing: Placing | None = None,
+    joining: Joining | None = None,
+) -> Rung:
     """Ring all targets for at most `timeout_s` seconds. Raises CallerGoneError; leaves nothing ringing either way.
 
-    `placing` may have begun with some targets already, also with others: those are taken back.
+    `placing` may have begun with some targets already, also with others: those are taken back. `joining` returns
+    further targets when they may ring too, one time after the other, and () when no more will come.
     """
     placing = placing or Placing(call, timeout_s)
     winner: Leg | None = None
+    joining_in: asyncio.Task[None] | None = None
     ending = LegOutcome.CANCELLED  # until something better is known: the caller gave up, or the router stops
     try:
         async with asyncio.timeout(timeout_s):
             await call.hear_until(asyncio.create_task(placing.place(targets)))
-            winner = await _first_answer(call, placing)
+            joining_in = None if joining is None else asyncio.create_task(_join_in(placing, joining))
+            winner = await _first_answer(call, placing, joining_in)
         ending = LegOutcome.ANSWERED_ELSEWHERE
     except TimeoutError:
         ending = LegOutcome.NO_ANSWER
     finally:
+        if joining_in is not None:
+            joining_in.cancel()
+            await asyncio.gather(joining_in, return_exceptions=True)
         await placing.stop()
         for leg in placing.legs:
             if leg.alive and leg.ending is None and leg is not winner:
@@ -320,19 +341,34 @@ def _shown(number: str | None) -> dict[str, str]:
     }
 
 
-async def _first_answer(call: Call, placing: Placing) -> Leg | None:
-    """The first leg that is up; None when all have ended. Phones that answer in the same instant come in one by one."""
+async def _join_in(placing: Placing, joining: Joining) -> None:
+    """Place what joins in while the others ring."""
+    while targets := await joining():
+        await placing.add(targets)
+
+
+async def _first_answer(call: Call, placing: Placing, joining_in: asyncio.Task[None] | None) -> Leg | None:
+    """The first leg that is up; None when all have ended and none joins in any more.
+
+    Phones that answer in the same instant come in one by one.
+    """
     while True:
         placing.fail_over()
-        if not any(leg.alive for leg in placing.legs):
-            return None
         for leg in placing.legs:
             if leg.state is LegState.UP and leg.ending is None:
                 return leg
+        if joining_in is not None and not joining_in.done():
+            await call.next_event_until(joining_in)
+            continue
+        if joining_in is not None:
+            joining_in.result()
+        if not any(leg.alive for leg in placing.legs):
+            return None
         await call.next_event()
 
 
 _TELLING = (
+    LegOutcome.NO_ANSWER,
     LegOutcome.BUSY,
     LegOutcome.DECLINED,
     LegOutcome.REDIRECTED,
@@ -346,5 +382,10 @@ def _why_nobody(legs: Sequence[Leg], *, timed_out: bool) -> str:
     """One word for a step that nobody answered: somebody who was there and said no tells more than one who was not."""
     if timed_out:
         return LegOutcome.NO_ANSWER.value
-    outcomes = {leg.outcome for leg in legs}
-    return next((telling.value for telling in _TELLING if telling in outcomes), LegOutcome.UNAVAILABLE.value)
+    return most_telling(leg.outcome.value for leg in legs if leg.outcome is not None)
+
+
+def most_telling(outcomes: Iterable[str]) -> str:
+    """Of several reasons why nobody answered, the one to tell."""
+    known = set(outcomes)
+    return next((telling.value for telling in _TELLING if telling in known), LegOutcome.UNAVAILABLE.value)

@@ -10,8 +10,9 @@ from agi_router.routing.step import Announce, AskRoute, GoTo, HangUp, Refused, R
 from ari_app.calls.announcing import announce
 from ari_app.calls.asking import ask_route
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
+from ari_app.calls.hunt import hunt
 from ari_app.calls.leaving import back_to_dialplan, go_to
-from ari_app.calls.legs import Placing, ring
+from ari_app.calls.legs import Placing
 from ari_app.calls.talk import converse
 from ari_app.domain import events as e
 from ari_app.domain.causes import Q850
@@ -65,8 +66,7 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
                 if left_s < SHORTEST_STEP_S:
                     _tell_end(call, "skipped")
                     continue
-                call.request(call.reception.wait())
-                leg = await _ring(call, step, left_s, placed)
+                leg = await _ring(call, step.action, left_s, placed)
                 if leg is not None:
                     transferred = await converse(call, leg)
                     if transferred is not None:
@@ -78,9 +78,9 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
     await back_to_dialplan(call, "no step was answered")
 
 
-async def _ring(call: Call, step: Step, timeout_s: float, placed: Placing | None) -> Leg | None:
+async def _ring(call: Call, action: Ring, timeout_s: float, placed: Placing | None) -> Leg | None:
     try:
-        rung = await ring(call, step.targets, timeout_s, placed)
+        rung = await hunt(call, action, timeout_s, placed)
     except CallerGoneError:
         _tell_end(call, "cancelled")
         raise
@@ -102,6 +102,8 @@ async def _announce(call: Call, sounds: tuple[str, ...], *, answer: bool) -> Non
 
 
 def _tell_start(call: Call, step: Step) -> None:
+    action = step.action
+    team, order = (action.team, action.order.value) if isinstance(action, Ring) and action.team else ("", "")
     call.step += 1
     call.tell(
         e.StepStarted(
@@ -110,6 +112,8 @@ def _tell_start(call: Call, step: Step) -> None:
             destination_type=step.destination.type,
             destination=step.destination.value,
             timeout_s=step.timeout_s,
+            team=team,
+            order=order,
         )
     )
 

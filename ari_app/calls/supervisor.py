@@ -23,6 +23,7 @@ from ari_app.calls.ports import (
     Telephony,
     TelephonyError,
 )
+from ari_app.calls.presence import Presence, Witnessed
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
 
@@ -40,10 +41,13 @@ class Supervisor:
     `carries_out_transfers` (else Asterisk does) may be set anew too, for the calls that follow.
     """
 
-    def __init__(self, telephony: Telephony, deciders: Deciders, writer: CallWriter, max_in_setup: int) -> None:
+    def __init__(
+        self, telephony: Telephony, deciders: Deciders, writer: CallWriter, presence: Presence, max_in_setup: int
+    ) -> None:
         self._telephony = telephony
         self._deciders = deciders
-        self._writer = writer
+        self._writer = Witnessed(writer, presence)
+        self._presence = presence
         self.max_in_setup = max_in_setup
         self.carries_out_transfers = True
         self._takes_calls = True
@@ -95,7 +99,7 @@ class Supervisor:
 
     def new_call(self, call_id: str, caller: Caller) -> Call:
         """A call, watched by its inbox from now on."""
-        call = Call(call_id, caller, self._telephony, self.switchboard, self._writer)
+        call = Call(call_id, caller, self._telephony, self.switchboard, self._writer, presence=self._presence)
         call.carries_out_transfers = self.carries_out_transfers
         return call
 

@@ -150,12 +150,16 @@ class GuessJudged(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted(Happened):
-    """A step of the chain begins. `step` counts from 1."""
+    """A step of the chain begins. `step` counts from 1; `team` is the id of the team that rings, "" when none does,
+    and `order` the one in which it rings.
+    """
 
     step: int
     destination_type: str
     destination: str
     timeout_s: float
+    team: str = ""
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +175,30 @@ class StepEnded(Happened):
     code: str = ""
     detail: str = ""
     remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberCalled(Happened):
+    """It is this member's turn to ring; `user` is his id, `name` what people call him."""
+
+    user: str
+    name: str
+    ring_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberPassed(Happened):
+    """A member does not ring now; `is_awaited`: he will, once he is free.
+
+    `why` is in_call, wrap_up (for `for_s` seconds more), dnd, or unable: then `detail` tells more.
+    """
+
+    user: str
+    name: str
+    why: str
+    for_s: float | None = None
+    is_awaited: bool = False
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,6 +383,8 @@ CallEvent = (
     | GuessJudged
     | StepStarted
     | StepEnded
+    | MemberCalled
+    | MemberPassed
     | DeviceUnavailable
     | LegDialled
     | LegRinging

@@ -93,6 +93,8 @@ _FOUND = {
     "waiting": "found the call again, the caller waiting",
 }
 _TIMELESS = frozenset({"hangup", "dialplan", "announcement"})
+BUSY = {"in_call": "in a call", "wrap_up": "in wrap-up", "dnd": "on DND"}
+"""Why somebody is busy, in words."""
 _ENDED_BY = {
     "caller": "the caller hung up",
     "callee": "the called party hung up",
@@ -190,10 +192,15 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"the guess was {_JUDGED[event.outcome]}{late}"
         case e.StepStarted():
             how_long = "" if event.destination_type in _TIMELESS else f", for at most {event.timeout_s:g} s"
-            return f"step {event.step}: {_destination(event)}{how_long}"
+            order = f", {event.order.replace('_', ' ')}" if event.order else ""
+            return f"step {event.step}: {_destination(event)}{order}{how_long}"
         case e.StepEnded():
             why = f": {event.detail} [{event.code}]. {_capitalised(event.remedy)}" if event.code else ""
             return f"step {event.step} {_STEP_ENDED.get(event.outcome, event.outcome)}{why}"
+        case e.MemberCalled():
+            return f"rings {event.name}, for at most {event.ring_s:g} s"
+        case e.MemberPassed():
+            return f"{event.name} is {'waited for' if event.is_awaited else 'left out'}: {_why_passed(event)}"
         case e.DeviceUnavailable():
             return f"{event.endpoint} cannot ring: {event.reason}"
         case e.LegDialled():
@@ -270,6 +277,12 @@ def _carried(event: e.CallerDescribed) -> Iterator[str]:
     for name, value in event.variables.items():
         yield f"{name}={value}"
     yield from event.notes
+
+
+def _why_passed(event: e.MemberPassed) -> str:
+    if event.for_s is not None:
+        return f"in wrap-up for {event.for_s:.0f} s more"
+    return event.detail or BUSY.get(event.why, event.why)
 
 
 def _party(record: CallRecord, name: str) -> str:

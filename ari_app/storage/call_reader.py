@@ -1,9 +1,9 @@
 """What the log tells: one call, the newest ones, the open ones. Reads committed events only, beside any writer."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,6 +15,13 @@ from ari_app.storage.errors import StorageError
 from ari_app.storage.revision import revision
 from ari_app.storage.schema import call_events, calls
 from ari_app.storage.settings import StorageSettings
+
+_LAST_TALK = (
+    select(calls)
+    .where(calls.c.agent == bindparam("agent"), calls.c.ended_at.is_not(None))
+    .order_by(calls.c.ended_at.desc())
+    .limit(1)
+)
 
 
 class StoredCalls:
@@ -30,6 +37,15 @@ class StoredCalls:
     async def recent(self, limit: int) -> Sequence[CallRecord]:
         """The newest calls first."""
         return await self._records(select(calls).order_by(calls.c.first_event_at.desc()).limit(limit))
+
+    async def last_talks(self, agents: Collection[str]) -> Sequence[CallRecord]:
+        """Of each of these users the last call that he answered and that has ended; of who has none nothing."""
+        try:
+            async with self._engine.connect() as connection:
+                rows = [(await connection.execute(_LAST_TALK, {"agent": agent})).mappings().first() for agent in agents]
+        except DBAPIError as error:
+            raise _unreadable(self._engine, error) from error
+        return [row_to_record({str(name): value for name, value in row.items()}) for row in rows if row]
 
     async def matching(self, part: str, limit: int) -> Sequence[CallRecord]:
         """The calls whose id, or the random part of whose id after its dash, starts with this; newest first."""

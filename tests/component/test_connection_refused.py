@@ -25,7 +25,9 @@ async def test_a_wrong_password_is_told_as_a_refusal_with_the_next_step() -> Non
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         settings = AriSettings(url=f"http://127.0.0.1:{port}", username="router", password="wrong-one")
-        connection = AriConnection(settings, AriTelephony("agi-router"), lambda _: None, nothing, nothing)
+        connection = AriConnection(
+            settings, AriTelephony("agi-router"), lambda _: None, nothing, nothing, device_changed=lambda *_: None
+        )
         with capture_logs() as lines:
             running = asyncio.create_task(connection.run())
             async with asyncio.timeout(5):

@@ -336,3 +336,25 @@ async def test_events_of_a_newer_version_are_kept_and_do_not_stop_the_reader(
     record = await call_log.record("call-1")
     assert record is not None
     assert record.disposition is Disposition.ABANDONED
+
+
+async def test_the_last_talk_of_each_user_is_found_and_nothing_else(call_log: CallLog) -> None:
+    def talk(user: str, seconds: float, *, ends: bool = True) -> list[e.CallEvent]:
+        happened: list[e.CallEvent] = [
+            arrived(seconds),
+            e.LegDialled(at=at(seconds), leg="leg-1", endpoint="ada", contact="", user=user),
+            e.CallAnswered(at=at(seconds), leg="leg-1"),
+        ]
+        return [*happened, e.CallEnded(at=at(seconds + 5), by="caller", cause=16)] if ends else happened
+
+    write_all(call_log, "first", talk("456", 10))
+    write_all(call_log, "second", talk("456", 60))
+    write_all(call_log, "goes on", talk("456", 90, ends=False))
+    write_all(call_log, "bob's", talk("77", 20))
+    write_all(call_log, "nobody's", talk("", 95))
+    await call_log.flush()
+    found = await call_log.last_talks(["456", "77", "78"])
+    assert [(record.call_id, record.agent, record.ended_at) for record in found] == [
+        ("second", "456", at(65)),
+        ("bob's", "77", at(25)),
+    ]

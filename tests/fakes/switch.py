@@ -27,6 +27,7 @@ from ari_app.calls.ports import (
     Telephony,
     TransferOutcome,
 )
+from ari_app.calls.presence import Presence
 from ari_app.calls.recovery import Recovery
 from ari_app.calls.supervisor import Supervisor
 from ari_app.domain import events as e
@@ -232,7 +233,8 @@ class Exchange:
     def __init__(self, *endpoints: str) -> None:
         self.switch = Switch()
         self.told = Told()
-        self.supervisor = Supervisor(self.switch, Always(Rings(*endpoints)), self.told, max_in_setup=10)
+        self.presence = Presence()
+        self.supervisor = Supervisor(self.switch, Always(Rings(*endpoints)), self.told, self.presence, max_in_setup=10)
         self.recovery = Recovery(self.switch, self.supervisor, self.told, self.told)
         self.switch.deliver = self.supervisor.deliver
 

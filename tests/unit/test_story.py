@@ -330,3 +330,22 @@ def test_a_transfer_that_the_policy_refuses_says_why() -> None:
 def test_a_party_of_the_dialplan_comes_from_no_call_of_ours() -> None:
     joined = e.LegJoined(at=at(0), leg="leg-2", endpoint="PJSIP/bob", contact="", channel_id="1.2")
     assert told(joined) == ["PJSIP/bob comes from a call that the router did not place"]
+
+
+def test_a_team_is_told_with_its_order_whose_turn_it_is_and_why_others_are_left_out() -> None:
+    step = e.StepStarted(at=at(0), step=1, destination_type="team", destination="7", timeout_s=60, order="round_robin")
+    assert told(
+        step,
+        e.MemberPassed(at=at(0), user="77", name="Bob", why="wrap_up", for_s=7.2),
+        e.MemberPassed(at=at(0), user="78", name="Carol", why="in_call", is_awaited=True),
+        e.MemberPassed(at=at(0), user="79", name="Dan", why="dnd"),
+        e.MemberPassed(at=at(0), user="80", name="Eve", why="unable", detail="user 80 has no device"),
+        e.MemberCalled(at=at(0), user="456", name="Ada", ring_s=15),
+    ) == [
+        "step 1: team 7, round robin, for at most 60 s",
+        "Bob is left out: in wrap-up for 7 s more",
+        "Carol is waited for: in a call",
+        "Dan is left out: on DND",
+        "Eve is left out: user 80 has no device",
+        "rings Ada, for at most 15 s",
+    ]

@@ -375,7 +375,7 @@ def test_a_url_that_cannot_be_is_told(tmp_path: Path, url: str, said: str) -> No
     ("keys", "said"),
     [
         ("{type: usr, path: id}", 'response.type: "usr" does not exist; did you mean "user"?'),
-        ("{type: phone, path: id}", '"phone" does not exist; known here: user, endpoint, external, '),
+        ("{type: phone, path: id}", '"phone" does not exist; known here: user, team, endpoint, external, '),
         ("{type: user}", "needs a path"),
         ("{type: user, format: text, path: id}", "take path away"),
         ("{type: user, path: 'a[}'}", "position 2"),
@@ -413,7 +413,10 @@ def test_a_response_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str)
         ("defaults: {region: US, fallback: [{dialplan: ivr, timeout_s: 5}]}", "has a dialplan, which takes no time"),
         ("defaults: {region: US, fallback: [{announcement: a, timeout_s: 5}]}", "which is played to its end"),
         (MINIMAL + "directory: {numbers: {abc: {hangup: busy}}}", "numbers.abc: is neither an extension"),
-        (MINIMAL + "directory: {numbers: {'1': {}}}", "numbers.1: has no destination; give one of user, endpoint"),
+        (
+            MINIMAL + "directory: {numbers: {'1': {}}}",
+            "numbers.1: has no destination; give one of user, team, endpoint",
+        ),
         (MINIMAL + "directory: {numbers: {'1': {hangup: busy, route: sales}}}", "has hangup and route"),
         (
             MINIMAL + "directory: {numbers: {'1': {endpoint: x, timeout_s: 9}}}",

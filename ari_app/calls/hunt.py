@@ -1,0 +1,145 @@
+"""Hunting: ring the members of a step in their order, past those who are busy, until one of them answers.
+
+Who rings next is decided anew for each turn, by how the members stand then: `agi_router.routing.order` tells whom.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from agi_router.routing.order import IfBusy, Order, arrange, next_round
+from agi_router.routing.step import Member, Ring, Target, distinct
+from ari_app.calls.call import Call, now
+from ari_app.calls.legs import Placing, Rung, most_telling, ring
+from ari_app.calls.presence import Presence
+from ari_app.domain import events as e
+from ari_app.domain.causes import LegOutcome
+
+_CHANCE = random.Random()  # noqa: S311 - shares work out, guards nothing
+
+
+async def hunt(call: Call, action: Ring, timeout_s: float, placed: Placing | None = None) -> Rung:
+    """Ring until somebody answers, nobody is left, or `timeout_s` seconds are over. Raises CallerGoneError.
+
+    `placed` are legs that ring already, by a guess: those of other members are taken back.
+    """
+    return await _Hunt(call, action, timeout_s, placed).run()
+
+
+def rings_at_once(action: Ring, presence: Presence) -> tuple[Target, ...]:
+    """What this action would ring as it begins, if all of its members ring together; () otherwise."""
+    if action.order is not Order.SIMULTANEOUS:
+        return ()
+    return distinct(next_round(action.members, action.order, action.if_busy, presence.standing))
+
+
+class _Hunt:
+    """One step. `_left` are the members who have not been rung, in the order of their turns."""
+
+    def __init__(self, call: Call, action: Ring, timeout_s: float, placed: Placing | None) -> None:
+        self._call = call
+        self._action = action
+        self._placed = placed
+        self._ends_at = asyncio.get_running_loop().time() + timeout_s
+        self._left = arrange(action.members, action.order, call.presence.history(action.team), _CHANCE)
+        self._together = action.order is Order.SIMULTANEOUS
+        self._told: set[str] = set()
+        self._is_on = False
+        self._outcomes: list[str] = []
+
+    async def run(self) -> Rung:
+        """See `hunt`."""
+        for unable in self._action.unable:
+            self._call.tell(
+                e.MemberPassed(
+                    at=now(), user=unable.user, name=unable.name, why="unable", detail=unable.failure.message
+                )
+            )
+        while self._left and self._remaining_s > 0:
+            members = self._next()
+            self._tell_busy()
+            if not self._is_on and (members or self._action.if_busy is IfBusy.WAIT):
+                self._is_on = True
+                self._call.request(self._call.reception.wait())
+            if members:
+                rung = await self._ring(members)
+                if rung.winner is not None:
+                    return rung
+                self._outcomes.append(rung.outcome)
+            elif self._action.if_busy is IfBusy.WAIT:
+                await self._wait()
+            else:
+                break
+        if self._placed is not None:
+            await self._placed.place(())
+        if self._left:
+            self._outcomes.append(LegOutcome.BUSY.value)
+        return Rung(None, most_telling(self._outcomes))
+
+    @property
+    def _remaining_s(self) -> float:
+        return self._ends_at - asyncio.get_running_loop().time()
+
+    def _next(self) -> tuple[Member, ...]:
+        action = self._action
+        return next_round(self._left, action.order, action.if_busy, self._call.presence.standing)
+
+    def _take(self, members: Sequence[Member]) -> None:
+        self._left = tuple(member for member in self._left if member not in members)
+
+    async def _ring(self, members: Sequence[Member]) -> Rung:
+        """Ring these together, and where all ring at once whoever is free later as well."""
+        action, placed = self._action, self._placed
+        self._placed = None
+        self._take(members)
+        limit_s = self._remaining_s if self._together else min(action.ring_each_s, self._remaining_s)
+        if not self._together or self._told:
+            self._tell_called(members, limit_s)
+        with ExitStack() as ringing:
+            ringing.enter_context(self._call.presence.ringing(members, action.team))
+
+            async def joining() -> tuple[Target, ...]:
+                await self._call.presence.until(lambda: not self._left or bool(self._next()), self._left)
+                freed = self._next()
+                self._take(freed)
+                ringing.enter_context(self._call.presence.ringing(freed, action.team))
+                self._tell_called(freed, self._remaining_s)
+                return distinct(freed)
+
+            joins = self._together and action.if_busy is IfBusy.WAIT and self._left
+            return await ring(self._call, distinct(members), limit_s, placed, joining if joins else None)
+
+    async def _wait(self) -> None:
+        """Until one of those who are left can ring, or the time is over."""
+        if self._placed is not None:
+            await self._placed.place(())
+            self._placed = None
+        try:
+            async with asyncio.timeout(self._remaining_s):
+                waiting = self._call.presence.until(lambda: bool(self._next()), self._left)
+                await self._call.hear_until(asyncio.create_task(waiting))
+        except TimeoutError:
+            pass  # the loop ends with it
+
+    def _tell_called(self, members: Sequence[Member], ring_s: float) -> None:
+        for member in members:
+            self._call.tell(e.MemberCalled(at=now(), user=member.user, name=member.name, ring_s=round(ring_s, 1)))
+
+    def _tell_busy(self) -> None:
+        """Tell once of each who does not ring now because he is busy."""
+        if self._action.if_busy is IfBusy.RING:
+            return
+        for member in self._left:
+            if (busy := self._call.presence.busy(member)) is not None and member.user not in self._told:
+                self._told.add(member.user)
+                self._call.tell(
+                    e.MemberPassed(
+                        at=now(),
+                        user=member.user,
+                        name=member.name,
+                        why=busy.why.value,
+                        for_s=busy.for_s,
+                        is_awaited=self._action.if_busy is IfBusy.WAIT,
+                    )
+                )

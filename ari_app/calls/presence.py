@@ -1,0 +1,214 @@
+"""Who is free, who rings, and who is busy, and why: answered at once, from what Asterisk and our own calls told before.
+
+A user is busy when one of his phones is in use by any call, when he speaks in a call of ours (also on a device outside,
+of which Asterisk knows nothing), in wrap-up after one, or when he does not want to be disturbed.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from agi_router.routing.order import History, Standing
+from agi_router.routing.step import EndpointTarget, Member
+from ari_app.calls.roster import TECHNOLOGY, Person, Roster
+from ari_app.domain import events as e
+from ari_app.domain.call_log import CallWriter
+from ari_app.domain.record import CallRecord
+
+IN_USE: Final = frozenset({"INUSE", "BUSY", "ONHOLD", "RINGINUSE"})
+"""Asterisk's words for a device in a call. RINGING is not among them: nobody has picked up."""
+_NOBODY: Final = Person()
+
+
+class Why(StrEnum):
+    """Why somebody is busy."""
+
+    IN_CALL = "in_call"
+    WRAP_UP = "wrap_up"
+    DND = "dnd"
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Somebody is busy; `for_s` is how long he will be, in wrap-up."""
+
+    why: Why
+    for_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    """The last talk of a user: its end, and the id of the team that was called ("": none)."""
+
+    ended_at: datetime
+    team: str
+
+
+@dataclass(slots=True)
+class _Live:
+    """A call that goes on: the team of its last step, and whose its legs are.
+
+    `up` are the legs that were picked up, `spoken` those who spoke with the caller.
+    """
+
+    team: str = ""
+    users: dict[str, str] = field(default_factory=dict)
+    up: set[str] = field(default_factory=set)
+    spoken: set[str] = field(default_factory=set)
+
+
+class Presence(CallWriter):
+    """Takes the states of devices, and as a CallWriter the events of our own calls."""
+
+    def __init__(self, roster: Roster | None = None) -> None:
+        self._roster = roster or Roster()
+        self._states: dict[str, str] = {}
+        self._calls: dict[str, _Live] = {}
+        self._picked_up: Counter[str] = Counter()  # by user: his legs that are up
+        self._rung: Counter[str] = Counter()  # by user: the rounds in which he rings
+        self._last_talk: dict[str, _Talk] = {}
+        self._last_rung: dict[tuple[str, str], datetime] = {}  # by team and user
+        self._changed = asyncio.Event()
+
+    def know(self, roster: Roster) -> None:
+        """From now on these are the users."""
+        self._roster = roster
+        self._states = {device: state for device, state in self._states.items() if device in roster.watched}
+        self._tell()
+
+    def device_changed(self, device: str, state: str) -> None:
+        """A device, such as PJSIP/ada, is in this state, a word of Asterisk."""
+        self._states[device] = state
+        self._tell()
+
+    def restore(self, last_talks: Iterable[CallRecord], going_on: Iterable[CallRecord]) -> None:
+        """Know again what the log tells: the last talk of each user, and the calls that have no end on record."""
+        for record in last_talks:
+            if record.agent and record.ended_at is not None:
+                self._last_talk[record.agent] = _Talk(record.ended_at, _team(record))
+        for record in going_on:
+            winner = next((leg for leg in record.legs if leg.answered_at and not leg.ended_at and leg.user), None)
+            if record.answered_at is not None and winner is not None:
+                live = self._calls[record.call_id] = _Live(_team(record), {winner.leg: winner.user})
+                self._pick_up(live, winner.leg)
+                live.spoken.add(winner.leg)
+
+    def busy(self, member: Member, at: datetime | None = None) -> Busy | None:
+        """Why this member is busy; None when he is not."""
+        person = self._roster.people.get(member.user, _NOBODY)
+        rung = (TECHNOLOGY + target.endpoint for target in member.targets if isinstance(target, EndpointTarget))
+        if self._picked_up[member.user] or any(
+            self._states.get(device) in IN_USE for device in {*person.phones, *rung}
+        ):
+            return Busy(Why.IN_CALL)
+        if person.dnd is not None and self._states.get(person.dnd) in IN_USE:
+            return Busy(Why.DND)
+        left_s = self._wrap_up_left_s(member.user, person, at or datetime.now(UTC))
+        return Busy(Why.WRAP_UP, left_s) if left_s > 0 else None
+
+    def standing(self, member: Member) -> Standing:
+        """How this member stands."""
+        if self.busy(member) is not None:
+            return Standing.BUSY
+        return Standing.RINGING if member.user and self._rung[member.user] else Standing.FREE
+
+    def history(self, team: str) -> History:
+        """The past of a team's members. Who was not rung since the start had his last turn with his last talk."""
+        talks = {user: talk.ended_at for user, talk in self._last_talk.items()}
+        rung = {user: at for (of_team, user), at in self._last_rung.items() if of_team == team}
+        speaking = {user: datetime.now(UTC) for user, legs in self._picked_up.items() if legs and user}
+        return History(last_rung={**talks, **rung}, last_talk={**talks, **speaking})
+
+    @contextmanager
+    def ringing(self, members: Sequence[Member], team: str) -> Iterator[None]:
+        """These members ring for a caller until the block ends: others know it before the first phone rings."""
+        users = [member.user for member in members if member.user]
+        self._rung.update(users)
+        self._last_rung.update({(team, user): datetime.now(UTC) for user in users})
+        try:
+            yield
+        finally:
+            self._rung.subtract(users)
+            self._tell()
+
+    async def until(self, condition: Callable[[], bool], members: Sequence[Member]) -> None:
+        """Return as soon as this holds, which depends on how these members stand."""
+        while not condition():
+            changed = self._changed
+            waits = [busy.for_s for member in members if (busy := self.busy(member)) and busy.for_s is not None]
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(waits, default=None)):
+                    await changed.wait()
+
+    def write(self, call_id: str, event: e.CallEvent) -> None:
+        """Take one event of a call of ours."""
+        match event:
+            case e.StepStarted():
+                live = self._calls.setdefault(call_id, _Live())
+                live.team = event.team
+            case e.LegDialled() if event.user:
+                self._calls.setdefault(call_id, _Live()).users[event.leg] = event.user
+            case e.LegJoined() if (live_ := self._calls.get(call_id)) and event.user:
+                live_.users[event.leg] = event.user
+                self._pick_up(live_, event.leg)
+            case e.LegAnswered() if live_ := self._calls.get(call_id):
+                self._pick_up(live_, event.leg)
+            case e.CallAnswered() | e.Transferred() if live_ := self._calls.get(call_id):
+                live_.spoken.add(event.leg)
+            case e.LegEnded() if live_ := self._calls.get(call_id):
+                self._put_down(live_, event.leg, event.at)
+            case e.CallEnded() | e.SentToDialplan() if ended := self._calls.pop(call_id, None):
+                for leg in list(ended.up):
+                    self._put_down(ended, leg, event.at)
+            case _:
+                pass
+
+    def _pick_up(self, live: _Live, leg: str) -> None:
+        if (user := live.users.get(leg)) and leg not in live.up:
+            live.up.add(leg)
+            self._picked_up[user] += 1
+            self._tell()
+
+    def _put_down(self, live: _Live, leg: str, at: datetime) -> None:
+        if leg not in live.up:
+            return
+        live.up.discard(leg)
+        user = live.users[leg]
+        self._picked_up[user] -= 1
+        if leg in live.spoken:
+            self._last_talk[user] = _Talk(at, live.team)
+        self._tell()
+
+    def _wrap_up_left_s(self, user: str, person: Person, at: datetime) -> float:
+        talk = self._last_talk.get(user)
+        if talk is None or not person.wrap_up_s:
+            return 0.0
+        lasts_s = person.wrap_up_s.get(talk.team, max(person.wrap_up_s.values()))
+        return (talk.ended_at + timedelta(seconds=lasts_s) - at).total_seconds()
+
+    def _tell(self) -> None:
+        """Wake all who wait for a change."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed(CallWriter):
+    """Writes into the log, and lets the presence know."""
+
+    log: CallWriter
+    presence: Presence
+
+    def write(self, call_id: str, event: e.CallEvent) -> None:
+        """See the protocol."""
+        self.log.write(call_id, event)
+        self.presence.write(call_id, event)
+
+
+def _team(record: CallRecord) -> str:
+    return record.destination if record.destination_type == "team" else ""
