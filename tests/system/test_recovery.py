@@ -271,6 +271,7 @@ async def test_a_stopping_router_leaves_talks_alone_and_gives_waiting_callers_ba
             ringing = await carol.next_call()
             await ringing.ring()
             stopping = asyncio.create_task(rig.router.stop())
+            await rig.router.until(lambda _: "the router stops" in rig.router.log_path.read_text())
             late = await rig.carrier.call(DID, caller="+14155550199")
             assert await late.final_status() in (480, 503)
             await ringing.answer()
