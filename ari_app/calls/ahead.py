@@ -4,7 +4,7 @@ A guess never decides anything. When the answer is in, its legs go on as those o
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider
@@ -26,6 +26,7 @@ class Guess:
         self._call = call
         self._placing: Placing | None = None
         self._only_create = False
+        self._headers: Mapping[str, str] = {}  # with which they ring
         self._targets: frozenset[Target] = frozenset()
         self._making: asyncio.Task[None] | None = None
 
@@ -48,6 +49,7 @@ class Guess:
             )
         )
         self._targets = frozenset(step.targets)
+        self._headers = self._call.screen_pop.headers
         self._only_create = ahead is Ahead.CREATE
         self._placing = Placing(self._call, step.timeout_s + LONGEST_LOOKUP_S, only_create=self._only_create)
         self._placing.begin(targets)
@@ -58,9 +60,14 @@ class Guess:
             self._making.cancel()
         if self._placing is not None:
             outcome = self._outcome(steps)
-            too_late = [] if self._only_create or outcome == "wrong" else list(self._call.screen_pop.headers)
-            self._call.tell(e.GuessJudged(at=now(), outcome=outcome, too_late=too_late))
+            self._call.tell(e.GuessJudged(at=now(), outcome=outcome, too_late=self._too_late(outcome)))
         return self._placing
+
+    def _too_late(self, outcome: str) -> list[str]:
+        """The headers that came with the answer, if phones ring already that are to ring on."""
+        if self._only_create or outcome == "wrong":
+            return []
+        return [name for name, value in self._call.screen_pop.headers.items() if self._headers.get(name) != value]
 
     def _outcome(self, steps: Sequence[Step]) -> str:
         wanted = frozenset(steps[0].targets if steps else ())

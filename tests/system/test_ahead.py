@@ -11,7 +11,7 @@ from sandbox import Answer, Phone
 from sandbox.api import SEARCH, calls_of_user
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
-from tests.system.rig import ADA, CALLER, Change, Rig, running
+from tests.system.rig import ADA, CALLER, DID, Change, Rig, running
 
 BOB = "77"
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
@@ -108,6 +108,7 @@ async def test_a_phone_that_rings_ahead_is_given_name_and_variables_while_header
         guessing("ring")(config)
         shown = {"caller_name": "contact.name", "headers": {"X-Contact": "contact.id"}}
         config["routes"]["sales"]["response"] |= shown | {"variables": {"CONTACT": "contact.id"}}
+        config["routes"]["sales"]["show"] = {"headers": {"X-Called": "{{calledNumber}}"}}
 
     body = {"calls": [{"user": {"id": ADA}}], "contact": {"name": "Grace Hopper", "id": 4711}}
     async with running(with_a_screen_pop) as rig, rig.user("ada") as ada:
@@ -118,6 +119,7 @@ async def test_a_phone_that_rings_ahead_is_given_name_and_variables_while_header
             await ringing.ring()
             if answer_now is not None:
                 assert ringing.headers.getlist("X-Contact") == []
+                assert ringing.headers.getlist("X-Called") == [DID]
                 answer_now.set()
             await ringing.answer()
             await call.answered()
