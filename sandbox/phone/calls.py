@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 from sipmessage import Address, MediaType, Request, Response
 
 from sandbox.phone.dialog import ALLOW, Dialog
+from sandbox.phone.dtmf import INFO_TYPE, info_body
 from sandbox.phone.media import Media
 from sandbox.phone.transactions import ClientTransaction, ServerTransaction, SipSocket
 from sandbox.phone.transfer import Transfer, refer_to
@@ -92,6 +93,20 @@ class Call:
         self._end(Ending("hung_up", reason))
         async with patience(timeout_s, f"{self.phone}'s BYE was not answered"):
             await self._sip.request(bye, dialog.peer).final()
+
+    async def press(self, digit: str, by: Literal["rtp", "info"] = "rtp") -> None:
+        """Press a key: in RTP (RFC 4733), or by SIP INFO. Raises CallError or MediaError where that cannot be."""
+        dialog = self._answered()
+        if by == "rtp":
+            self.media.press(digit)
+            return
+        info = dialog.request("INFO")
+        info.content_type = MediaType.parse(INFO_TYPE)
+        info.body = info_body(digit)
+        async with patience(PATIENCE_S, f"{self.phone}'s INFO was not answered"):
+            response = await self._sip.request(info, dialog.peer).final()
+        if response.code >= HTTPStatus.MULTIPLE_CHOICES:
+            raise CallError(f"{self.phone}'s INFO was refused: {response.code} {response.phrase}.")
 
     async def hold(self, direction: Literal["sendonly", "inactive"] = "sendonly") -> None:
         """The Hold key: a re-INVITE with this direction (RFC 3264, section 8.4). This phone sends nothing meanwhile."""

@@ -3,10 +3,12 @@
 import asyncio
 import secrets
 import struct
+from collections import deque
 from dataclasses import dataclass, field
-from typing import Self, cast
+from typing import Self
 
 from sandbox.layout import Peer
+from sandbox.phone.dtmf import PAYLOAD_TYPE, EventPacket, telephone_event
 from sandbox.tone import SAMPLE_RATE, one_second, share
 
 FRAME_S = 0.02
@@ -52,6 +54,9 @@ class Media(asyncio.DatagramProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._next_frame_at = 0.0
         self._frame = 0
+        self._event_type: int | None = PAYLOAD_TYPE  # None: the other side takes no telephone events
+        self._keys: deque[EventPacket] = deque()
+        self._key_from = 0
         self._source = secrets.randbits(32)
         self._session = secrets.randbits(31)
         self._listeners: set[_Listener] = set()
@@ -85,14 +90,18 @@ class Media(asyncio.DatagramProtocol):
         held = self._own_direction != "sendrecv"
         direction = self._own_direction if held else _MIRRORED.get(self._direction, "sendrecv")
         address, port = self.local
+        event = self._event_type
+        types = f"{PCMU}" if event is None else f"{PCMU} {event}"
+        keys = () if event is None else (f"a=rtpmap:{event} telephone-event/{SAMPLE_RATE}", f"a=fmtp:{event} 0-15")
         lines = (
             "v=0",
             f"o=- {self._session} {self._session} IN IP4 {address}",
             "s=-",
             f"c=IN IP4 {address}",
             "t=0 0",
-            f"m=audio {port} RTP/AVP {PCMU}",
+            f"m=audio {port} RTP/AVP {types}",
             f"a=rtpmap:{PCMU} PCMU/{SAMPLE_RATE}",
+            *keys,
             f"a={direction}",
         )
         return "".join(f"{line}\r\n" for line in lines).encode()
@@ -103,6 +112,7 @@ class Media(asyncio.DatagramProtocol):
             return
         address, port = "", 0
         self._direction = "sendrecv"
+        self._event_type = None
         for line in description.decode().splitlines():
             match line.split():
                 case [first, "IP4", host] if first == "c=IN":
@@ -111,12 +121,20 @@ class Media(asyncio.DatagramProtocol):
                     port = int(audio_port)
                 case ["a=sendonly" | "a=recvonly" | "a=inactive" as direction]:
                     self._direction = direction.removeprefix("a=")
+                case [rtpmap, encoding] if encoding.startswith("telephone-event/"):
+                    self._event_type = int(rtpmap.removeprefix("a=rtpmap:"))
         if not address or not port:
             raise MediaError(f"No mu-law audio in this session description: {description.decode()!r}")
         self._remote = (address, port)
-        if self._timer is None and self._tone is not None:
-            self._next_frame_at = self._loop.time()
-            self._send_frame()
+        if self._tone is not None:
+            self._begin_to_send()
+
+    def press(self, digit: str) -> None:
+        """Press a key: its packets take the place of the tone. Raises MediaError when the other side takes none."""
+        if self._remote is None or self._event_type is None:
+            raise MediaError("The other side takes no telephone events in RTP. Press the key by SIP INFO.")
+        self._keys.extend(telephone_event(digit, FRAME_SAMPLES))
+        self._begin_to_send()
 
     async def hears(self, frequencies_hz: tuple[int, ...], seconds: float, timeout_s: float) -> bool:
         """Whether, from now on, these tones dominate together for `seconds` without a break, within `timeout_s`."""
@@ -142,14 +160,29 @@ class Media(asyncio.DatagramProtocol):
     def error_received(self, exc: Exception) -> None:
         """The other side's port is gone: it ends the call by SIP, not here."""
 
+    def _begin_to_send(self) -> None:
+        if self._timer is None:
+            self._next_frame_at = self._loop.time()
+            self._send_frame()
+
     def _send_frame(self) -> None:
-        tone, remote = cast(bytes, self._tone), cast(Peer, self._remote)
         if self._own_direction == "sendrecv" and self._direction in {"sendrecv", "recvonly"}:
-            offset = self._frame * FRAME_SAMPLES % len(tone)
-            sequence, timestamp = self._frame & 0xFFFF, self._frame * FRAME_SAMPLES & 0xFFFFFFFF
-            header = _HEADER.pack(0x80, PCMU, sequence, timestamp, self._source)
-            self._transport.sendto(header + tone[offset : offset + FRAME_SAMPLES], remote)
+            if self._keys:
+                self._send_key(self._keys.popleft())
+            elif self._tone is not None:
+                offset = self._frame * FRAME_SAMPLES % len(self._tone)
+                self._send(PCMU, self._frame, self._tone[offset : offset + FRAME_SAMPLES])
         self._frame += 1
         # By the clock, not by the last frame: what was late is caught up, so that no frame is missing at the far end.
         self._next_frame_at += FRAME_S
         self._timer = self._loop.call_at(self._next_frame_at, self._send_frame)
+
+    def _send_key(self, key: EventPacket) -> None:
+        if key.marker:
+            self._key_from = self._frame
+        self._send((self._event_type or PAYLOAD_TYPE) | key.marker, self._key_from, key.payload)
+
+    def _send(self, payload_type: int, from_frame: int, payload: bytes) -> None:
+        sequence, timestamp = self._frame & 0xFFFF, from_frame * FRAME_SAMPLES & 0xFFFFFFFF
+        header = _HEADER.pack(0x80, payload_type, sequence, timestamp, self._source)
+        self._transport.sendto(header + payload, self._remote)

@@ -1,5 +1,8 @@
 """The phone's small parts: credentials, sessions, addresses."""
 
+import asyncio
+import struct
+
 import pytest
 from sipmessage import URI, AuthChallenge, Request, Response
 
@@ -29,6 +32,44 @@ async def test_a_session_without_mu_law_is_refused() -> None:
     media = await Media.open("127.0.0.1", tone_hz=None)
     with pytest.raises(MediaError, match="No mu-law audio"):
         media.connect(b"v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 8\r\n")
+    media.close()
+
+
+class Ear(asyncio.DatagramProtocol):
+    """The other end of the audio."""
+
+    def __init__(self) -> None:
+        self.packets: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.packets.put_nowait(data)
+
+
+async def test_a_key_is_one_event_with_one_timestamp_and_an_end_that_is_sent_three_times() -> None:
+    transport, ear = await asyncio.get_running_loop().create_datagram_endpoint(Ear, local_addr=("127.0.0.1", 0))
+    media = await Media.open("127.0.0.1", tone_hz=None)
+    port = transport.get_extra_info("sockname")[1]
+    description = f"c=IN IP4 127.0.0.1\r\nm=audio {port} RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n"
+    media.connect(description.encode())
+    assert b"RTP/AVP 0 96" in media.description()
+    media.press("#")
+    packets = [struct.unpack("!BBHIIBBH", await asyncio.wait_for(ear.packets.get(), 3)) for _ in range(8)]
+    media.close()
+    transport.close()
+    _, types, sequences, timestamps, _, codes, ends, durations = zip(*packets, strict=True)
+    assert types == (0x80 | 96, *[96] * 7)
+    assert [sequence - sequences[0] for sequence in sequences] == list(range(8))
+    assert len(set(timestamps)) == 1
+    assert set(codes) == {11}
+    assert [bool(end & 0x80) for end in ends] == [False] * 5 + [True] * 3
+    assert durations == (160, 320, 480, 640, 800, 800, 800, 800)
+
+
+async def test_a_key_cannot_be_pressed_in_a_session_without_telephone_events() -> None:
+    media = await Media.open("127.0.0.1", tone_hz=None)
+    media.connect(b"c=IN IP4 127.0.0.1\r\nm=audio 4000 RTP/AVP 0\r\n")
+    with pytest.raises(MediaError, match="INFO"):
+        media.press("1")
     media.close()
 
 
