@@ -9,6 +9,7 @@ RINGING_HZ = (440, 480)  # of the United States, as indications.conf has it
 
 _BIAS = 0x84
 _CLIP = 32635
+_LINE_NOISE = 50  # quieter than any tone of ours
 
 
 def encode(sample: int) -> int:
@@ -38,6 +39,11 @@ def one_second(frequency_hz: int, amplitude: int = 8000) -> bytes:
     return bytes(encode(round(amplitude * math.sin(step * n))) for n in range(SAMPLE_RATE))
 
 
+def is_sound(audio: bytes) -> bool:
+    """Whether the audio is louder than line noise."""
+    return sum(LINEAR[code] ** 2 for code in audio) >= len(audio) * _LINE_NOISE**2
+
+
 def share(audio: bytes, frequency_hz: int) -> float:
     """How much of the audio's power is in this tone: about 1.0 for the pure tone, 0.0 for silence or another one.
 
@@ -50,7 +56,7 @@ def share(audio: bytes, frequency_hz: int) -> float:
         sample = LINEAR[code]
         power += sample * sample
         previous, before = sample + coefficient * previous - before, previous
-    if power < len(audio) * 50**2:  # quieter than any tone of ours: line noise
+    if power < len(audio) * _LINE_NOISE**2:
         return 0.0
     tone = previous * previous + before * before - coefficient * previous * before
     return tone / (power * len(audio) / 2)

@@ -118,8 +118,8 @@ class Directory:
                     return self._team_ring(team, order, if_busy)
                 case EndpointDestination(endpoint):
                     return Ring((Member("", (self._endpoint_target(endpoint),), endpoint),), if_busy=if_busy)
-                case ExternalDestination(number, trunks):
-                    return Ring((Member("", (self._trunk_target(number, trunks),)),))
+                case ExternalDestination(number, trunks, confirm):
+                    return Ring((Member("", (self._trunk_target(number, trunks, confirm=confirm),)),))
                 case HangupDestination(cause):
                     return HangUp(cause)
                 case NumberDestination(number):
@@ -192,24 +192,26 @@ class Directory:
 
     def _device_target(self, device: Device, user_id: str) -> Target:
         match device:
-            case EndpointDevice(endpoint):
-                return self._endpoint_target(endpoint, user_id)
-            case ExternalDevice(number, trunks):
-                return self._trunk_target(number, trunks, user_id)
+            case EndpointDevice(endpoint, confirm):
+                return self._endpoint_target(endpoint, user_id, confirm=confirm)
+            case ExternalDevice(number, trunks, confirm):
+                return self._trunk_target(number, trunks, user_id, confirm=confirm)
             case _:
                 assert_never(device)
 
-    def _endpoint_target(self, endpoint: str, user: str = "") -> EndpointTarget:
+    def _endpoint_target(self, endpoint: str, user: str = "", *, confirm: bool = False) -> EndpointTarget:
         if leads_to_one(endpoint, self._trunks.endpoints):  # a way around the dial policy
             raise RoutingError(
                 "endpoint_is_trunk",
                 f"{endpoint} leads to a trunk, and a trunk is no phone",
                 "answer with the number itself, as type external, so that the dial policy can judge it",
             )
-        return EndpointTarget(endpoint, user)
+        return EndpointTarget(endpoint, user, confirm)
 
-    def _trunk_target(self, number: str, trunks: Sequence[str], user: str = "") -> TrunkTarget:
+    def _trunk_target(
+        self, number: str, trunks: Sequence[str], user: str = "", *, confirm: bool = False
+    ) -> TrunkTarget:
         refusal = self._policy.refusal(number)
         if refusal is not None:
             raise RoutingError(refusal.code, refusal.message, refusal.remedy)
-        return TrunkTarget(number=number, via=self._trunks.ways(number, trunks), user=user)
+        return TrunkTarget(number=number, via=self._trunks.ways(number, trunks), confirm=confirm, user=user)

@@ -6,17 +6,25 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class EndpointDevice:
-    """A phone of our own: a PJSIP endpoint, without technology; every contact of it rings."""
+    """A phone of our own: a PJSIP endpoint, without technology; every contact of it rings.
+
+    With `confirm` it answers only by a key that is pressed on it.
+    """
 
     endpoint: str
+    confirm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExternalDevice:
-    """A phone outside, such as a mobile: an E.164 number, by the first of these trunks that works (none: of all)."""
+    """A phone outside, such as a mobile: an E.164 number, by the first of these trunks that works (none: of all).
+
+    With `confirm` it answers only by a key that is pressed on it: its voicemail presses none.
+    """
 
     number: str
     trunks: tuple[str, ...] = ()
+    confirm: bool = False
 
 
 Device = EndpointDevice | ExternalDevice

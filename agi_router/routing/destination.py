@@ -73,11 +73,15 @@ class EndpointDestination:
 
 @dataclass(frozen=True, slots=True)
 class ExternalDestination:
-    """A number outside, in E.164 with its plus, reached by the first of these trunks that works (none: of all)."""
+    """A number outside, in E.164 with its plus, reached by the first of these trunks that works (none: of all).
+
+    With `confirm` whoever picks up has to confirm it.
+    """
 
     type: ClassVar[str] = "external"
     number: str
     trunks: tuple[str, ...] = ()
+    confirm: bool = False
 
     @property
     def value(self) -> str:

@@ -66,7 +66,7 @@ def destination(understood: Understood, names: Names, policy: DialPolicy) -> Des
         case DestinationType.ENDPOINT:
             return EndpointDestination(endpoint_name(value))
         case DestinationType.EXTERNAL:
-            return ExternalDestination(_number(value, policy), understood.trunks)
+            return ExternalDestination(_number(value, policy), understood.trunks, understood.confirm)
         case DestinationType.HANGUP:
             return HangupDestination(_cause(value))
         case DestinationType.NUMBER:
@@ -76,7 +76,7 @@ def destination(understood: Understood, names: Names, policy: DialPolicy) -> Des
         case DestinationType.ANNOUNCEMENT:
             return AnnouncementDestination(parse_sounds(value), understood.answer)
         case DestinationType.AUTO:
-            return _by_shape(value, names, policy)
+            return _by_shape(understood, names, policy)
         case _:
             assert_never(understood.type)
 
@@ -171,8 +171,9 @@ def _place(understood: Understood, policy: DialPolicy) -> DialplanPlace:
     return place
 
 
-def _by_shape(value: str, names: Names, policy: DialPolicy) -> Destination:
+def _by_shape(understood: Understood, names: Names, policy: DialPolicy) -> Destination:
     # A login of digits only may look like a number: what the directory knows comes first.
+    value = understood.value
     name = value.removeprefix(TECHNOLOGY)
     if names.has_endpoint(name):
         return EndpointDestination(endpoint_name(name))
@@ -180,7 +181,7 @@ def _by_shape(value: str, names: Names, policy: DialPolicy) -> Destination:
     if internal is not None:
         return NumberDestination(internal)
     try:
-        return ExternalDestination(_number(value, policy))
+        return ExternalDestination(_number(value, policy), confirm=understood.confirm)
     except RoutingError as not_a_number:
         if not_a_number.failure.code != "value_not_number":
             raise

@@ -17,6 +17,7 @@ from agi_router.routing.understood import Understood
 
 LONGEST_VALUE = 254  # the longest e-mail address
 SHOWN_WORDS = 8
+_MAY_LEAD_OUTSIDE = frozenset({DestinationType.EXTERNAL, DestinationType.AUTO})
 _NO_VALUE = frozenset({"path_missing", "value_empty"})
 
 
@@ -41,7 +42,8 @@ def _meant(response: Response, answer: Any) -> Understood:
     if known is not None:
         return replace(known, said=said)
     type_ = _type(response, said, answer)
-    return Understood(value=said, type=type_, crm=response.crm if type_ is DestinationType.USER else None)
+    crm = response.crm if type_ is DestinationType.USER else None
+    return Understood(value=said, type=type_, crm=crm, confirm=response.confirm and type_ in _MAY_LEAD_OUTSIDE)
 
 
 def _said(response: Response, answer: Any) -> str:

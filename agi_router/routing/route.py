@@ -117,7 +117,8 @@ class Response:
 
     `values` is asked first: what the answer may say, case-folded ("" is no value), and what that means. For any other
     value the type is `type`, or what the answer says at `type_paths`, by the case-folded words of `types`; with
-    neither, the table must know the value. `crm` names the CRM that values of type user are ids of.
+    neither, the table must know the value. `crm` names the CRM that values of type user are ids of. With `confirm`
+    whoever picks up at a number outside has to confirm it.
     """
 
     format: AnswerFormat
@@ -126,6 +127,7 @@ class Response:
     type_paths: tuple[JsonPath, ...] = ()
     types: Mapping[str, DestinationType] = field(default_factory=lambda: OWN_WORDS)
     crm: str | None = None
+    confirm: bool = False
     values: Mapping[str, Understood] = field(default_factory=dict)
     carries: Carries = field(default_factory=Carries)
 

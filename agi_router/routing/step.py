@@ -14,12 +14,14 @@ from agi_router.routing.order import DEFAULT_RING_EACH_S, IfBusy, Order
 class EndpointTarget:
     """One device of our own: every contact of this PJSIP endpoint rings.
 
-    `user` is the id of the user whose device it is, "" where the destination names the endpoint itself. The same phone
-    is the same target, whoever is called by it.
+    With `confirm` whoever picks up has answered only when he has confirmed it. `user` is the id of the user whose
+    device it is, "" where the destination names the endpoint itself. The same phone is the same target, whoever is
+    called by it.
     """
 
     endpoint: str
     user: str = field(default="", compare=False)
+    confirm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +44,14 @@ class TrunkWay:
 class TrunkTarget:
     """One number outside, already allowed by the dial policy.
 
-    `number` is E.164, for people and records; `via` are the trunks, tried one after the other. `user` is the id of the
-    user whose phone it is, "" where the destination names the number itself.
+    `number` is E.164, for people and records; `via` are the trunks, tried one after the other. With `confirm` whoever
+    picks up, a voicemail perhaps, has answered only when he has confirmed it. `user` is the id of the user whose phone
+    it is, "" where the destination names the number itself.
     """
 
     number: str
     via: tuple[TrunkWay, ...]
+    confirm: bool = False
     user: str = field(default="", compare=False)
 
 

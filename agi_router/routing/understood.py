@@ -12,16 +12,17 @@ class Understood:
 
     `value` names the destination in the way of `type`; `meaning.destination` resolves it. `crm` is the CRM whose users'
     ids a `value` of type user is among (None: the directory's own ids and e-mail addresses); `trunks` are those for a
-    number outside (none: all); `answer` is whether an announcement answers the call. `said` is what the answer itself
-    said where the route's table gave it another meaning, "" for an answer without a value. `caller_name`, `headers`
-    and `variables` are for the phones, sanitised; `ring_s` is 5 to 3600 seconds. `notes` are sentences on what the
-    answer also carried and was of no use.
+    number outside (none: all), and with `confirm` whoever picks up there has to confirm it; `answer` is whether an
+    announcement answers the call. `said` is what the answer itself said where the route's table gave it another
+    meaning, "" for an answer without a value. `caller_name`, `headers` and `variables` are for the phones, sanitised;
+    `ring_s` is 5 to 3600 seconds. `notes` are sentences on what the answer also carried and was of no use.
     """
 
     value: str
     type: DestinationType
     crm: str | None = None
     trunks: tuple[str, ...] = ()
+    confirm: bool = False
     answer: bool = True
     said: str | None = None
     caller_name: str | None = None

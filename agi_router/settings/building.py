@@ -175,6 +175,7 @@ class _Building:
             type_paths=section.type_path or (),
             types={**OWN_WORDS, **{word.strip().casefold(): type_ for word, type_ in section.types.items()}},
             crm=section.crm,
+            confirm=section.confirm,
             values={
                 said.strip().casefold(): self.names.meaning(meant, (*at, "values", said))
                 for said, meant in section.values.items()

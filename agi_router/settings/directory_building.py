@@ -138,9 +138,9 @@ class DirectoryBuilding:
 
     def _device(self, section: DeviceSection, at: At) -> Device:
         if section.endpoint is not None:
-            return EndpointDevice(self._phone(section.endpoint, at))
+            return EndpointDevice(self._phone(section.endpoint, at), section.confirm)
         number = self._external(section.external or "", section.trunk or (), at)
-        return ExternalDevice(number, section.trunk or ())
+        return ExternalDevice(number, section.trunk or (), section.confirm)
 
     def _trunk(self, section: TrunkSection, at: At) -> Trunk:
         return Trunk(
@@ -189,6 +189,7 @@ class DirectoryBuilding:
             value=meant.value,
             type=DestinationType(meant.type),
             trunks=section.trunk or (),
+            confirm=section.confirm,
             answer=section.answer is not False,
             ring_s=section.timeout_s,
         )
@@ -223,7 +224,8 @@ class DirectoryBuilding:
             return DialplanDestination(step.dialplan)
         if step.announcement is not None:
             return AnnouncementDestination(step.announcement, step.answer is not False)
-        return ExternalDestination(self._external(step.external or "", step.trunk or (), at), step.trunk or ())
+        trunks = step.trunk or ()
+        return ExternalDestination(self._external(step.external or "", trunks, at), trunks, step.confirm)
 
     def _user_id(self, given: str, at: At) -> str:
         for user in self.directory.users:

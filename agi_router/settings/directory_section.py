@@ -24,11 +24,12 @@ from agi_router.settings.values import (
 
 
 class DeviceSection(Section):
-    """`PJSIP/ada`, `{endpoint: PJSIP/ada}`, or `{external: "+1…", trunk: main}`."""
+    """`PJSIP/ada`, `{endpoint: PJSIP/ada}`, or `{external: "+1…", trunk: main, confirm: true}`."""
 
     endpoint: Endpoint | None = None
     external: str | None = None
     trunk: TrunkNames | None = None
+    confirm: bool = False
 
     @model_validator(mode="before")
     @classmethod

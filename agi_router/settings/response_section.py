@@ -48,6 +48,7 @@ class FallbackSection(Section):
     announcement: Sounds | None = None
     answer: bool | None = None
     trunk: TrunkNames | None = None
+    confirm: bool = False
     timeout_s: RingSeconds | None = None
     order: Order | None = None
     if_busy: IfBusy | None = None
@@ -57,6 +58,8 @@ class FallbackSection(Section):
         exactly_one(self, self.destinations)
         if self.answer is not None and self.announcement is None:
             raise ValueError("has answer, which only an announcement needs; take it away")
+        if self.confirm and self.external is None:
+            raise ValueError("has confirm, which only an external number needs here; set it on the user's device")
         for key, why in _TIMELESS.items():
             if getattr(self, key) is not None and self.timeout_s is not None:
                 raise ValueError(f"has a {key}, which {why}; take timeout_s away")
@@ -96,6 +99,7 @@ class ResponseSection(Section):
     type_path: Paths | None = None
     types: dict[str, DestinationType] = Field(default_factory=dict)
     crm: Name | None = None
+    confirm: bool = False
     values: dict[str, FallbackSection] = Field(default_factory=dict)
     caller_name: Paths | None = None
     ring_timeout: Paths | None = None
@@ -123,6 +127,8 @@ class ResponseSection(Section):
             raise ValueError("has types, the words that an answer has at type_path; add type_path, or take types away")
         if self.crm is not None and self.type_path is None and self.type is not DestinationType.USER:
             raise ValueError("has crm, which tells whose id a user's is; set type: user, or take crm away")
+        if self.confirm and self.type in (DestinationType.USER, DestinationType.ENDPOINT, DestinationType.HANGUP):
+            raise ValueError("has confirm, which only a number outside needs here; set it on the user's device")
         return self
 
 

@@ -1,14 +1,16 @@
-"""The shape of `answer`, `waiting` and `limits`, of a route and of `defaults`."""
+"""The shape of `answer`, `waiting`, `limits` and `confirmation`, of a route and of `defaults`."""
 
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from agi_router.document import Section
-from agi_router.routing.treatment import Answer, Treatment, Waiting
+from agi_router.routing.treatment import PRESS_ONE, Answer, Confirmation, Treatment, Waiting
 from agi_router.settings.values import Name, Sound
 
 MOST_SOUNDS = 20
+MOST_SOUNDS_OF_PROMPT = 5
+DEFAULT_CONFIRMATION = Confirmation()
 
 
 def _list(given: Any) -> Any:
@@ -48,12 +50,33 @@ class LimitsSection(Section):
         return self
 
 
+class ConfirmationSection(Section):
+    """`confirmation`."""
+
+    prompt: Annotated[
+        tuple[Sound, ...], BeforeValidator(_list), Field(min_length=1, max_length=MOST_SOUNDS_OF_PROMPT)
+    ] = PRESS_ONE
+    digit: Annotated[str, Field(pattern=r"^[0-9*#]$")] = DEFAULT_CONFIRMATION.digit
+    timeout_s: float = Field(default=DEFAULT_CONFIRMATION.timeout_s, ge=3, le=60)
+
+    @model_validator(mode="after")
+    def _asks_for_its_digit(self) -> Self:
+        if self.digit != DEFAULT_CONFIRMATION.digit and self.prompt == PRESS_ONE:
+            raise ValueError(f"has digit {self.digit}, but the prompt says to press 1; add a prompt of your own")
+        return self
+
+    def confirmation(self) -> Confirmation:
+        """What it means."""
+        return Confirmation(prompt=self.prompt, digit=self.digit, timeout_s=self.timeout_s)
+
+
 class TreatmentSection(Section):
     """The keys that a route and `defaults` share; what a route does not say, `defaults` does."""
 
     answer: Answer | None = None
     waiting: WaitingSection | None = None
     limits: LimitsSection | None = None
+    confirmation: ConfirmationSection | None = None
 
     def treatment(self, otherwise: Treatment | None = None) -> Treatment:
         """What it means; `otherwise` has what is not said here."""
@@ -67,4 +90,5 @@ class TreatmentSection(Section):
             chain_s=limits.chain_s if limits else given.chain_s,
             talk_s=limits.talk_s if limits else given.talk_s,
             warn_s=limits.warn_s if limits else given.warn_s,
+            confirmation=self.confirmation.confirmation() if self.confirmation else given.confirmation,
         )

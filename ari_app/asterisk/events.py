@@ -17,6 +17,7 @@ from ari_app.calls.ports import (
     ChannelRinging,
     ChannelUp,
     Consultation,
+    KeyPressed,
     PlaybackEnded,
     PresentChannel,
     TransferRequested,
@@ -46,6 +47,10 @@ def _entered(event: Mapping[str, Any]) -> ChannelEvent:
         caller_name=_printable(_QUOTED_PAIR.sub(r"\1", channel["caller"]["name"])),
         replaces=event["replace_channel"]["id"] if "replace_channel" in event else None,
     )
+
+
+def _key(event: Mapping[str, Any]) -> ChannelEvent:
+    return KeyPressed(event["channel"]["id"], event["digit"])
 
 
 def _held(event: Mapping[str, Any]) -> ChannelEvent:
@@ -110,6 +115,7 @@ def _playback_ended(event: Mapping[str, Any]) -> ChannelEvent | None:
 
 _TRANSLATIONS: dict[str, Callable[[Mapping[str, Any]], ChannelEvent | None]] = {
     "StasisStart": _entered,
+    "ChannelDtmfReceived": _key,
     "ChannelHold": _held,
     "ChannelUnhold": _resumed,
     "ChannelTransfer": _transfer,

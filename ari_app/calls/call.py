@@ -27,6 +27,7 @@ from ari_app.calls.ports import (
     ChannelResumed,
     ChannelRinging,
     ChannelUp,
+    KeyPressed,
     LifeEvent,
     NotFoundError,
     PlaybackEnded,
@@ -57,10 +58,11 @@ class CallerGoneError(Exception):
 
 
 class LegState(Enum):
-    """The life of a leg, in this order; RINGING may be skipped."""
+    """The life of a leg, in this order; RINGING may be skipped, and ASKED is only for one that has to confirm."""
 
     PLACED = auto()
     RINGING = auto()
+    ASKED = auto()  # picked up, and not yet confirmed
     UP = auto()
     ENDED = auto()
 
@@ -74,7 +76,8 @@ class Leg:
     `way` is the trunk that it leads by. `refused`: the switch would not even create or dial it. `reached`: its other
     end has said more than 100 Trying; when that is so, or the leg has ended, it is `settled`.
     What happens before the leg is `dialled` on record waits in `untold`; of a leg that is never dialled, nothing is.
-    A `newcomer` was not created by us for this call: it came by a transfer.
+    One that has to `confirm` is up when the right key was pressed; `key` is the first that was, and `decided` is set by
+    it or by the leg's end. A `newcomer` was not created by us for this call: it came by a transfer.
     """
 
     role: str
@@ -99,6 +102,10 @@ class Leg:
     dialled: bool = False
     untold: list[e.CallEvent] = field(default_factory=list)
     newcomer: bool = False
+    confirm: bool = False
+    is_asked: bool = False
+    key: str = ""
+    decided: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def arrived(cls, role: str, channel_id: str, name: str) -> Self:
@@ -287,11 +294,20 @@ class Call:
         if self._bridge_request is not None:
             await asyncio.wait([self._bridge_request])
 
-    def new_leg(self, endpoint: str, dial_string: str, user: str = "", way: TrunkWay | None = None) -> Leg:
+    def new_leg(
+        self,
+        endpoint: str,
+        dial_string: str,
+        user: str = "",
+        way: TrunkWay | None = None,
+        *,
+        confirm: bool = False,
+    ) -> Leg:
         """Plan one more leg; its events are watched before it exists, so none can be lost."""
         role = self.next_role()
         channel_id = leg_channel_id(self.call_id, role)
         leg = Leg(role=role, channel_id=channel_id, endpoint=endpoint, dial_string=dial_string, user=user, way=way)
+        leg.confirm = confirm
         self.adopt(leg)
         return leg
 
@@ -388,6 +404,8 @@ class Call:
             case TransferRequested():
                 if not self.talking:  # one at a time
                     self.request(self.telephony.tell_transferer(event.waiting, TransferOutcome.DECLINED))
+            case KeyPressed():
+                self._note_key(event)
             case ChannelHeld():
                 self.tell(e.Held(at=now(), party=self.party(event.channel_id)))
             case ChannelResumed():
@@ -399,7 +417,7 @@ class Call:
 
     def _note_life(self, event: LifeEvent) -> None:
         leg = self.legs.get(event.channel_id)
-        if isinstance(event, ChannelHangingUp) and (leg is None or leg.ending is None):
+        if isinstance(event, ChannelHangingUp) and (leg is None or (leg.ending is None and leg.state is LegState.UP)):
             self.first_to_hang_up = self.first_to_hang_up or event.channel_id
         if leg is not None:
             self._note_on(leg, event)
@@ -448,15 +466,25 @@ class Call:
         self._note_reached(leg)
         if not leg.alive:  # its hangup failed, or it was given up while it was placed, and now somebody has picked up
             self.request(self.telephony.hang_up(leg.channel_id, "normal"))
-        elif leg.state is not LegState.UP:
-            leg.state = LegState.UP
+        elif leg.state not in (LegState.ASKED, LegState.UP):
+            leg.state = LegState.ASKED if leg.confirm else LegState.UP
             self._tell_of(leg, e.LegAnswered(at=now(), leg=leg.role))
 
+    def _note_key(self, event: KeyPressed) -> None:
+        leg = self.legs.get(event.channel_id)
+        if leg is None or leg.state is not LegState.ASKED or leg.ending is not None or leg.key:
+            return
+        leg.key = event.digit
+        if leg.key == self.treatment.confirmation.digit:
+            leg.state = LegState.UP
+            self._tell_of(leg, e.LegConfirmed(at=now(), leg=leg.role))
+        leg.decided.set()
+
     def _end(self, leg: Leg, cause: int, tech_cause: int | None) -> None:
-        answered = leg.state is LegState.UP
         leg.cause, leg.tech_cause = cause or leg.cause, tech_cause
-        leg.outcome = leg.ending or (LegOutcome.ANSWERED if answered else leg_outcome(cause, tech_cause))
+        leg.outcome = leg.ending or _ended_by_itself(leg, cause, tech_cause)
         leg.state = LegState.ENDED
+        leg.decided.set()
         leg.exists.set()
         leg.entered.set()
         leg.settled.set()
@@ -485,6 +513,16 @@ class Call:
                 if leg.state is not LegState.UP:
                     leg.ending = leg.ending or LegOutcome.CANCELLED
                 self._end(leg, NORMAL_CLEARING, None)
+
+
+def _ended_by_itself(leg: Leg, cause: int, tech_cause: int | None) -> LegOutcome:
+    match leg.state:
+        case LegState.UP:
+            return LegOutcome.ANSWERED
+        case LegState.ASKED:
+            return LegOutcome.UNCONFIRMED
+        case _:
+            return leg_outcome(cause, tech_cause)
 
 
 def endpoint_of(channel_name: str) -> str:

@@ -3,6 +3,7 @@
     call    20261121T012233-9f3a2c1b77aa     sorts by time; told to people and to the API
     leg     agr-<call>-leg-2                 channel id of the second leg
     bridge  agr-<call>-bridge
+    prompt  agr-<call>-leg-2-prompt          playback id of what the second leg is asked to confirm
     sounds  agr-<call>-sounds        playback id of what we play: one thing at a time
     sound   agr-<call>-sound-2-1             playback id of the first sound of the second step
     probe   agr-probe-5f0c1d2e3a4b           a channel of a dry run: it asks for contacts and is never dialled
@@ -47,6 +48,11 @@ def playback_id(call_id: str) -> str:
 def sound_ids(call_id: str, step: int, number: int) -> list[str]:
     """The playback ids of this many sounds of a call's step."""
     return [f"{_PREFIX}{call_id}-sound-{step}-{sound}" for sound in range(1, number + 1)]
+
+
+def prompt_id(leg_channel_id: str) -> str:
+    """The playback id of what a leg is asked to confirm."""
+    return f"{leg_channel_id}-prompt"
 
 
 def new_probe_id() -> str:

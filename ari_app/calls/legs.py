@@ -12,12 +12,14 @@ import asyncio
 import math
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, assert_never
 
 from agi_router.routing.caller_id import shown_number
 from agi_router.routing.step import EndpointTarget, Target, TrunkTarget, TrunkWay
 from ari_app.calls.bridging import GUARDED_CALLER, LEG_GUARD
 from ari_app.calls.call import Call, Leg, LegState, now
+from ari_app.calls.confirming import ask_each, is_asked
 from ari_app.calls.ports import ChannelDestroyed, RefusedError, TelephonyError
 from ari_app.calls.screen_pop import SENT_NAME, SHOWN, SHOWN_NAME
 from ari_app.calls.trunks import failed_by_its_trunk, watch_setup
@@ -189,7 +191,7 @@ class Placing:
                 self._ring(self._new_leg(target, endpoint, contact))
 
     def _new_leg(self, target: Target, endpoint: str, dial_string: str, way: TrunkWay | None = None) -> Leg:
-        leg = self._call.new_leg(endpoint, dial_string, target.user, way)
+        leg = self._call.new_leg(endpoint, dial_string, target.user, way, confirm=target.confirm)
         self._legs[target].append(leg)
         return leg
 
@@ -295,16 +297,25 @@ async def ring(
             winner = await _first_answer(call, placing, joining_in)
         ending = LegOutcome.ANSWERED_ELSEWHERE
     except TimeoutError:
-        ending = LegOutcome.NO_ANSWER
+        if joining_in is not None:
+            joining_in.cancel()
+        await placing.stop()
+        _take_back_all(call, [leg for leg in placing.legs if not is_asked(leg)], LegOutcome.NO_ANSWER)
+        winner = await _late_answer(call, placing)
+        ending = LegOutcome.ANSWERED_ELSEWHERE if winner else LegOutcome.NO_ANSWER
     finally:
         if joining_in is not None:
             joining_in.cancel()
             await asyncio.gather(joining_in, return_exceptions=True)
         await placing.stop()
-        for leg in placing.legs:
-            if leg.alive and leg.ending is None and leg is not winner:
-                take_back(call, leg, ending)
+        _take_back_all(call, [leg for leg in placing.legs if leg is not winner], ending)
     return Rung(winner, "answered" if winner else _why_nobody(placing.legs, timed_out=ending is LegOutcome.NO_ANSWER))
+
+
+def _take_back_all(call: Call, legs: Sequence[Leg], ending: LegOutcome) -> None:
+    for leg in legs:
+        if leg.alive and leg.ending is None:
+            take_back(call, leg, ending)
 
 
 def _variables(call: Call, leg: Leg) -> dict[str, str]:
@@ -348,29 +359,41 @@ async def _join_in(placing: Placing, joining: Joining) -> None:
 
 
 async def _first_answer(call: Call, placing: Placing, joining_in: asyncio.Task[None] | None) -> Leg | None:
-    """The first leg that is up; None when all have ended and none joins in any more.
+    """The first leg that is up, and confirmed if it has to be.
 
-    Phones that answer in the same instant come in one by one.
+    None when all have ended or were given up, and none joins in any more. Phones that answer in the same instant come
+    in one by one, and so do keys.
     """
     while True:
         placing.fail_over()
         for leg in placing.legs:
             if leg.state is LegState.UP and leg.ending is None:
                 return leg
+        ask_each(call, placing.legs, partial(take_back, call))
         if joining_in is not None and not joining_in.done():
             await call.next_event_until(joining_in)
             continue
         if joining_in is not None:
             joining_in.result()
-        if not any(leg.alive for leg in placing.legs):
+        if not any(leg.alive and leg.ending is None for leg in placing.legs):
             return None
         await call.next_event()
+
+
+async def _late_answer(call: Call, placing: Placing) -> Leg | None:
+    """The time to ring is up, but who has picked up and is asked to confirm is not cut off in the middle."""
+    try:
+        async with asyncio.timeout(call.treatment.confirmation.timeout_s):
+            return await _first_answer(call, placing, None)
+    except TimeoutError:
+        return None
 
 
 _TELLING = (
     LegOutcome.NO_ANSWER,
     LegOutcome.BUSY,
     LegOutcome.DECLINED,
+    LegOutcome.UNCONFIRMED,
     LegOutcome.REDIRECTED,
     LegOutcome.UNAVAILABLE,
     LegOutcome.NOT_FOUND,
@@ -380,9 +403,10 @@ _TELLING = (
 
 def _why_nobody(legs: Sequence[Leg], *, timed_out: bool) -> str:
     """One word for a step that nobody answered: somebody who was there and said no tells more than one who was not."""
-    if timed_out:
+    outcomes = {leg.ending or leg.outcome for leg in legs}
+    if timed_out and (not outcomes or LegOutcome.NO_ANSWER in outcomes):
         return LegOutcome.NO_ANSWER.value
-    return most_telling(leg.outcome.value for leg in legs if leg.outcome is not None)
+    return most_telling(outcome.value for outcome in outcomes if outcome is not None)
 
 
 def most_telling(outcomes: Iterable[str]) -> str:

@@ -112,6 +112,14 @@ class TransferRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """A key of this channel's phone was pressed, and let go: 0 to 9, *, #, A to D."""
+
+    channel_id: str
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelHangingUp:
     """Somebody wants a channel to end: its phone, we, or the dialplan's guard. `cause` is Q.850 (0: unknown)."""
 
@@ -148,7 +156,7 @@ LifeEvent = (
     ChannelEntered | ChannelRinging | ChannelProgressing | ChannelUp | ChannelHangingUp | ChannelLeft | ChannelDestroyed
 )
 """A channel comes, changes its state, and goes."""
-ChannelEvent = LifeEvent | ChannelHeld | ChannelResumed | PlaybackEnded | TransferRequested
+ChannelEvent = LifeEvent | KeyPressed | ChannelHeld | ChannelResumed | PlaybackEnded | TransferRequested
 
 
 class TransferOutcome(StrEnum):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ari_app.calls.call import Call, Leg
+from ari_app.domain.causes import LegOutcome
 from ari_app.domain.failover import lies_in_trunk
 
 REMOTE_TAG: Final = "CHANNEL(pjsip,remote_tag)"
@@ -18,7 +19,9 @@ REMOTE_TAG: Final = "CHANNEL(pjsip,remote_tag)"
 
 def failed_by_its_trunk(call: Call, leg: Leg) -> bool:
     """Whether this leg has ended for a reason that another trunk may not have."""
-    if leg.alive or leg.ending is not None or call.first_to_hang_up == call.caller.channel_id:
+    if leg.alive or leg.ending is not None or leg.outcome is LegOutcome.UNCONFIRMED:
+        return False
+    if call.first_to_hang_up == call.caller.channel_id:
         return False
     return leg.refused or lies_in_trunk(leg.cause, leg.tech_cause, reached=leg.reached)
 

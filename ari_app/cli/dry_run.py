@@ -48,11 +48,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """What would ring; `contacts`, SIP URIs, and `state` are None when Asterisk was not reached."""
+    """What would ring; `contacts`, SIP URIs, and `state` are None when Asterisk was not reached.
+
+    With `confirm` whoever picks up has to confirm it by a key.
+    """
 
     endpoint: str
     contacts: tuple[str, ...] | None = None
     state: str | None = None
+    confirm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,20 +190,24 @@ def _named(needed: Iterable[str], pairs: Iterable[str], *, fold_case: bool) -> M
 
 
 async def _devices(settings: Settings, targets: tuple[Target, ...]) -> tuple[Device, ...]:
-    rung = [way for target in targets for way in (target.via if isinstance(target, TrunkTarget) else (target,))]
-    endpoints = list(dict.fromkeys(way.endpoint for way in rung))
+    rung = [
+        (way, target.confirm)
+        for target in targets
+        for way in (target.via if isinstance(target, TrunkTarget) else (target,))
+    ]
+    endpoints = list(dict.fromkeys(way.endpoint for way, _ in rung))
     known = await look_up_devices(settings, endpoints) if endpoints else None
     devices = []
-    for way in rung:
+    for way, confirm in rung:
         found = known.get(way.endpoint) if known else None
         state = found.state if found else None
         match way:
             case EndpointTarget():
                 endpoint = f"PJSIP/{way.endpoint}"
                 contacts = tuple(c.removeprefix(f"{endpoint}/") for c in found.contacts) if found else None
-                devices.append(Device(endpoint=endpoint, contacts=contacts, state=state))
+                devices.append(Device(endpoint=endpoint, contacts=contacts, state=state, confirm=confirm))
             case TrunkWay():  # what rings is the number; the contact of its trunk says nothing about it
-                devices.append(Device(endpoint=f"PJSIP/{way.dial}@{way.endpoint}", state=state))
+                devices.append(Device(endpoint=f"PJSIP/{way.dial}@{way.endpoint}", state=state, confirm=confirm))
             case _:
                 assert_never(way)
     return tuple(devices)

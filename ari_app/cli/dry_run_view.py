@@ -26,6 +26,7 @@ from ari_app.settings import load_settings
 from ari_app.storage.errors import StorageError
 
 _LONGEST_BODY = 2000
+WOULD_RING = "would ring"
 
 
 def dry_run(config: Path, question: Question, *, as_json: bool) -> None:
@@ -184,16 +185,21 @@ def _row(terminal: Console, name: str, text: str) -> None:
 
 def _device(device: Device) -> tuple[str, str]:
     """Whether it would ring, and where."""
+    what, where = _rings(device)
+    return what, f"{where}; has to confirm" if device.confirm and what == WOULD_RING else where
+
+
+def _rings(device: Device) -> tuple[str, str]:
     if device.state is None:
-        return "would ring", f"{device.endpoint} (Asterisk cannot be asked whether it is there)"
+        return WOULD_RING, f"{device.endpoint} (Asterisk cannot be asked whether it is there)"
     if device.state == "missing":
         return "cannot ring", f"{device.endpoint}: Asterisk has no such endpoint"
     named = f"{device.endpoint} ({device.state})"
     if device.contacts is None:
-        return "would ring", named
+        return WOULD_RING, named
     if not device.contacts:
         return "cannot ring", f"{named}: not registered"
-    return "would ring", f"{named} at {', '.join(device.contacts)}"
+    return WOULD_RING, f"{named} at {', '.join(device.contacts)}"
 
 
 def _afterwards(decision: Decision) -> Iterator[str]:

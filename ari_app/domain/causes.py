@@ -34,6 +34,7 @@ class LegOutcome(StrEnum):
     GUESSED_WRONG = "guessed_wrong"  # it was called before the API had answered, and the answer was another
     BUSY = "busy"
     DECLINED = "declined"
+    UNCONFIRMED = "unconfirmed"  # it was picked up, perhaps by a voicemail, and nobody pressed the key
     REDIRECTED = "redirected"  # a 302; not followed
     UNAVAILABLE = "unavailable"
     NOT_FOUND = "not_found"

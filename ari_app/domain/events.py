@@ -244,6 +244,21 @@ class LegAnswered(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmationAsked(Happened):
+    """Whoever picked up the phone at the leg's end is asked to press this key, and has not answered before."""
+
+    leg: str
+    digit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegConfirmed(Happened):
+    """The key was pressed: now the leg has answered."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegEnded(Happened):
     """A leg is gone. `outcome` is a word of `causes.LegOutcome`; the causes are Q.850 and the SIP status."""
 
@@ -390,6 +405,8 @@ CallEvent = (
     | LegRinging
     | LegProgressed
     | LegAnswered
+    | ConfirmationAsked
+    | LegConfirmed
     | LegEnded
     | AnsweredEarly
     | CallAnswered

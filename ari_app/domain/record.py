@@ -23,7 +23,10 @@ class Disposition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegRecord:
-    """One contact that was rung: when, whose (`user`, an id), and how it ended (`outcome` is "" while it lives)."""
+    """One contact that was rung: when, whose (`user`, an id), and how it ended (`outcome` is "" while it lives).
+
+    One that was picked up and had to confirm it has `asked_at`, and `confirmed_at` if that was done.
+    """
 
     leg: str
     endpoint: str
@@ -31,6 +34,8 @@ class LegRecord:
     dialled_at: datetime
     ringing_at: datetime | None = None
     answered_at: datetime | None = None
+    asked_at: datetime | None = None
+    confirmed_at: datetime | None = None
     ended_at: datetime | None = None
     outcome: str = ""
     cause: int | None = None
@@ -145,6 +150,10 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             return _with_leg(record, event.leg, ringing_at=event.at)
         case e.LegAnswered():
             return _with_leg(record, event.leg, answered_at=event.at)
+        case e.ConfirmationAsked():
+            return _with_leg(record, event.leg, asked_at=event.at)
+        case e.LegConfirmed():
+            return _with_leg(record, event.leg, confirmed_at=event.at)
         case e.LegEnded():
             return _with_leg(
                 record,

@@ -49,6 +49,7 @@ _LEG_ENDED = {
     "answered": "hung up",
     "busy": "is busy",
     "declined": "declined",
+    "unconfirmed": "did not confirm, and has not answered",
     "redirected": "asked to be redirected, which is not followed",
     "unavailable": "is unavailable",
     "not_found": "was not found",
@@ -79,6 +80,7 @@ _STEP_ENDED = {
     "played": "was played",
     "busy": "came to nothing: busy",
     "declined": "came to nothing: declined",
+    "unconfirmed": "came to nothing: picked up, but not confirmed",
     "redirected": "came to nothing: redirected, which is not followed",
     "unavailable": "came to nothing: nobody can be reached",
     "not_found": "came to nothing: not found",
@@ -211,6 +213,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"{_leg(record, event.leg)} sends sound before the answer"
         case e.LegAnswered():
             return f"{_leg(record, event.leg)} was picked up{_after_ringing(record, event)}"
+        case e.ConfirmationAsked() | e.LegConfirmed():
+            return f"{_leg(record, event.leg)} {_confirms(event)}"
         case e.LegEnded():
             return f"{_party(record, event.leg)} {_leg_ended(record, event)} ({_cause(event.cause, event.tech_cause)})"
         case e.CallAnswered():
@@ -310,8 +314,16 @@ def _after_ringing(record: CallRecord, event: e.LegAnswered) -> str:
     return f" after {(event.at - leg.dialled_at).total_seconds():.1f} s" if leg else ""
 
 
+def _confirms(event: e.ConfirmationAsked | e.LegConfirmed) -> str:
+    if isinstance(event, e.LegConfirmed):
+        return "confirmed"
+    return f"has to confirm: asked to press {event.digit}"
+
+
 def _leg_ended(record: CallRecord, event: e.LegEnded) -> str:
     leg = record.leg(event.leg)
+    if leg is not None and leg.asked_at and not leg.confirmed_at and event.outcome in _LEG_TAKEN_BACK:
+        return f"was hung up before it confirmed: {_LEG_TAKEN_BACK[event.outcome]}"
     if event.outcome == "answered_elsewhere" and leg is not None and leg.answered_at is not None:
         return "was hung up: it was picked up in the same moment, answered elsewhere"
     if (reason := _LEG_TAKEN_BACK.get(event.outcome)) is not None:

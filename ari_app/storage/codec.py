@@ -13,7 +13,7 @@ from ari_app.domain.events import CallEvent
 from ari_app.domain.record import CallRecord, Disposition, LegRecord
 
 _EVENT_CLASSES: Mapping[str, type[CallEvent]] = {cls.__name__: cls for cls in get_args(CallEvent)}
-_LEG_TIMES = ("dialled_at", "ringing_at", "answered_at", "ended_at")
+_LEG_TIMES = ("dialled_at", "ringing_at", "answered_at", "asked_at", "confirmed_at", "ended_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

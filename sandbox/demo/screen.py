@@ -35,6 +35,8 @@ _MARKS: dict[type[Any], tuple[str, str]] = {
     e.StepStarted: ("▸", "bold"),
     e.LegRinging: ("♪", "magenta"),
     e.LegAnswered: ("✓", "bold green"),
+    e.ConfirmationAsked: ("?", "cyan"),
+    e.LegConfirmed: ("✓", "bold green"),
     e.CallAnswered: ("✓", "bold green"),
     e.CallEnded: ("■", "bold cyan"),
     e.SentToDialplan: ("■", "bold yellow"),

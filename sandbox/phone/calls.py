@@ -77,6 +77,10 @@ class Call:
         """Whether it hears Asterisk's ringing tone, which is a chord, for so long."""
         return await self.media.hears(RINGING_HZ, seconds, timeout_s)
 
+    async def hears_sound(self, seconds: float = 0.1, *, timeout_s: float = PATIENCE_S) -> bool:
+        """Whether, from now on, there is any sound for `seconds` without a break, such as a voice."""
+        return await self.media.hears((), seconds, timeout_s)
+
     async def ended(self, timeout_s: float = PATIENCE_S) -> Ending:
         """Wait for its end, whoever ends it."""
         async with patience(timeout_s, f"{self.phone}'s call did not end"):

@@ -9,7 +9,7 @@ from typing import Self
 
 from sandbox.layout import Peer
 from sandbox.phone.dtmf import PAYLOAD_TYPE, EventPacket, telephone_event
-from sandbox.tone import SAMPLE_RATE, one_second, share
+from sandbox.tone import SAMPLE_RATE, is_sound, one_second, share
 
 FRAME_S = 0.02
 FRAME_SAMPLES = int(SAMPLE_RATE * FRAME_S)
@@ -26,7 +26,10 @@ class MediaError(Exception):
 
 @dataclass(eq=False)
 class _Listener:
-    """Somebody waits until a tone, or a chord, has been the dominant one in so many frames, one after the other."""
+    """Somebody waits until a tone, or a chord, has been the dominant one in so many frames, one after the other.
+
+    Without any frequency he waits for sound of any kind.
+    """
 
     frequencies_hz: tuple[int, ...]
     frames: int
@@ -34,8 +37,9 @@ class _Listener:
     in_a_row: int = 0
 
     def hear(self, audio: bytes) -> None:
-        power = sum(share(audio, frequency) for frequency in self.frequencies_hz)
-        self.in_a_row = self.in_a_row + 1 if power > DOMINANT else 0
+        tones = sum(share(audio, frequency) for frequency in self.frequencies_hz)
+        is_there = tones > DOMINANT if self.frequencies_hz else is_sound(audio)
+        self.in_a_row = self.in_a_row + 1 if is_there else 0
         if self.in_a_row >= self.frames:
             self.heard.set()
 
@@ -137,7 +141,10 @@ class Media(asyncio.DatagramProtocol):
         self._begin_to_send()
 
     async def hears(self, frequencies_hz: tuple[int, ...], seconds: float, timeout_s: float) -> bool:
-        """Whether, from now on, these tones dominate together for `seconds` without a break, within `timeout_s`."""
+        """Whether, from now on, these tones dominate together for `seconds` without a break, within `timeout_s`.
+
+        Without any tone: whether there is sound for so long.
+        """
         listener = _Listener(frequencies_hz, max(1, round(seconds / FRAME_S)))
         self._listeners.add(listener)
         try:

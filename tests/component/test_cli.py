@@ -313,8 +313,8 @@ async def test_the_dry_run_shows_question_answer_and_who_would_ring(command: Com
     assert told["value"] == "456"
     assert told["destination"] == {"type": "user", "value": "456"}
     assert told["devices"] == [
-        {"endpoint": "PJSIP/ada", "contacts": None, "state": None},
-        {"endpoint": "PJSIP/+12025550199@trunk", "contacts": None, "state": None},
+        {"endpoint": "PJSIP/ada", "contacts": None, "state": None, "confirm": False},
+        {"endpoint": "PJSIP/+12025550199@trunk", "contacts": None, "state": None, "confirm": False},
     ]
     assert told["error"] is None
 

@@ -150,10 +150,13 @@ class Switch(Telephony):
 
 
 class Rings(Decider):
-    """Decides at once, for each of these endpoints in turn."""
+    """Decides at once, for each of these endpoints in turn; with `confirm` they have to confirm."""
 
     def __init__(self, *endpoints: str) -> None:
         self.endpoints = endpoints
+        self.confirm = False
+        self.timeout_s = 5.0
+        self.treated = Treatment()
 
     def needs(self, route_name: str) -> Needs:
         return Needs()
@@ -162,7 +165,7 @@ class Rings(Decider):
         return Shown()
 
     def treatment(self, route_name: str) -> Treatment:
-        return Treatment()
+        return self.treated
 
     async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
         return Decision(route=info.route_name, steps=self.fallback(info.route_name, info.at))
@@ -171,18 +174,17 @@ class Rings(Decider):
         return None
 
     def transfer_target(self, dialled: str) -> Step:
-        return _ringing(dialled)
+        return self._ringing(dialled)
 
     def is_phone(self, endpoint: str) -> bool:
         return endpoint in self.endpoints
 
     def fallback(self, route_name: str, at: datetime) -> tuple[Step, ...]:
-        return tuple(_ringing(name) for name in self.endpoints)
+        return tuple(self._ringing(name) for name in self.endpoints)
 
-
-def _ringing(endpoint: str) -> Step:
-    action = Ring((Member("", (EndpointTarget(endpoint),)),))
-    return Step(destination=EndpointDestination(endpoint), timeout_s=5, action=action)
+    def _ringing(self, endpoint: str) -> Step:
+        action = Ring((Member("", (EndpointTarget(endpoint, confirm=self.confirm),)),))
+        return Step(destination=EndpointDestination(endpoint), timeout_s=self.timeout_s, action=action)
 
 
 class Told(CallReader):
@@ -234,7 +236,8 @@ class Exchange:
         self.switch = Switch()
         self.told = Told()
         self.presence = Presence()
-        self.supervisor = Supervisor(self.switch, Always(Rings(*endpoints)), self.told, self.presence, max_in_setup=10)
+        self.rings = Rings(*endpoints)
+        self.supervisor = Supervisor(self.switch, Always(self.rings), self.told, self.presence, max_in_setup=10)
         self.recovery = Recovery(self.switch, self.supervisor, self.told, self.told)
         self.switch.deliver = self.supervisor.deliver
 

@@ -3,7 +3,14 @@
 import pytest
 
 from ari_app.asterisk.events import channel_event, present_channel
-from ari_app.calls.ports import ChannelEntered, ChannelHeld, ChannelResumed, Consultation, TransferRequested
+from ari_app.calls.ports import (
+    ChannelEntered,
+    ChannelHeld,
+    ChannelResumed,
+    Consultation,
+    KeyPressed,
+    TransferRequested,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +48,11 @@ def refer(**refer_to: object) -> dict[str, object]:
         "refer_to": {"requested_destination": {"destination": "102"}} | refer_to,
         "referred_by": {"source_channel": phone("leg", "PJSIP/ada-1"), "connected_channel": phone("1.1", "PJSIP/in-1")},
     }
+
+
+def test_a_key_is_the_one_of_its_channel() -> None:
+    event = {"type": "ChannelDtmfReceived", "channel": phone("leg", "PJSIP/trunk-1"), "digit": "#", "duration_ms": 100}
+    assert channel_event(event) == KeyPressed("leg", "#")
 
 
 REPLACED = {"destination": "102", "protocol_id": "7f3a"}

@@ -213,3 +213,15 @@ def test_a_caller_who_speaks_with_somebody_else_after_a_failed_transfer_was_answ
     again = e.CallAnswered(at=at(30), leg="leg-3")
     record = fold("call-1", [*TALK, failed, dialled("leg-3", "PJSIP/carol"), again])
     assert (record.answered_at, record.answered_by) == (at(5), "PJSIP/carol")
+
+
+def test_a_leg_knows_when_it_was_asked_to_confirm_and_when_it_did() -> None:
+    happened: list[e.CallEvent] = [
+        ARRIVED,
+        dialled("leg-1", "trunk"),
+        e.LegAnswered(at=at(2), leg="leg-1"),
+        e.ConfirmationAsked(at=at(3), leg="leg-1", digit="1"),
+        e.LegConfirmed(at=at(4), leg="leg-1"),
+    ]
+    (leg,) = fold("call-1", happened).legs
+    assert (leg.answered_at, leg.asked_at, leg.confirmed_at) == (at(2), at(3), at(4))

@@ -40,3 +40,8 @@ def test_of_two_tones_at_once_neither_is_dominant_by_far() -> None:
 
 def test_silence_is_no_tone() -> None:
     assert tone.share(bytes([tone.SILENCE]) * 160, 500) == 0.0
+
+
+def test_a_tone_is_sound_and_silence_is_none() -> None:
+    assert tone.is_sound(tone.one_second(500)[:160])
+    assert not tone.is_sound(bytes([tone.SILENCE]) * 160)

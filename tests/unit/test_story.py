@@ -349,3 +349,36 @@ def test_a_team_is_told_with_its_order_whose_turn_it_is_and_why_others_are_left_
         "Eve is left out: user 80 has no device",
         "rings Ada, for at most 15 s",
     ]
+
+
+def asked(outcome: str, *more: e.CallEvent) -> list[str]:
+    return told(
+        dialled(),
+        e.LegRinging(at=at(1), leg="leg-1"),
+        e.LegAnswered(at=at(2.06), leg="leg-1"),
+        e.ConfirmationAsked(at=at(2.1), leg="leg-1", digit="1"),
+        *more,
+        e.LegEnded(at=at(5), leg="leg-1", outcome=outcome, cause=16),
+    )[2:]
+
+
+def test_a_confirmation_is_told_in_words() -> None:
+    assert asked("answered", e.LegConfirmed(at=at(4), leg="leg-1")) == [
+        f"{ADA} was picked up after 2.0 s",
+        f"{ADA} has to confirm: asked to press 1",
+        f"{ADA} confirmed",
+        f"{ADA} hung up (cause 16 normal clearing)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        ("unconfirmed", "did not confirm, and has not answered"),
+        ("declined", "declined"),
+        ("answered_elsewhere", "was hung up before it confirmed: answered elsewhere"),
+        ("cancelled", "was hung up before it confirmed: the caller gave up"),
+    ],
+)
+def test_a_leg_that_has_not_confirmed_is_told_by_what_became_of_it(outcome: str, words: str) -> None:
+    assert asked(outcome)[-1] == f"{ADA} {words} (cause 16 normal clearing)"

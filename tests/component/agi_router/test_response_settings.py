@@ -50,6 +50,7 @@ path: tier
 values:
   VIP: {user: ADA@example.com, timeout_s: 40}
   2: {external: "(202) 555-0123", trunk: office}
+  3: {external: "(202) 555-0123", confirm: true}
   true: {hangup: rejected}
   night: {dialplan: "closed,s,2"}
   shut: {announcement: [custom/closed, "sound:bye"], answer: false}
@@ -58,6 +59,7 @@ values:
     assert response(tmp_path, text).values == {
         "vip": Understood(value="456", type=DestinationType.USER, ring_s=40),
         "2": Understood(value="+12025550123", type=DestinationType.EXTERNAL, trunks=("office",)),
+        "3": Understood(value="+12025550123", type=DestinationType.EXTERNAL, confirm=True),
         "true": Understood(value="rejected", type=DestinationType.HANGUP),
         "night": Understood(value="closed,s,2", type=DestinationType.DIALPLAN),
         "shut": Understood(value="custom/closed,bye", type=DestinationType.ANNOUNCEMENT, answer=False),
@@ -112,6 +114,8 @@ def test_ids_of_crms_and_trusted_trunks_are_read(tmp_path: Path) -> None:
         ("{path: to, type: auto, crm: hubspot}", "set type: user, or take crm away"),
         ("{path: to, type: user, crm: hubspt}", '13: routes.sales.response.crm: no user has an id of "hubspt"'),
         ("{path: to, type: user, crm: hubspt}", 'did you mean "hubspot"?'),
+        ("{path: to, type: user, confirm: true}", "only a number outside needs here; set it on the user's device"),
+        ("{path: to, values: {a: {user: '9', confirm: true}}}", "only an external number needs here"),
         ("{format: json-rpc, type: user}", "needs a path to the value"),
         ("{format: text, type_path: kind}", "take type_path away"),
         ("{format: text, type: user, caller_name: name}", "take caller_name away"),

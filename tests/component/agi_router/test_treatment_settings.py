@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agi_router.routing.treatment import Answer, Treatment, Waiting
+from agi_router.routing.treatment import Answer, Confirmation, Treatment, Waiting
 from tests.component.agi_router.test_routing_settings import load, problems
 
 CONFIG = """\
@@ -37,6 +37,11 @@ def test_a_caller_hears_ringing_until_somebody_answers_and_nothing_is_limited(tm
         ("waiting: {announcement: custom/welcome}", Treatment(announcement=("custom/welcome",))),
         ("waiting: {announcement: [hello, please-wait]}", Treatment(announcement=("hello", "please-wait"))),
         ("answer: on_wait", Treatment(answer=Answer.ON_WAIT)),
+        ("confirmation: {timeout_s: 20}", Treatment(confirmation=Confirmation(timeout_s=20))),
+        (
+            "confirmation: {prompt: custom/press-5, digit: 5}",
+            Treatment(confirmation=Confirmation(prompt=("custom/press-5",), digit="5")),
+        ),
         ("limits: {chain_s: 90, talk_s: 7200, warn_s: 60}", Treatment(chain_s=90, talk_s=7200, warn_s=60)),
     ],
 )
@@ -62,6 +67,9 @@ def test_what_a_route_does_not_say_the_defaults_do(tmp_path: Path) -> None:
         ("waiting: {announcement: ../secret}", "is not the name of a sound"),
         ("waiting: {announcement: 'a&tone:ring'}", "is not the name of a sound"),
         ("limits: {talk_s: 60, warn_s: 60}", "has a warn_s that is not within talk_s"),
+        ("confirmation: {digit: 5}", "has digit 5, but the prompt says to press 1; add a prompt of your own"),
+        ("confirmation: {prompt: custom/press-5, digit: 55}", "routes.sales.confirmation.digit: "),
+        ("confirmation: {prompt: []}", "routes.sales.confirmation.prompt: "),
         ("answer: later", "routes.sales.answer: "),
     ],
 )

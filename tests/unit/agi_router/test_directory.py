@@ -78,6 +78,14 @@ def test_a_refused_device_leaves_the_others_ringing() -> None:
     )
 
 
+def test_a_device_that_has_to_confirm_is_a_target_that_has_to() -> None:
+    devices = (EndpointDevice("ada", confirm=True), ExternalDevice("+12025550123", confirm=True), EndpointDevice("b"))
+    targets = Directory([User(id="1", devices=devices)], [A], POLICY).step(UserDestination("1"), 20).targets
+    assert [target.confirm for target in targets] == [True, True, False]
+    external = ExternalDestination("+12025550123", confirm=True)
+    assert [target.confirm for target in DIRECTORY.step(external, 20).targets] == [True]
+
+
 def test_a_target_tells_whose_device_it_is() -> None:
     by_user = DIRECTORY.step(UserDestination("456"), 20).targets
     by_itself = DIRECTORY.step(EndpointDestination("ada"), 20).targets

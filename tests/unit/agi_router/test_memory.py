@@ -90,6 +90,7 @@ KEPT = {"value": "456", "type": "user"}
         {"crm": 7},
         {"trunks": [["main"]]},
         {"trunks": 7},
+        {"confirm": "yes"},
         {"said": {}},
         {"caller_name": "Grace\r\nX-Evil: 1"},
         {"caller_name": "x" * 81},

@@ -81,6 +81,15 @@ def test_json_is_read(body: bytes, value: str) -> None:
     assert understand(JSON, body).value == value
 
 
+@pytest.mark.parametrize(("type_", "confirm"), [("external", True), ("auto", True), ("user", False)])
+def test_numbers_outside_have_to_confirm_where_the_route_says_so(type_: str, confirm: bool) -> None:
+    response = Response(format=AnswerFormat.TEXT, type=DestinationType(type_), confirm=True)
+    understood = understand(response, b"+12025550123")
+    assert understood.confirm == confirm
+    if confirm:
+        assert destination(understood, OneUser(), POLICY) == ExternalDestination("+12025550123", confirm=True)
+
+
 def test_text_is_read_without_the_white_space_around_it() -> None:
     assert understand(TEXT, b" 380123456789\r\n").value == "380123456789"
 
