@@ -15,6 +15,7 @@ from typing import assert_never
 
 from agi_router.directory.directory import Directory
 from agi_router.directory.numbers import InternalNumber
+from agi_router.directory.queues import Queue
 from agi_router.directory.teams import Team
 from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import User
@@ -72,6 +73,7 @@ class RoutingSettings:
     treatment: Treatment = field(default_factory=Treatment)
     showing: Showing = field(default_factory=Showing)
     numbers: tuple[InternalNumber, ...] = ()
+    queues: tuple[Queue, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -120,7 +122,14 @@ class Router:
         self._routes: Mapping[str, Route] = {route.name: route for route in settings.routes}
         self._needs = {name: route.needs() for name, route in self._routes.items()}
         self._policy = settings.policy
-        self._directory = Directory(settings.users, settings.trunks, settings.policy, settings.numbers, settings.teams)
+        self._directory = Directory(
+            settings.users,
+            settings.trunks,
+            settings.policy,
+            settings.numbers,
+            settings.teams,
+            queues=settings.queues,
+        )
         self._fallback = settings.fallback
         self._treatment = settings.treatment
         self._showing = settings.showing
@@ -183,6 +192,10 @@ class Router:
             unknown = ExternalDestination(dialled)
             return Step(destination=unknown, timeout_s=TRANSFER_RING_S, action=Refused(refusal.failure))
         return self._directory.step(where, TRANSFER_RING_S)
+
+    def user_of_endpoint(self, endpoint: str) -> str:
+        """See the protocol."""
+        return self._directory.user_of_endpoint(endpoint)
 
     def is_phone(self, endpoint: str) -> bool:
         """Whether a user has this device."""
@@ -317,7 +330,8 @@ class Router:
         """Where this leads by the directory and the policy of now. Raises RoutingError."""
         where = destination(understood, self._directory, self._policy)
         ringing = route.ringing
-        return self._directory.step(where, understood.ring_s or ringing.timeout_s, ringing.order, ringing.if_busy)
+        timeout_s = understood.ring_s or self._directory.patience(where, ringing.timeout_s)
+        return self._directory.step(where, timeout_s, ringing.order, ringing.if_busy)
 
 
 def _told_by(response: Response, answer: Answer) -> RoutingError | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from agi_router.directory.numbers import InternalNumber, ToRoute
+from agi_router.directory.queues import Queue
 from agi_router.directory.teams import Team
 from agi_router.directory.trunks import Trunk, Trunks, leads_to_one
 from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
@@ -15,6 +16,7 @@ from agi_router.routing.destination import (
     ExternalDestination,
     HangupDestination,
     NumberDestination,
+    QueueDestination,
     TeamDestination,
     UserDestination,
 )
@@ -27,6 +29,7 @@ from agi_router.routing.step import (
     Announce,
     AskRoute,
     EndpointTarget,
+    Enqueue,
     GoTo,
     HangUp,
     Member,
@@ -49,6 +52,8 @@ class Directory:
         policy: DialPolicy,
         numbers: Iterable[InternalNumber] = (),
         teams: Iterable[Team] = (),
+        *,
+        queues: Iterable[Queue] = (),
     ) -> None:
         self._users: Mapping[str, User] = {user.id: user for user in users}
         self._ids: Mapping[str, str] = {u.email.casefold(): u.id for u in self._users.values() if u.email}
@@ -63,13 +68,14 @@ class Directory:
             **{number.name: number.to for number in numbers},
         }
         self._teams: Mapping[str, Team] = {team.id: team for team in teams}
+        self._queues: Mapping[str, Queue] = {queue.id: queue for queue in queues}
         self._trunks = Trunks(trunks, policy.region)
-        self._endpoints = frozenset(
-            device.endpoint
+        self._endpoints: Mapping[str, str] = {
+            device.endpoint: user.id
             for user in self._users.values()
             for device in user.devices
             if isinstance(device, EndpointDevice)
-        )
+        }
         self._policy = policy
 
     def user_id(self, id_or_email: str) -> str | None:
@@ -94,6 +100,19 @@ class Directory:
     def has_team(self, team: str) -> bool:
         """Whether there is a team with this id."""
         return team in self._teams
+
+    def has_queue(self, queue: str) -> bool:
+        """Whether there is a queue with this id."""
+        return queue in self._queues
+
+    def patience(self, destination: Destination, otherwise: float) -> float:
+        """For how many seconds this destination is tried, where nobody says: a queue knows, for others `otherwise`."""
+        queue = self._queues.get(destination.queue) if isinstance(destination, QueueDestination) else None
+        return queue.timeout_s if queue else otherwise
+
+    def user_of_endpoint(self, endpoint: str) -> str:
+        """The id of the user who has this device; "" when nobody has it."""
+        return self._endpoints.get(endpoint, "")
 
     def has_endpoint(self, endpoint: str) -> bool:
         """Whether a device of some user is this endpoint."""
@@ -124,6 +143,8 @@ class Directory:
                     return HangUp(cause)
                 case NumberDestination(number):
                     return self._of_number(number, order, if_busy)
+                case QueueDestination(queue):
+                    return self._enqueue(queue)
                 case DialplanDestination(place):
                     return GoTo(place)
                 case AnnouncementDestination(sounds, answer):
@@ -132,6 +153,12 @@ class Directory:
                     assert_never(destination)
         except RoutingError as refusal:
             return Refused(refusal.failure)
+
+    def _enqueue(self, queue_id: str) -> Enqueue:
+        queue = self._queues.get(queue_id)
+        if queue is None:
+            raise RoutingError("queue_unknown", f"no queue has the id {queue_id!r}", "add it to directory.queues")
+        return Enqueue(queue.name)
 
     def _of_number(self, number: str, order: Order | None, if_busy: IfBusy) -> Action:
         match self._numbers.get(number):

@@ -50,6 +50,10 @@ class Decider(Protocol):
         """Whom a phone means that transfers a call to `dialled`; never raises, a refusal is the step's action."""
         ...
 
+    def user_of_endpoint(self, endpoint: str) -> str:
+        """The id of the user who has this PJSIP endpoint as a device; "" when nobody has it."""
+        ...
+
     def is_phone(self, endpoint: str) -> bool:
         """Whether this PJSIP endpoint is a device of a user."""
         ...

@@ -16,6 +16,7 @@ class DestinationType(StrEnum):
     EXTERNAL = "external"
     HANGUP = "hangup"
     NUMBER = "number"
+    QUEUE = "queue"
     DIALPLAN = "dialplan"
     ANNOUNCEMENT = "announcement"
     AUTO = "auto"  # a number or a SIP login, by its shape
@@ -116,6 +117,19 @@ class NumberDestination:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueDestination:
+    """A queue of the directory; `queue` is its id."""
+
+    type: ClassVar[str] = "queue"
+    queue: str
+
+    @property
+    def value(self) -> str:
+        """The queue's id."""
+        return self.queue
+
+
+@dataclass(frozen=True, slots=True)
 class DialplanDestination:
     """A place in the dialplan, where the caller goes on without us."""
 
@@ -149,6 +163,7 @@ Destination = (
     | ExternalDestination
     | HangupDestination
     | NumberDestination
+    | QueueDestination
     | DialplanDestination
     | AnnouncementDestination
 )

@@ -13,6 +13,7 @@ from agi_router.routing.destination import (
     HangupCause,
     HangupDestination,
     NumberDestination,
+    QueueDestination,
     TeamDestination,
     UserDestination,
 )
@@ -46,6 +47,10 @@ class Names(Protocol):
         """Whether there is a team with this id."""
         ...
 
+    def has_queue(self, queue: str) -> bool:
+        """Whether there is a queue with this id."""
+        ...
+
     def has_endpoint(self, endpoint: str) -> bool:
         """Whether a device of some user is this endpoint."""
         ...
@@ -54,8 +59,8 @@ class Names(Protocol):
 def destination(understood: Understood, names: Names, policy: DialPolicy) -> Destination:
     """What the answer means now.
 
-    Raises RoutingError: user_unknown, team_unknown, number_unknown, value_not_endpoint, value_not_number,
-    value_not_cause, value_not_dialplan, value_not_sound, policy_emergency, policy_dialplan.
+    Raises RoutingError: user_unknown, team_unknown, number_unknown, queue_unknown, value_not_endpoint,
+    value_not_number, value_not_cause, value_not_dialplan, value_not_sound, policy_emergency, policy_dialplan.
     """
     value = understood.value
     match understood.type:
@@ -71,6 +76,8 @@ def destination(understood: Understood, names: Names, policy: DialPolicy) -> Des
             return HangupDestination(_cause(value))
         case DestinationType.NUMBER:
             return NumberDestination(_internal(value, names))
+        case DestinationType.QUEUE:
+            return QueueDestination(_queue(value, names))
         case DestinationType.DIALPLAN:
             return DialplanDestination(_place(understood, policy))
         case DestinationType.ANNOUNCEMENT:
@@ -135,6 +142,16 @@ def _team(value: str, names: Names) -> TeamDestination:
             "add the team to directory.teams, or let the API answer with an id that stands there",
         )
     return TeamDestination(value)
+
+
+def _queue(value: str, names: Names) -> str:
+    if not names.has_queue(value):
+        raise RoutingError(
+            "queue_unknown",
+            f"no queue has the id {shown(value)}",
+            "add it to directory.queues, or let the API answer with an id that stands there",
+        )
+    return value
 
 
 def _number(value: str, policy: DialPolicy) -> str:

@@ -109,6 +109,13 @@ class AskRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Let the caller wait in this queue of queues.conf."""
+
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
 class GoTo:
     """Send the caller to this place in the dialplan; he does not come back."""
 
@@ -130,7 +137,7 @@ class Refused:
     failure: Failure
 
 
-Action = Ring | HangUp | AskRoute | GoTo | Announce | Refused
+Action = Ring | HangUp | AskRoute | Enqueue | GoTo | Announce | Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

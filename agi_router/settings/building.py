@@ -7,7 +7,13 @@ from agi_router.decide import RoutingSettings
 from agi_router.document import ConfigError, Document, suggestion
 from agi_router.lookup.guard import NetworkGuard
 from agi_router.lookup.upstream import same_origin
-from agi_router.routing.destination import DestinationType, HangupDestination
+from agi_router.routing.destination import (
+    AnnouncementDestination,
+    DestinationType,
+    DialplanDestination,
+    HangupDestination,
+    QueueDestination,
+)
 from agi_router.routing.needs import Ahead
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.route import (
@@ -30,6 +36,7 @@ from agi_router.settings.response_section import ResponseSection
 from agi_router.settings.sections import RouteSection, RoutingSections
 from agi_router.settings.show_section import ShowSection
 
+ANSWERS_OR_ENDS = (HangupDestination, DialplanDestination, AnnouncementDestination, QueueDestination)
 CARRIERS_PATIENCE_S = 120
 """Carriers give up a call that is not answered, the first of them after one minute, most after two or three."""
 
@@ -80,6 +87,7 @@ class _Building:
         s = self.sections
         trunks, users, numbers = self.names.trunks(), self.names.users(), self.names.numbers(s.routes)
         teams = self.names.teams()
+        queues = self.names.queues()
         routes = tuple(self._route(name, route) for name, route in s.routes.items())
         self.hours.warn()
         asked = {same_origin(url.origin) for route in routes for url in route.request.urls}
@@ -97,6 +105,7 @@ class _Building:
             teams=teams,
             trunks=trunks,
             numbers=numbers,
+            queues=queues,
             policy=self.names.policy,
             guard=NetworkGuard(tuple(s.network.allowed_networks)),
             upstreams=upstreams,
@@ -135,9 +144,7 @@ class _Building:
         )
 
     def _check_patience(self, treatment: Treatment, timeout_s: float, chain: Sequence[FallbackStep], at: At) -> None:
-        steps_s = timeout_s + sum(
-            step.timeout_s for step in chain if not isinstance(step.destination, HangupDestination)
-        )
+        steps_s = timeout_s + sum(step.timeout_s for step in chain if not isinstance(step.destination, ANSWERS_OR_ENDS))
         longest_s = min(steps_s, treatment.chain_s or steps_s)
         if treatment.answer is Answer.ON_BRIDGE and longest_s > CARRIERS_PATIENCE_S:
             self.found.warn(

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from agi_router.directory.numbers import InternalNumber, ToRoute
+from agi_router.directory.queues import Queue
 from agi_router.directory.teams import Team
 from agi_router.directory.trunks import Trunk, leads_to_one
 from agi_router.directory.users import Device, EndpointDevice, ExternalDevice, User
@@ -19,6 +20,7 @@ from agi_router.routing.destination import (
     ExternalDestination,
     HangupDestination,
     NumberDestination,
+    QueueDestination,
     TeamDestination,
     UserDestination,
 )
@@ -74,6 +76,12 @@ class DirectoryBuilding:
             ]
             self.found.check_unique(f"users' ids of {crm}", ids)
         return tuple(self._user(user, ("directory", "users", i)) for i, user in enumerate(given))
+
+    def queues(self) -> tuple[Queue, ...]:
+        """All queues."""
+        given = self.directory.queues
+        self.found.check_unique("queues' ids", [(("directory", "queues", i, "id"), q.id) for i, q in enumerate(given)])
+        return tuple(Queue(id=queue.id, name=queue.name, timeout_s=queue.timeout_s) for queue in given)
 
     def numbers(self, routes: Collection[str]) -> tuple[InternalNumber, ...]:
         """All internal numbers that `directory.numbers` has; those that are extensions of users are not among them."""
@@ -202,7 +210,7 @@ class DirectoryBuilding:
         return tuple(
             FallbackStep(
                 self._destination(step, (*at, index)),
-                step.timeout_s or timeout_s,
+                step.timeout_s or self._patience(step, timeout_s),
                 step.order,
                 step.if_busy or IfBusy.RING,
             )
@@ -218,6 +226,8 @@ class DirectoryBuilding:
             return EndpointDestination(self._phone(step.endpoint, (*at, "endpoint")))
         if step.hangup is not None:
             return HangupDestination(step.hangup)
+        if step.queue is not None:
+            return QueueDestination(self._queue(step.queue, (*at, "queue")))
         if step.number is not None:
             return NumberDestination(self._internal(step.number, (*at, "number")))
         if step.dialplan is not None:
@@ -234,6 +244,18 @@ class DirectoryBuilding:
         known = [name for user in self.directory.users for name in (user.id, user.email) if name]
         self.found.problem(at, f'no user has the id or e-mail address "{given}"' + suggestion(given, known))
         return given
+
+    def _queue(self, given: str, at: At) -> str:
+        known = [queue.id for queue in self.directory.queues]
+        if given not in known:
+            self.found.problem(
+                at, f'no queue has the id "{given}"' + (suggestion(given, known) or "; add it to queues")
+            )
+        return given
+
+    def _patience(self, step: FallbackSection, timeout_s: float) -> float:
+        waits = (queue.timeout_s for queue in self.directory.queues if queue.id == step.queue)
+        return next(waits, timeout_s)
 
     def _internal(self, given: str, at: At) -> str:
         extensions = {user.extension for user in self.directory.users if user.extension}

@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from agi_router.directory.queues import DEFAULT_WAIT_S
 from agi_router.directory.trunks import DEFAULT_SETUP_TIMEOUT_S
 from agi_router.document import Section
 from agi_router.routing.numbers import NumberFormat
@@ -65,11 +66,20 @@ class TeamSection(Section):
     wrap_up_s: float = Field(default=0, ge=0, le=3600)
 
 
+class QueueSection(Section):
+    """One queue of app_queue."""
+
+    id: UserId
+    name: Name
+    timeout_s: RingSeconds = DEFAULT_WAIT_S
+
+
 class DirectorySection(Section):
     """`directory`."""
 
     users: tuple[UserSection, ...] = ()
     teams: tuple[TeamSection, ...] = ()
+    queues: tuple[QueueSection, ...] = ()
     numbers: dict[InternalNumberKey, NumberSection] = Field(default_factory=dict)
 
 

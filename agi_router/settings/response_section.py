@@ -34,6 +34,7 @@ class FallbackSection(Section):
         "external",
         "hangup",
         "number",
+        "queue",
         "dialplan",
         "announcement",
     )
@@ -44,6 +45,7 @@ class FallbackSection(Section):
     external: str | None = None
     hangup: HangupCause | None = None
     number: str | None = None
+    queue: str | None = None
     dialplan: Place | None = None
     announcement: Sounds | None = None
     answer: bool | None = None

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ari_app.calls.ids import owner
 from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelEntered,
@@ -17,6 +18,7 @@ from ari_app.calls.ports import (
     ChannelRinging,
     ChannelUp,
     Consultation,
+    DialAnswered,
     KeyPressed,
     PlaybackEnded,
     PresentChannel,
@@ -98,13 +100,20 @@ def _state(event: Mapping[str, Any]) -> ChannelEvent | None:
             return None
 
 
-def _dial(event: Mapping[str, Any]) -> ChannelEvent | None:
-    return ChannelProgressing(event["peer"]["id"]) if event["dialstatus"] == "PROGRESS" else None
-
-
 def _destroyed(event: Mapping[str, Any]) -> ChannelEvent:
     # tech_cause came with Asterisk 22.
     return ChannelDestroyed(event["channel"]["id"], event["cause"], event.get("tech_cause") or None)
+
+
+def _dial(event: Mapping[str, Any]) -> ChannelEvent | None:
+    peer = event["peer"]
+    match event["dialstatus"]:
+        case "PROGRESS":
+            return ChannelProgressing(peer["id"])
+        case "ANSWER" if "caller" in event and owner(peer["id"]) is None:  # of our own legs other events tell it
+            return DialAnswered(event["caller"]["id"], peer["name"])
+        case _:
+            return None
 
 
 def _playback_ended(event: Mapping[str, Any]) -> ChannelEvent | None:

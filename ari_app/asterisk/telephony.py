@@ -111,6 +111,15 @@ class AriTelephony(Telephony):
             return False
         return True
 
+    async def subscribe(self, channel_id: str) -> None:
+        """See Telephony."""
+        await self._ari.applications.subscribe(applicationName=self._app, eventSource=f"channel:{channel_id}")
+
+    async def unsubscribe(self, channel_id: str) -> None:
+        """See Telephony. Asterisk answers 404 or 409 for one that is not subscribed."""
+        with suppress(NotFoundError, RefusedError):
+            await self._ari.applications.unsubscribe(applicationName=self._app, eventSource=f"channel:{channel_id}")
+
     async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:
         """See Telephony. Asterisk answers 500 for an endpoint that it does not know."""
         contacts = dial_strings(await self._variable(channel_id, f"PJSIP_DIAL_CONTACTS({endpoint})"), endpoint)
@@ -210,8 +219,10 @@ class AriTelephony(Telephony):
         ours = set(app["channel_ids"])
         channels = await (await self._ari.channels.list()).json()
         bridges = await (await self._ari.bridges.list()).json()
+        present = {channel["id"]: present_channel(channel) for channel in channels}
         return Snapshot(
-            channels={channel["id"]: present_channel(channel) for channel in channels if channel["id"] in ours},
+            channels={id_: channel for id_, channel in present.items() if id_ in ours},
+            elsewhere={id_: channel for id_, channel in present.items() if id_ not in ours},
             bridges={bridge["id"]: frozenset(bridge["channels"]) for bridge in bridges if bridge["name"] == self._app},
         )
 

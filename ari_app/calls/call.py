@@ -27,6 +27,7 @@ from ari_app.calls.ports import (
     ChannelResumed,
     ChannelRinging,
     ChannelUp,
+    DialAnswered,
     KeyPressed,
     LifeEvent,
     NotFoundError,
@@ -167,6 +168,8 @@ class Call:
         self.shown = Shown()  # by the route, once it is known
         self.screen_pop = ScreenPop()  # by that, and by the answer
         self.talking = False
+        self.away = False  # lent to the dialplan, from which he comes back
+        self.is_served = False  # by a member of a queue
         self.ended_playbacks: dict[str, PlaybackEnded] = {}  # by their ids
         self.first_to_hang_up: str | None = None  # a channel's id
         self.caller_hangs_up = False
@@ -197,6 +200,11 @@ class Call:
             is_answered=is_answered,
             on_early_answer=lambda answer: self.tell(e.AnsweredEarly(at=now(), answer=answer)),
         )
+
+    @property
+    def goes_on_alone(self) -> bool:
+        """Whether the call is in a state that needs no router: it speaks, or waits in a queue."""
+        return self.talking or self.away
 
     async def tell_story(self, story: Coroutine[Any, Any, None]) -> None:
         """Run the story to its end, and every request that it left behind."""
@@ -410,6 +418,8 @@ class Call:
                 self.tell(e.Held(at=now(), party=self.party(event.channel_id)))
             case ChannelResumed():
                 self.tell(e.Resumed(at=now(), party=self.party(event.channel_id)))
+            case DialAnswered():
+                pass  # of interest in a queue only
             case PlaybackEnded():
                 self.ended_playbacks[event.playback_id] = event
             case _:
@@ -422,7 +432,7 @@ class Call:
         if leg is not None:
             self._note_on(leg, event)
         if event.channel_id == self.caller.channel_id:
-            if isinstance(event, ChannelLeft | ChannelDestroyed):
+            if isinstance(event, ChannelDestroyed) or (isinstance(event, ChannelLeft) and not self.away):
                 raise CallerGoneError
             if isinstance(event, ChannelHangingUp):
                 self.caller_hangs_up = True

@@ -14,8 +14,9 @@ from ari_app.calls.arrival import Arrival
 from ari_app.calls.asking import ask, take_in
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
 from ari_app.calls.legs import take_back
+from ari_app.calls.queueing import wait_in_queue
 from ari_app.calls.screen_pop import screen_pop
-from ari_app.calls.steps import follow
+from ari_app.calls.steps import after_queue, follow
 from ari_app.calls.talk import talk
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
@@ -60,6 +61,28 @@ async def resume_fallback(
     call.prepare_bridge()
     try:
         await follow(call, decider.fallback(route, now()))
+    except CallerGoneError:
+        call.tell_caller_gone()
+    await finish(call)
+
+
+async def resume_queue(call: Call, record: CallRecord, described: e.CallerDescribed | None, decider: Decider) -> None:
+    """Go on with a caller who is in a queue, or comes back from it just now: with the steps after it."""
+    call.tell(e.CallRecovered(at=now(), found="queue"))
+    call.treatment, call.reception.is_answered = decider.treatment(record.route), True
+    call.shown = decider.shown(_info(record))
+    call.screen_pop = screen_pop(record, call.shown, described)
+    call.is_served = record.answered_at is not None
+    steps = decider.fallback(record.route, now())
+    here = (record.destination_type, record.destination)
+    places = [(step.destination.type, step.destination.value) for step in steps]
+    after = steps[places.index(here) + 1 :] if here in places else steps
+    try:
+        if call.away:
+            await call.telephony.subscribe(call.caller.channel_id)
+        if await after_queue(call, await wait_in_queue(call, record.destination)):
+            call.prepare_bridge()
+            await follow(call, after)
     except CallerGoneError:
         call.tell_caller_gone()
     await finish(call)

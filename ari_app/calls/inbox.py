@@ -83,6 +83,7 @@ class Inbox:
         self._caller_channel = caller_channel
         self._overflowed = False
         self.caller_gone = asyncio.Event()
+        self.caller_away = False  # he leaves, and comes back
 
     def expect_leg(self) -> None:
         """Make room for the events of one more leg: what we have dialled ourselves is no attack."""
@@ -101,7 +102,8 @@ class Inbox:
     def put(self, event: Notice) -> None:
         """Take one event."""
         gone = isinstance(event, ChannelLeft | ChannelDestroyed)
-        if gone and event.channel_id == self._caller_channel:
+        lent = self.caller_away and isinstance(event, ChannelLeft)
+        if gone and not lent and event.channel_id == self._caller_channel:
             self.caller_gone.set()
         if len(self._events) >= self._size and not gone:
             self._overflowed = True

@@ -34,7 +34,7 @@ async def go_to(call: Call, place: DialplanPlace) -> Failure | None:
 
     Asterisk takes every place there, and hangs up where nothing stands. So it is asked before.
     """
-    missing = await call.hear_until(asyncio.create_task(_missing(call, place)))
+    missing = await call.hear_until(asyncio.create_task(missing_place(call, place)))
     if missing is None:
         async with _missing_no_hangup(call):
             await call.telephony.send_to_dialplan(call.caller.channel_id, place)
@@ -52,7 +52,15 @@ async def _missing_no_hangup(call: Call) -> AsyncIterator[None]:
         raise
 
 
-async def _missing(call: Call, place: DialplanPlace) -> Failure | None:
+async def lend_to(call: Call, place: DialplanPlace) -> None:
+    """Let the caller go on at this place, which brings him back. Raises CallerGoneError. Subscribe to him before."""
+    call.away = call.inbox.caller_away = True
+    async with _missing_no_hangup(call):
+        await call.telephony.send_to_dialplan(call.caller.channel_id, place)
+
+
+async def missing_place(call: Call, place: DialplanPlace) -> Failure | None:
+    """Why nobody can be sent to this place; None when it is there."""
     match await call.telephony.read_variable(call.caller.channel_id, f"DIALPLAN_EXISTS({place})"):
         case "1":
             return None

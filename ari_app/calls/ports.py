@@ -5,7 +5,7 @@ Of the switch: requests out (`Telephony`), events in. ari_app.asterisk has both.
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -152,11 +152,19 @@ class PlaybackEnded:
     failed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DialAnswered:
+    """Somebody answered whom the dialplan has dialled for this channel; `peer` is the name of his."""
+
+    channel_id: str
+    peer: str
+
+
 LifeEvent = (
     ChannelEntered | ChannelRinging | ChannelProgressing | ChannelUp | ChannelHangingUp | ChannelLeft | ChannelDestroyed
 )
 """A channel comes, changes its state, and goes."""
-ChannelEvent = LifeEvent | KeyPressed | ChannelHeld | ChannelResumed | PlaybackEnded | TransferRequested
+ChannelEvent = LifeEvent | KeyPressed | ChannelHeld | ChannelResumed | PlaybackEnded | DialAnswered | TransferRequested
 
 
 class TransferOutcome(StrEnum):
@@ -186,10 +194,14 @@ class PresentChannel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What the switch holds of this application right now. `bridges` maps a bridge's id to its channels' ids."""
+    """What the switch holds of this application right now. `bridges` maps a bridge's id to its channels' ids.
+
+    `elsewhere` are the channels that are not the application's.
+    """
 
     channels: Mapping[str, PresentChannel]
     bridges: Mapping[str, frozenset[str]]
+    elsewhere: Mapping[str, PresentChannel] = field(default_factory=dict)
 
 
 class Telephony(Protocol):
@@ -248,6 +260,14 @@ class Telephony(Protocol):
 
     async def is_playing(self, playback_id: str) -> bool:
         """Whether it has not ended yet."""
+        ...
+
+    async def subscribe(self, channel_id: str) -> None:
+        """Hear of this channel also while it is not in the application."""
+        ...
+
+    async def unsubscribe(self, channel_id: str) -> None:
+        """End `subscribe`; a channel that is gone is no error."""
         ...
 
     async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:

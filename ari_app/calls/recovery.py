@@ -12,11 +12,11 @@ from typing import Final
 
 import structlog
 
-from agi_router.routing.destination import AnnouncementDestination
+from agi_router.routing.destination import AnnouncementDestination, QueueDestination
 from ari_app.calls.arrival import arrival_on_record, read_arrival
 from ari_app.calls.call import Call, Caller, Leg, LegState, now
 from ari_app.calls.ids import leg_channel_id, new_call_id, owner
-from ari_app.calls.inbound import resume_fallback, resume_talk
+from ari_app.calls.inbound import resume_fallback, resume_queue, resume_talk
 from ari_app.calls.leaving import give_back
 from ari_app.calls.ports import (
     ChannelDestroyed,
@@ -28,6 +28,7 @@ from ari_app.calls.ports import (
     Telephony,
     TelephonyError,
 )
+from ari_app.calls.queueing import status_of
 from ari_app.calls.supervisor import Supervisor
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader, CallWriter
@@ -47,6 +48,7 @@ class Survey:
     drop_bridges: tuple[str, ...] = ()
     talks: tuple[tuple[str, PresentChannel, PresentChannel], ...] = ()  # call id, caller, leg
     waiting: tuple[tuple[CallRecord, PresentChannel], ...] = ()
+    queued: tuple[tuple[CallRecord, PresentChannel], ...] = ()  # in a queue, or just back from it
     unknown_callers: tuple[PresentChannel, ...] = ()
     close: tuple[CallRecord, ...] = ()
 
@@ -76,6 +78,12 @@ def survey(snapshot: Snapshot, records: Sequence[CallRecord], live_calls: frozen
         else:
             ending += members
             dropping.append(bridge)
+    queued = [
+        (record, channel)
+        for record in records
+        if record.call_id not in live_calls and (channel := _in_queue(record, snapshot)) is not None
+    ]
+    settled |= {channel.channel_id for _, channel in queued}
     waiting: list[tuple[CallRecord, PresentChannel]] = []
     unknown: list[PresentChannel] = []
     for channel in snapshot.channels.values():
@@ -90,12 +98,14 @@ def survey(snapshot: Snapshot, records: Sequence[CallRecord], live_calls: frozen
             unknown.append(channel)
         elif record.call_id not in live_calls:
             waiting.append((record, channel))
-    going_on = {call_id for call_id, _, _ in talks} | {record.call_id for record, _ in waiting} | live_calls
+    found = {call_id for call_id, _, _ in talks} | {record.call_id for record, _ in (*waiting, *queued)}
+    going_on = found | live_calls
     return Survey(
         end_channels=tuple(ending),
         drop_bridges=tuple(dropping),
         talks=tuple(talks),
         waiting=tuple(waiting),
+        queued=tuple(queued),
         unknown_callers=tuple(unknown),
         close=tuple(record for record in records if record.call_id not in going_on),
     )
@@ -135,6 +145,7 @@ class Recovery:
             live=len(live_calls),
             talks=len(found.talks),
             waiting=len(found.waiting) + len(found.unknown_callers),
+            queued=len(found.queued),
             ended=len(found.end_channels),
             closed=len(found.close),
         )
@@ -142,9 +153,12 @@ class Recovery:
         by_id = {record.call_id: record for record in records}
         for call_id, caller, leg in found.talks:
             self._resume_talk(by_id.get(call_id), call_id, caller, leg)
-        described = await asyncio.gather(*(self._described(record) for record, _ in found.waiting))
-        for (record, caller), carried in zip(found.waiting, described, strict=True):
-            if caller.channel_id in departed:
+        known = (*found.waiting, *found.queued)
+        described = await asyncio.gather(*(self._described(record) for record, _ in known))
+        for (record, caller), carried in zip(known, described, strict=True):
+            if (record, caller) in found.queued:
+                self._resume_queue(record, caller, carried)
+            elif caller.channel_id in departed:
                 self._close(record, "the caller hung up while the router came back")
             else:
                 self._resume_waiting(record, caller, carried)
@@ -153,6 +167,7 @@ class Recovery:
                 self._supervisor.take_caller(channel)
         for record in found.close:
             self._close(record, "ended while the router was away")
+        self._supervisor.take_held()
 
     async def release(self) -> None:
         """At the end, when Asterisk sends no more callers: those who came in the last moment go to the dialplan.
@@ -199,6 +214,8 @@ class Recovery:
             channel = snapshot.channels.get(channel_id)
             if channel is None:
                 call.inbox.put(ChannelDestroyed(channel_id, 0))
+            elif call.away and channel_id == call.caller.channel_id and channel.entered:
+                call.inbox.put(_entered(channel))
             elif channel_id in call.legs and channel.up:
                 call.inbox.put(_entered(channel) if channel.entered else ChannelUp(channel_id))
 
@@ -248,6 +265,16 @@ class Recovery:
         sounds = len(record.destination.split(",")) if record.destination_type == AnnouncementDestination.type else 0
         self._supervisor.start_deciding(call, lambda decider: resume_fallback(call, record, described, decider, sounds))
 
+    def _resume_queue(self, record: CallRecord, channel: PresentChannel, described: e.CallerDescribed | None) -> None:
+        held = self._supervisor.held.pop(channel.channel_id, None)
+        call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
+        call.step, call.leg_count = record.step, _highest(record)
+        call.known_as(arrival_on_record(record))
+        call.away = call.inbox.caller_away = True
+        if held is not None or channel.entered:
+            call.inbox.put(held or _entered(channel))
+        self._supervisor.start_deciding(call, lambda decider: resume_queue(call, record, described, decider))
+
     def _close(self, record: CallRecord, reason: str) -> None:
         self._lose_legs(record, keep="")
         self._writer.write(record.call_id, e.CallEnded(at=now(), by="unknown", cause=0, reason=reason))
@@ -257,6 +284,16 @@ class Recovery:
             if leg.ended_at is None and leg.leg != keep:
                 ended = e.LegEnded(at=now(), leg=leg.leg, outcome=LegOutcome.LOST.value, cause=0)
                 self._writer.write(record.call_id, ended)
+
+
+def _in_queue(record: CallRecord, snapshot: Snapshot) -> PresentChannel | None:
+    """The caller's channel when a step has lent it to a queue, also if it comes back from there just now."""
+    if record.destination_type != QueueDestination.type:
+        return None
+    channel = snapshot.channels.get(record.channel_id) or snapshot.elsewhere.get(record.channel_id)
+    if channel is None or (channel.entered and status_of(channel.args) is None):
+        return None
+    return channel
 
 
 def _is_caller(channel: PresentChannel, record: CallRecord | None) -> bool:
@@ -278,7 +315,7 @@ def _highest(record: CallRecord) -> int:
 def _without(departed: Set[str], snapshot: Snapshot) -> Snapshot:
     """What is still true of a snapshot: a caller who came and went meanwhile must not be taken for a new one."""
     present = {name: channel for name, channel in snapshot.channels.items() if name not in departed}
-    return Snapshot(channels=present, bridges=snapshot.bridges)
+    return Snapshot(channels=present, bridges=snapshot.bridges, elsewhere=snapshot.elsewhere)
 
 
 def _expected(call: Call) -> frozenset[str]:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Final, assert_never
 
 from agi_router.routing.errors import Failure
-from agi_router.routing.step import Announce, AskRoute, GoTo, HangUp, Refused, Ring, Step
+from agi_router.routing.step import Announce, AskRoute, Enqueue, GoTo, HangUp, Refused, Ring, Step
 from ari_app.calls.announcing import announce
 from ari_app.calls.asking import ask_route
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
 from ari_app.calls.hunt import hunt
 from ari_app.calls.leaving import back_to_dialplan, go_to
 from ari_app.calls.legs import Placing
+from ari_app.calls.queueing import Queued, enqueue
 from ari_app.calls.talk import converse
 from ari_app.domain import events as e
 from ari_app.domain.causes import Q850
@@ -48,6 +49,12 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
                 await call.telephony.hang_up(call.caller.channel_id, cause.value)
                 call.tell(e.CallEnded(at=now(), by="router", cause=Q850[cause], reason="hangup"))
                 return
+            case Enqueue(queue):
+                left_s = chain.left(step.timeout_s)
+                if left_s < SHORTEST_STEP_S:
+                    _tell_end(call, "skipped")
+                elif not await _enqueue(call, queue, left_s):
+                    return
             case GoTo(place):
                 missing = await go_to(call, place)
                 if missing is None:
@@ -86,6 +93,29 @@ async def _ring(call: Call, action: Ring, timeout_s: float, placed: Placing | No
         raise
     _tell_end(call, rung.outcome)
     return rung.winner
+
+
+async def _enqueue(call: Call, queue: str, timeout_s: float) -> bool:
+    """Whether the caller is still there."""
+    try:
+        queued = await enqueue(call, queue, timeout_s)
+    except CallerGoneError:
+        _tell_end(call, "answered" if call.is_served else "cancelled")
+        raise
+    return await after_queue(call, queued)
+
+
+async def after_queue(call: Call, queued: Queued | None) -> bool:
+    """Put on record what came of a queue; whether the caller is still there. He hears again that he waits."""
+    if queued is None:
+        _tell_end(call, "answered")
+        return False
+    if queued.reason is None:
+        _tell_end(call, queued.outcome)
+    else:
+        _tell_failure(call, queued.outcome, queued.reason)
+    await call.hear_until(asyncio.create_task(call.reception.resume()))
+    return True
 
 
 async def _announce(call: Call, sounds: tuple[str, ...], *, answer: bool) -> None:

@@ -24,6 +24,7 @@ from ari_app.calls.ports import (
     TelephonyError,
 )
 from ari_app.calls.presence import Presence, Witnessed
+from ari_app.calls.queueing import status_of
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
 
@@ -57,6 +58,8 @@ class Supervisor:
         self._witnesses: list[set[str]] = []
         self.switchboard = Switchboard(self.take_caller, self._end_orphan)
         self._stopping = asyncio.Event()
+        self.held: dict[str, ChannelEntered] = {}  # who came back from queues before it is known who they are
+        self._holds = True
 
     async def run(self) -> None:
         """Carry the calls until `stop()`; then wait for none."""
@@ -68,12 +71,12 @@ class Supervisor:
     async def stop(self, drain_s: float) -> None:
         """Take no more calls; let those in setup come to their end for at most `drain_s`, then give them back.
 
-        Calls that are talking go on without us: the next start finds them.
+        Calls that are talking, or wait in a queue, go on without us: the next start finds them.
         """
         self._takes_calls = False
         try:
             async with asyncio.timeout(drain_s):
-                while setup := [self._stories[i] for i, call in self.live.items() if not call.talking]:
+                while setup := [self._stories[i] for i, call in self.live.items() if not call.goes_on_alone]:
                     await asyncio.wait(setup, return_when=asyncio.FIRST_COMPLETED, timeout=0.2)
         except TimeoutError:
             log.warning("calls in setup are given back to the dialplan", calls=self.in_setup)
@@ -81,21 +84,35 @@ class Supervisor:
 
     @property
     def in_setup(self) -> int:
-        """How many calls are not yet bridged."""
-        return sum(not call.talking for call in self.live.values())
+        """How many calls nobody has answered yet, and that do not wait in a queue."""
+        return sum(not call.goes_on_alone for call in self.live.values())
 
     def deliver(self, event: ChannelEvent) -> None:
         """Take one event from the switch; never waits."""
         self.switchboard.deliver(event)
 
     def take_caller(self, entered: ChannelEntered | PresentChannel) -> None:
-        """Begin the story of a caller who entered the application."""
+        """Begin the story of a caller who entered the application.
+
+        Until the first reconciliation, who comes back from a queue is held: his call is on record.
+        """
+        if self._holds and isinstance(entered, ChannelEntered) and status_of(entered.args) is not None:
+            self.held[entered.channel_id] = entered
+            return
         arrival = read_arrival(entered)
         call = self.new_call(new_call_id(), Caller(entered.channel_id, entered.name, entered.up))
         if not self._takes_calls or self.in_setup >= self.max_in_setup:
             self.start(call, _shed(call, arrival))
         else:
             self.start_deciding(call, lambda decider: inbound(call, arrival, decider))
+
+    def take_held(self) -> None:
+        """After a reconciliation: whoever was held, and is on no record, is a new caller."""
+        self._holds = False
+        for entered in self.held.values():
+            if not self.switchboard.watches(entered.channel_id):
+                self.take_caller(entered)
+        self.held.clear()
 
     def new_call(self, call_id: str, caller: Caller) -> Call:
         """A call, watched by its inbox from now on."""
@@ -134,11 +151,12 @@ class Supervisor:
         try:
             await call.tell_story(story)
         except asyncio.CancelledError:
-            if not call.talking:
+            if not call.goes_on_alone:
                 await self._give_back(call, "the router stops")
         except Exception as error:
             call.log.exception("a call's story broke off; the caller goes on to the dialplan's fallback")
-            await self._give_back(call, f"internal error: {_kind(error)}")
+            if not call.away:  # he comes back by himself, and is found
+                await self._give_back(call, f"internal error: {_kind(error)}")
         finally:
             del self.live[call.call_id], self._stories[call.call_id]
 

@@ -276,6 +276,17 @@ class CallAnswered(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueAnswered(Happened):
+    """A member of the queue answered the caller: `member` is the endpoint, or the channel of another kind of member.
+
+    `user` is the id of the user whose endpoint it is, "" for nobody of the directory.
+    """
+
+    member: str
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredEarly(Happened):
     """The caller was answered before anybody spoke with him: it costs him.
 
@@ -408,6 +419,7 @@ CallEvent = (
     | ConfirmationAsked
     | LegConfirmed
     | LegEnded
+    | QueueAnswered
     | AnsweredEarly
     | CallAnswered
     | Held

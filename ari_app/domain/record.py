@@ -179,6 +179,8 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
         case e.Transferred():
             channel_id = event.caller_channel_id or record.channel_id
             return replace(_spoken_with(record, event.leg), channel_id=channel_id)
+        case e.QueueAnswered():
+            return replace(record, answered_at=event.at, answered_by=event.member, agent=event.user)
         case e.CallRecovered():
             return replace(record, recovered=True)
         case e.SentToDialplan():

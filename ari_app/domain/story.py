@@ -93,6 +93,7 @@ _STEP_ENDED = {
 _FOUND = {
     "talking": "found the call again, its talk going on",
     "waiting": "found the call again, the caller waiting",
+    "queue": "found the call again, the caller in the queue",
 }
 _TIMELESS = frozenset({"hangup", "dialplan", "announcement"})
 BUSY = {"in_call": "in a call", "wrap_up": "in wrap-up", "dnd": "on DND"}
@@ -219,10 +220,10 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"{_party(record, event.leg)} {_leg_ended(record, event)} ({_cause(event.cause, event.tech_cause)})"
         case e.CallAnswered():
             return f"the caller speaks with {_leg(record, event.leg)}"
-        case e.AnsweredEarly(answer="step"):
-            return "answered the caller, who is to hear this step"
+        case e.QueueAnswered():
+            return f"the caller speaks with {event.member}, a member of the queue"
         case e.AnsweredEarly():
-            return f"answered the caller, who waits (answer: {event.answer})"
+            return _answered_early(event)
         case e.Held():
             return f"{_party(record, event.party)} put the call on hold"
         case e.Resumed():
@@ -242,14 +243,22 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"{_leg(record, event.leg)} speaks in the place of {_party(record, event.by)}"
         case e.CallRecovered():
             return _FOUND.get(event.found, f"found the call again: {event.found}")
-        case e.SentToDialplan(where=""):
-            return f"back to the dialplan: {event.reason}"
         case e.SentToDialplan():
-            return f"on to the dialplan at {event.where}"
+            return _left(event)
         case e.CallEnded():
             return _ended(record, event)
         case _:
             assert_never(event)
+
+
+def _answered_early(event: e.AnsweredEarly) -> str:
+    if event.answer == "step":
+        return "answered the caller, who is to hear this step"
+    return f"answered the caller, who waits (answer: {event.answer})"
+
+
+def _left(event: e.SentToDialplan) -> str:
+    return f"on to the dialplan at {event.where}" if event.where else f"back to the dialplan: {event.reason}"
 
 
 def _found(event: e.DestinationFound) -> str:

@@ -105,6 +105,12 @@ class Switch(Telephony):
         await self._do("is_playing")
         return False
 
+    async def subscribe(self, channel_id: str) -> None:
+        await self._do("subscribe")
+
+    async def unsubscribe(self, channel_id: str) -> None:
+        await self._do("unsubscribe")
+
     async def contacts(self, channel_id: str, endpoint: str) -> tuple[str, ...]:
         await self._do("contacts")
         return tuple(f"PJSIP/{endpoint}/sip:{endpoint}@127.0.0.1:{5060 + n}" for n in range(self.contacts_each))
@@ -175,6 +181,9 @@ class Rings(Decider):
 
     def transfer_target(self, dialled: str) -> Step:
         return self._ringing(dialled)
+
+    def user_of_endpoint(self, endpoint: str) -> str:
+        return ""
 
     def is_phone(self, endpoint: str) -> bool:
         return endpoint in self.endpoints

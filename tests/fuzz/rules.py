@@ -18,7 +18,7 @@ from agi_router.routing.meaning import destination
 from agi_router.routing.response import understand
 from agi_router.routing.route import Route
 from agi_router.routing.shown import Shown
-from agi_router.routing.step import Announce, AskRoute, EndpointTarget, GoTo, HangUp, Ring, Step, Target
+from agi_router.routing.step import Announce, AskRoute, EndpointTarget, Enqueue, GoTo, HangUp, Ring, Step, Target
 from agi_router.routing.understood import Understood
 from agi_router.settings import RoutingSections, routing_settings
 from ari_app.calls.arrival import Arrival
@@ -59,7 +59,7 @@ class Rules:
         document = load_document(ROUTES)
         self.settings = routing_settings(document, validate(document, RoutingSections))
         s = self.settings
-        self.directory = Directory(s.users, s.trunks, s.policy, s.numbers, s.teams)
+        self.directory = Directory(s.users, s.trunks, s.policy, s.numbers, s.teams, queues=s.queues)
 
     def try_on(self, body: bytes, charset: str | None) -> None:
         """Raises BrokenRuleError."""
@@ -109,6 +109,9 @@ class Rules:
             case AskRoute(route):
                 assert route == "text", f"asks {route}"
                 return "asks a route"
+            case Enqueue(queue):
+                assert queue == "support-queue", f"waits in {queue}"
+                return "waits in a queue"
             case GoTo(place):
                 assert re.fullmatch(r"ivr,[A-Za-z0-9*#+][A-Za-z0-9*#+_.-]*,[0-9]+", str(place)), f"goes to {place}"
                 return "goes to the dialplan"

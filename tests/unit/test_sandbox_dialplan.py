@@ -17,5 +17,10 @@ def test_another_name_is_refused_with_the_names_there_are() -> None:
 
 def test_a_fallback_follows_every_stasis() -> None:
     lines = [line for line in dialplan.read("agi-router.conf").splitlines() if line and not line.startswith(";")]
-    after = [lines[number + 1] for number, line in enumerate(lines) if "Stasis(agi-router" in line]
-    assert after == [" same => n,Goto(agi-router-fallback,s,1)"]
+    after = [lines[number + 1 : number + 3] for number, line in enumerate(lines) if "Stasis(agi-router" in line]
+    fallback = " same => n,Goto(agi-router-fallback,s,1)"
+    assert [first for first, _ in after] == [
+        fallback,
+        ' same => n,ExecIf($["${QUEUESTATUS}" = "CONTINUE"]?Hangup(16))',  # who was served needs none
+    ]
+    assert after[1][1] == fallback

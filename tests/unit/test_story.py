@@ -78,6 +78,13 @@ def test_a_caller_leaves_for_the_lines_after_stasis_or_for_a_place_of_the_dialpl
     ) == ["step 1: dialplan ivr,s,1", "on to the dialplan at ivr,s,1", "back to the dialplan: no step was answered"]
 
 
+def test_a_member_of_a_queue_is_told_and_who_he_is_on_record() -> None:
+    answered = e.QueueAnswered(at=at(7), member="PJSIP/ada", user="456")
+    assert told(answered) == ["the caller speaks with PJSIP/ada, a member of the queue"]
+    record = fold("call-1", [arrived(), answered, e.CallEnded(at=at(9), by="callee", cause=16)])
+    assert (record.answered_by, record.agent, record.talk_s, record.disposition) == ("PJSIP/ada", "456", 2, "answered")
+
+
 def test_what_goes_with_a_call_is_told_with_what_was_left_aside() -> None:
     described = e.CallerDescribed(
         at=at(0),

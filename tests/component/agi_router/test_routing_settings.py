@@ -8,6 +8,7 @@ import trustme
 
 from agi_router.decide import RoutingSettings
 from agi_router.directory.numbers import InternalNumber, ToRoute
+from agi_router.directory.queues import Queue
 from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import EndpointDevice, ExternalDevice
 from agi_router.document import ConfigError, load_document, validate
@@ -422,6 +423,9 @@ def test_a_response_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str)
             MINIMAL + "directory: {numbers: {'1': {endpoint: x, timeout_s: 9}}}",
             "has timeout_s, which is that of the step",
         ),
+        ("defaults: {region: US, fallback: [{queue: support}]}", 'no queue has the id "support"; add it to queues'),
+        (MINIMAL + "directory: {queues: [{id: a, name: 'b,c'}]}", "queues[0].name: must be a name of letters"),
+        (MINIMAL + "directory: {queues: [{id: a, name: b}, {id: a, name: c}]}", "queues' ids are unique"),
         ("defaults: {region: US, fallback: [{announcement: []}]}", 'fallback[0].announcement: "" names no sounds'),
         (MINIMAL + "policy: {dialplan_contexts: ['a,b']}", "policy.dialplan_contexts[0]: is not the name of a context"),
         ("defaults: {region: US, fallback: [{voicemail: '101'}]}", "fallback[0].voicemail: unknown key"),
@@ -480,6 +484,14 @@ def test_an_internal_number_that_leads_nowhere_is_told(tmp_path: Path, numbers: 
     text = NUMBERS.splitlines()[:2]
     (told,) = problems(tmp_path, "\n".join([with_route(), *text, f"  numbers: {{{numbers}}}", ""]))
     assert said in told
+
+
+def test_a_queue_has_its_own_patience_unless_a_step_says_otherwise(tmp_path: Path) -> None:
+    queues = "directory: {queues: [{id: a, name: support}, {id: b, name: sales, timeout_s: 60}]}\n"
+    fallback = "    fallback: [{queue: a}, {queue: b}, {queue: b, timeout_s: 9}]\n"
+    settings = load(tmp_path, with_route() + fallback + queues)
+    assert settings.queues == (Queue(id="a", name="support"), Queue(id="b", name="sales", timeout_s=60))
+    assert [step.timeout_s for step in settings.routes[0].fallback or ()] == [300, 60, 9]
 
 
 def test_answers_may_name_contexts_of_the_dialplan_that_the_policy_allows(tmp_path: Path) -> None:

@@ -45,6 +45,9 @@ class OneUser:
     def has_team(self, team: str) -> bool:
         return team == "7"
 
+    def has_queue(self, queue: str) -> bool:
+        return False
+
     def has_endpoint(self, endpoint: str) -> bool:
         return endpoint in {"ada", "12025550199", "101"}
 

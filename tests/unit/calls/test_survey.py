@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from ari_app.calls.ids import bridge_id, leg_channel_id, new_call_id
@@ -62,6 +64,28 @@ def test_a_bridge_of_one_ends_and_its_record_is_closed() -> None:
         assert survey(snapshot, [RECORD], NOBODY) == Survey(
             end_channels=(left,), drop_bridges=(BRIDGE,), close=(RECORD,)
         )
+
+
+IN_QUEUE = CallRecord(call_id=CALL, channel_id="caller", destination_type="queue", destination="support")
+
+
+@pytest.mark.parametrize("args", [(), ("sales", "+14155550100", "allowed", "queue-return", "TIMEOUT")])
+def test_a_caller_in_a_queue_or_just_back_from_it_is_taken_on(args: tuple[str, ...]) -> None:
+    caller = replace(channel("caller"), entered=bool(args), args=args)
+    elsewhere = Snapshot(channels={}, bridges={}, elsewhere={"caller": caller})
+    ours = Snapshot(channels={"caller": caller}, bridges={})
+    for snapshot in (ours,) if args else (ours, elsewhere):
+        assert survey(snapshot, [IN_QUEUE], NOBODY) == Survey(queued=((IN_QUEUE, caller),))
+        assert survey(snapshot, [IN_QUEUE], frozenset({CALL})) == Survey()
+
+
+def test_a_caller_on_his_way_to_a_queue_waits_still() -> None:
+    assert survey(holding("caller"), [IN_QUEUE], NOBODY) == Survey(waiting=((IN_QUEUE, channel("caller")),))
+
+
+def test_a_caller_whom_the_dialplan_has_for_good_is_closed_on_record() -> None:
+    gone = Snapshot(channels={}, bridges={}, elsewhere={"caller": channel("caller")})
+    assert survey(gone, [RECORD], NOBODY) == Survey(close=(RECORD,))
 
 
 def test_an_empty_bridge_is_dropped() -> None:

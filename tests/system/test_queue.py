@@ -1,0 +1,208 @@
+"""A queue as a destination, on a real Asterisk: the caller waits in app_queue, and comes back with its result."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from ari_app.domain import events as e
+from ari_app.domain.record import CallRecord, Disposition
+from sandbox import Answer
+from sandbox.phone.outgoing import OutgoingCall
+from sandbox.router import Config
+from sandbox.tone import MUSIC_ON_HOLD_HZ
+from tests.system.rig import ADA, Rig, running
+
+# One Asterisk and one router serve the calls of the whole file, one after the other.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ANSWER = "/answer"
+QUEUES = """\
+[general]
+[support-queue]
+strategy = ringall
+timeout = 20
+joinempty = yes
+member => Local/ada@agi-router-member/n,0,Ada,PJSIP/ada
+[plain-queue]
+strategy = ringall
+joinempty = yes
+member => PJSIP/bob
+[empty-queue]
+joinempty = no
+"""
+
+
+def with_routes(config: Config) -> None:
+    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
+
+    def route(type_: str, *fallback: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "request": {"url": f"{api}{ANSWER}"},
+            "response": {"type": type_, "path": "to"},
+            "fallback": [*fallback],
+        }
+
+    config["routes"] |= {
+        "queue": route("queue", {"endpoint": "carol"}),
+        "chain": route("user", {"queue": "support", "timeout_s": 5}, {"endpoint": "carol"}),
+    }
+    config["directory"]["queues"] = [
+        {"id": "support", "name": "support-queue"},
+        {"id": "plain", "name": "plain-queue"},
+        {"id": "empty", "name": "empty-queue"},
+        {"id": "ghost", "name": "no-such-queue"},
+    ]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rig() -> AsyncIterator[Rig]:
+    async with running(with_routes) as rig:
+        (rig.asterisk.config_dir / "queues.conf").write_text(QUEUES)
+        await rig.asterisk.cli("queue reload all")
+        yield rig
+
+
+async def call(rig: Rig, route: str, value: str) -> OutgoingCall:
+    """A customer calls, and the API of this route names `value`."""
+    rig.api.answers[ANSWER] = Answer(body={"to": value})
+    await rig.asterisk.cli(f"dialplan set global AGI_ROUTER_ROUTE {route}")
+    return await rig.call()
+
+
+async def newest(rig: Rig) -> CallRecord:
+    return (await rig.router.records())[-1]
+
+
+async def ends(rig: Rig) -> list[tuple[str, str]]:
+    """How each step of the newest call ended, and the code of the reason."""
+    trace = await rig.router.trace((await newest(rig)).call_id)
+    return [(event.outcome, event.code) for event in trace if isinstance(event, e.StepEnded)]
+
+
+async def served(rig: Rig) -> None:
+    """The record knows who answered."""
+    async with asyncio.timeout(5):
+        while (await newest(rig)).answered_at is None:
+            await asyncio.sleep(0.05)  # the record has no event
+
+
+@pytest.mark.parametrize("who", ["caller", "member"])
+async def test_a_caller_hears_music_and_is_served_by_a_member_whose_phones_all_ring(rig: Rig, who: str) -> None:
+    async with rig.user("ada") as desk, rig.user("ada") as mobile:
+        caller = await call(rig, "queue", "support")
+        await caller.answered()
+        assert await caller.hears(MUSIC_ON_HOLD_HZ, 0.3)
+        ringing, also = await desk.next_call(), await mobile.next_call()
+        await ringing.answer()
+        await also.cancelled()
+        assert all(await asyncio.gather(caller.hears(1000, 0.2), ringing.hears(500, 0.2)))
+        await served(rig)
+        first, other = (caller, ringing) if who == "caller" else (ringing, caller)
+        await first.hang_up()
+        assert (await other.ended()).how == "bye"
+        await rig.idle()
+    record = await newest(rig)
+    assert (record.disposition, record.answered_by, record.agent) == (Disposition.ANSWERED, "PJSIP/ada", ADA)
+    assert (record.ended_by, record.cause) == ("caller" if who == "caller" else "callee", 16)
+    assert record.talk_s is not None
+    assert 0.2 < record.talk_s < 10
+    assert await ends(rig) == [("answered", "")]
+
+
+async def test_a_member_without_a_local_channel_is_known_too(rig: Rig) -> None:
+    async with rig.user("bob") as bob:
+        caller = await call(rig, "queue", "plain")
+        await (await bob.next_call()).answer()
+        assert await caller.hears(1000, 0.2)
+        await served(rig)
+        await caller.hang_up()
+        await rig.idle()
+    record = await newest(rig)
+    assert (record.answered_by, record.agent) == ("PJSIP/bob", "77")
+
+
+@pytest.mark.parametrize(
+    ("queue", "end"),
+    [("empty", ("unavailable", "queue_joinempty")), ("ghost", ("failed", "queue_unknown"))],
+)
+async def test_a_queue_that_takes_nobody_leads_to_the_next_step(rig: Rig, queue: str, end: tuple[str, str]) -> None:
+    async with rig.user("carol") as carol:
+        caller = await call(rig, "queue", queue)
+        await (await carol.next_call()).answer()
+        assert await caller.hears(1000, 0.2)
+        await caller.hang_up()
+        await rig.idle()
+    record = await newest(rig)
+    assert (record.answered_by, record.error_code) == ("PJSIP/carol", end[1])
+    assert await ends(rig) == [end, ("answered", "")]
+
+
+async def test_a_caller_nobody_serves_in_time_goes_on(rig: Rig) -> None:
+    async with rig.user("ada") as ada, rig.user("carol") as carol:
+        caller = await call(rig, "chain", "nobody")
+        ringing = await ada.next_call()
+        await ringing.ring()
+        await ringing.cancelled(timeout_s=8)
+        await (await carol.next_call()).answer()
+        assert await caller.hears(1000, 0.2)
+        await caller.hang_up()
+        await rig.idle()
+    assert await ends(rig) == [("no_answer", ""), ("answered", "")]
+
+
+async def test_a_caller_who_gives_up_in_the_queue_is_abandoned(rig: Rig) -> None:
+    async with rig.user("ada") as ada:
+        caller = await call(rig, "queue", "support")
+        await caller.answered()
+        ringing = await ada.next_call()
+        await ringing.ring()
+        await caller.hang_up()
+        await ringing.cancelled()
+        await rig.idle()
+    assert (await newest(rig)).disposition == Disposition.ABANDONED
+    assert await ends(rig) == [("cancelled", "")]
+
+
+async def test_a_router_that_comes_back_while_he_waits_takes_him_on(rig: Rig) -> None:
+    async with rig.user("carol") as carol:
+        caller = await call(rig, "chain", "nobody")
+        assert await caller.hears(MUSIC_ON_HOLD_HZ, 0.2)
+        await rig.router.records()
+        await rig.router.kill()
+        await rig.router.start()
+        await (await carol.next_call(8)).answer()
+        assert await caller.hears(1000, 0.2)
+        await caller.hang_up()
+        await rig.idle()
+    record = await newest(rig)
+    assert (record.recovered, record.answered_by) == (True, "PJSIP/carol")
+    assert await ends(rig) == [("no_answer", ""), ("answered", "")]
+
+
+async def test_a_router_that_is_stopped_leaves_him_in_the_queue_and_finds_him_served(rig: Rig) -> None:
+    async with rig.user("ada") as ada:
+        caller = await call(rig, "queue", "support")
+        ringing = await ada.next_call()
+        assert await rig.router.stop() == 0
+        await ringing.answer()
+        assert await caller.hears(1000, 0.2)
+        await rig.router.start()
+        await ringing.hang_up()
+        assert (await caller.ended()).how == "bye"
+        await rig.idle()
+    record = await newest(rig)
+    assert (record.recovered, record.ended_by) == (True, "callee")
+
+
+async def test_the_dialplan_catches_a_caller_who_comes_back_to_no_router(rig: Rig) -> None:
+    caller = await call(rig, "chain", "nobody")
+    assert await caller.hears(MUSIC_ON_HOLD_HZ, 0.2)
+    await rig.router.records()
+    await rig.router.kill()
+    assert (await caller.ended(10)).how == "bye"
+    await rig.router.start()
+    await rig.idle()
+    assert (await newest(rig)).disposition == Disposition.INTERRUPTED
