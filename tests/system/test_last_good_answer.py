@@ -58,3 +58,15 @@ async def test_while_the_api_is_down_a_stranger_goes_to_the_fallback_and_an_answ
             await (await carol.next_call()).reject(486)
             assert await call.final_status() == 486
             await rig.idle()
+
+
+async def test_a_caller_who_calls_again_in_a_moment_is_not_asked_for_twice() -> None:
+    def caching(config: Config) -> None:
+        config["routes"]["sales"]["remember"] = {"cache_s": 600}
+
+    async with running(caching) as rig:
+        await the_agent_answers(rig)
+        happened = await the_agent_answers(rig)
+        (found,) = [event for event in happened if isinstance(event, e.DestinationFound)]
+        assert (found.source, found.value, found.destination) == ("cache", ADA, ADA)
+        assert not [event for event in happened if isinstance(event, e.RequestSent | e.AnswerReceived)]
