@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from importlib.metadata import version
@@ -18,7 +18,7 @@ from agi_router.lookup.tokens import TokenState
 from agi_router.lookup.upstream import Upstreams, UpstreamStatus
 from ari_app.asterisk.connection import AriConnection, ReplacedError
 from ari_app.asterisk.device_states import DeviceStates
-from ari_app.asterisk.devices import DeviceState, device_states
+from ari_app.asterisk.devices import DeviceState, call_states, device_states
 from ari_app.asterisk.telephony import AriTelephony
 from ari_app.calls.presence import Presence
 from ari_app.calls.recovery import Recovery
@@ -186,3 +186,8 @@ def token_as_json(route: str, state: TokenState) -> Mapping[str, Any]:
 async def look_up_devices(settings: Settings, endpoints: Sequence[str]) -> Mapping[str, DeviceState] | None:
     """What Asterisk knows of these PJSIP endpoints (names without technology); None when it can't be reached."""
     return await device_states(settings.asterisk.ari, endpoints)
+
+
+async def look_up_states(settings: Settings, devices: Iterable[str]) -> Mapping[str, str] | None:
+    """Whether these devices (PJSIP/ada, Custom:DND101) are in use, in Asterisk's words; None: it can't be reached."""
+    return await call_states(settings.asterisk.ari, devices)

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ari_app.asterisk.client import AriClient
 from ari_app.asterisk.probe import Probe, probing
 from ari_app.asterisk.settings import AriSettings
+from ari_app.asterisk.telephony import AriTelephony
 from ari_app.calls.ports import NotFoundError, RefusedError, TelephonyError
 
 MISSING = "missing"
@@ -36,6 +38,21 @@ async def ask_device_states(probe: Probe, endpoints: Iterable[str]) -> Mapping[s
     names = list(dict.fromkeys(endpoints))
     states = await asyncio.gather(*(_state(probe, name) for name in names))
     return dict(zip(names, states, strict=True))
+
+
+async def call_states(settings: AriSettings, devices: Iterable[str]) -> Mapping[str, str] | None:
+    """Whether devices (PJSIP/ada, Custom:DND101) are in use, in Asterisk's words; None when it can't be asked."""
+    names = list(dict.fromkeys(devices))
+    client = AriClient(settings)
+    telephony = AriTelephony(client.app)
+    telephony.use(client)
+    try:
+        await client.open()
+        return dict(zip(names, await asyncio.gather(*map(telephony.device_state, names)), strict=True))
+    except TelephonyError:
+        return None
+    finally:
+        await client.close()
 
 
 async def _state(probe: Probe, endpoint: str) -> DeviceState:

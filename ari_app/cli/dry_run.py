@@ -16,9 +16,10 @@ from agi_router.routing.errors import Failure
 from agi_router.routing.hours import Calendar, State
 from agi_router.routing.memory import Memory, NoMemory
 from agi_router.routing.numbers import EXAMPLE, is_e164
-from agi_router.routing.step import EndpointTarget, Target, TrunkTarget, TrunkWay
+from agi_router.routing.step import EndpointTarget, Ring, Target, TrunkTarget, TrunkWay
 from ari_app.app import look_up_devices
 from ari_app.calls.ids import new_call_id
+from ari_app.cli.members import StandingMember, standing_members
 from ari_app.cli.outcome import Status
 from ari_app.settings import Settings
 from ari_app.storage.grants import grants_for_command
@@ -61,11 +62,15 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of the question. `decision` is None when it could not be asked, `hours` when the route has none."""
+    """What came of the question. `decision` is None when it could not be asked, `hours` when the route has none.
+
+    `members` are in the order of their turns, () where order and busy members don't matter.
+    """
 
     route: str
     decision: Decision | None = None
     hours: State | None = None
+    members: tuple[StandingMember, ...] = ()
     devices: tuple[Device, ...] = ()
     error: Failure | None = None
     status: Status = Status.OK
@@ -114,15 +119,19 @@ async def decide(settings: Settings, question: Question) -> Outcome:
         decision = await router.route(_call(router, question, at), lambda _: None)
     error = decision.error
     targets: tuple[Target, ...] = ()
+    members: tuple[StandingMember, ...] = ()
     leads = decision.destination is not None
     if leads:
         first = decision.steps[0]
         error, targets = first.refused or error, first.targets
         leads = first.refused is None
+        if isinstance(first.action, Ring):
+            members = await standing_members(settings, first.action)
     return Outcome(
         route=question.route,
         decision=decision,
         hours=None if calendar is None else calendar.state(at),
+        members=members,
         devices=await _devices(settings, targets),
         error=error,
         status=Status.OK if leads or decision.closed is not None else Status.FAILED,

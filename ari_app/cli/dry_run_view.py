@@ -15,18 +15,25 @@ from agi_router.routing.decision import Decision, ReceivedAnswer, SentRequest, S
 from agi_router.routing.destination import HangupDestination
 from agi_router.routing.errors import Failure
 from agi_router.routing.hours import Closed, Open, State
-from agi_router.routing.step import Step
+from agi_router.routing.order import IfBusy, Order
+from agi_router.routing.step import Action, Ring, Step
 from agi_router.routing.understood import Understood
 from ari_app.calls.asking import outside_hours
 from ari_app.cli.dry_run import Device, Outcome, Question, decide, refused, wrong_with
+from ari_app.cli.members import StandingMember
 from ari_app.cli.outcome import Status, tell
 from ari_app.cli.output import console, print_json
-from ari_app.domain.story import ago, day_and_time, outside_hours_sentence, printable
+from ari_app.domain.story import BUSY, ago, day_and_time, outside_hours_sentence, printable
 from ari_app.settings import load_settings
 from ari_app.storage.errors import StorageError
 
 _LONGEST_BODY = 2000
 WOULD_RING = "would ring"
+_IF_BUSY = {
+    IfBusy.RING: "who is busy rings all the same",
+    IfBusy.SKIP: "who is busy is skipped",
+    IfBusy.WAIT: "who is busy is waited for",
+}
 
 
 def dry_run(config: Path, question: Question, *, as_json: bool) -> None:
@@ -55,6 +62,7 @@ def as_object(outcome: Outcome) -> dict[str, Any]:
         "age_s": round(decision.age_s, 1),
         "destination": {"type": destination.type, "value": destination.value} if destination else None,
         "carries": _carried(understood) if understood is not None and understood.carries_more else None,
+        "members": [asdict(member) for member in outcome.members],
         "devices": [asdict(device) for device in outcome.devices],
         "error": asdict(outcome.error) if outcome.error else None,
     }
@@ -92,6 +100,10 @@ def _show(outcome: Outcome) -> None:
         _show_lookup(terminal, decision)
         if decision.destination is not None:
             _row(terminal, "destination", f"{decision.destination.type} {decision.destination.value}")
+        for how in _how(decision.steps[0].action if outcome.members else None):
+            _row(terminal, "order", how)
+        for member in outcome.members:
+            _row(terminal, "member", _member(member))
         for device in outcome.devices:
             _row(terminal, *_device(device))
         for what in _afterwards(decision):
@@ -181,6 +193,25 @@ def _show_exchange(terminal: Console, request: SentRequest | None, answer: Recei
 
 def _row(terminal: Console, name: str, text: str) -> None:
     terminal.print(Text.assemble((f"{name:<12} ", "bold"), printable(text)), soft_wrap=True)
+
+
+def _how(action: Action | None) -> Iterator[str]:
+    """In which order the members ring, and what becomes of those who are busy."""
+    if isinstance(action, Ring):
+        each = "" if action.order is Order.SIMULTANEOUS else f", {action.ring_each_s:g} s each"
+        yield f"{action.order.replace('_', ' ')}{each}; {_IF_BUSY[action.if_busy]}"
+        for unable in action.unable:
+            yield f"without {unable.name}: {unable.failure.message}"
+
+
+def _member(member: StandingMember) -> str:
+    """Who, and whether he is busy."""
+    who = f"{member.name} ({member.user})" if member.user and member.name != member.user else member.name
+    if member.for_s is not None:
+        return f"{who}: in wrap-up for {member.for_s:.0f} s more"
+    if member.state is None:
+        return f"{who} (Asterisk cannot be asked whether he is busy)"
+    return f"{who}: {BUSY.get(member.state, member.state)}"
 
 
 def _device(device: Device) -> tuple[str, str]:

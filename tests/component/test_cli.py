@@ -297,6 +297,7 @@ KEYS = [
     "age_s",
     "destination",
     "carries",
+    "members",
     "devices",
     "error",
 ]
@@ -332,6 +333,19 @@ async def test_the_dry_run_shows_the_url_that_failed_before_the_one_that_answere
     (attempt,) = program.json["failed_attempts"]
     assert (attempt["request"]["url"], attempt["answer"]["status"]) == (f"{api}/broken", 500)
     assert (attempt["failure"]["code"], program.json["answer"]["status"]) == ("api_status", 200)
+
+
+async def test_the_dry_run_says_where_it_cannot_know_who_is_busy(command: Command) -> None:
+    config = command.config.read_text()
+    command.config.write_text(config.replace("  sales:\n", "  sales:\n    ringing: {if_busy: skip}\n", 1))
+    ran, told = (
+        await command("test-route", "sales", "+12025550101"),
+        await command("test-route", "sales", "+12025550101", "--json"),
+    )
+    rows = [" ".join(line.split()) for line in ran.out.splitlines()]
+    assert "order simultaneous; who is busy is skipped" in rows
+    assert "member Ada (456) (Asterisk cannot be asked whether he is busy)" in rows
+    assert told.json["members"] == [{"user": "456", "name": "Ada", "state": None, "for_s": None}]
 
 
 async def test_the_dry_run_for_people_shows_the_chain_and_cannot_steer_the_terminal(command: Command) -> None:

@@ -24,6 +24,7 @@ KEYS = [
     "age_s",
     "destination",
     "carries",
+    "members",
     "devices",
     "error",
 ]

@@ -12,6 +12,7 @@ from sandbox import Phone
 from sandbox.phone.incoming import IncomingCall
 from sandbox.router import Config
 from tests.system.rig import CALLER, DID, Change, Rig, running
+from tests.system.test_dry_run import dry_run
 
 OUTSIDE = "+14155550999"
 """A number of the dialplan that dials Bob past the router."""
@@ -403,3 +404,26 @@ async def test_after_a_restart_of_asterisk_the_states_are_read_anew() -> None:
         call = await rig.carrier.call(DID, caller=CALLER)
         assert await call.final_status() == 486
         assert bob.received == []
+
+
+async def test_the_dry_run_tells_in_which_order_members_ring_and_who_is_busy() -> None:
+    change = team("123", "longest_idle", if_busy="skip", wrap_up_s=60)
+    async with running(change, extra_dialplan=DIALPLAN) as rig, AsyncExitStack() as stack:
+        ada, bob = await phones(stack, calling_the_team(rig), "ada", "bob")
+        await devices_known(rig)
+        await short_talk(rig, ada)
+        await rig.router.until(lambda status: status["events_pending"] == 0)
+        outside = await busy_outside(rig, bob)
+        ran = await dry_run(rig.router, "sales", CALLER)
+        assert "order longest idle, 15 s each; who is busy is skipped" in ran.rows
+        members = [row.removeprefix("member ") for row in ran.rows if row.startswith("member ")]
+        assert members[:2] == ["Bob (2): in a call", "Carol (3): free"]
+        assert members[2].startswith("Ada (1): in wrap-up for ")
+        told = (await dry_run(rig.router, "sales", CALLER, "--json")).told
+        assert [(member["user"], member["state"]) for member in told["members"]] == [
+            ("2", "in_call"),
+            ("3", "free"),
+            ("1", "wrap_up"),
+        ]
+        await outside.hang_up()
+        await rig.idle()
