@@ -5,6 +5,7 @@ channel names the leg that he speaks with.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from ari_app.calls.call import Call, Leg
@@ -17,6 +18,10 @@ GUARDED_CALLER: Final = "AGI_ROUTER_CALLER"
 
 LEG_GUARD: Final = {"CHANNEL(hangup_handler_push)": "agi-router-hangup,s,1"}
 """Set on every leg; the caller's channel has it from the dialplan."""
+
+
+SETTLED_S: Final = 2.0
+"""So long after a hold Asterisk may still put another channel in the place of the one that held: seen after 0.5 s."""
 
 
 async def let_speak(call: Call, leg: Leg) -> None:
@@ -45,7 +50,16 @@ async def lift_guard(call: Call) -> None:
     await call.telephony.set_variable(call.caller.channel_id, GUARD_PEER, "")
 
 
+async def guard_again(call: Call, leg: Leg) -> None:
+    """After a hold, unless the leg is not the one any more: Asterisk takes a call off hold when it transfers it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SETTLED_S):
+            await call.ended.wait()
+    if leg.alive and leg.ending is None and not call.on_hold and not call.is_over:
+        await guard(call, leg)
+
+
 async def guard_newcomer(call: Call, leg: Leg) -> None:
     """Give a channel that did not come to be as a leg of this call what a leg has."""
-    told = {GUARDED_CALLER: call.caller.name, GUARD_PEER: ""}
-    await asyncio.gather(*(call.telephony.set_variable(leg.channel_id, *pair) for pair in told.items()))
+    await call.telephony.set_variable(leg.channel_id, GUARDED_CALLER, call.caller.name)
+    await call.telephony.set_variable(leg.channel_id, GUARD_PEER, "")

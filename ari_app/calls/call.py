@@ -184,6 +184,8 @@ class Call:
         self.carries_out_transfers = True  # else Asterisk does, by its dialplan
         self.leg_count = 0  # those before a restart included: their ids are taken
         self.is_over = False  # its end is on record
+        self.ended = asyncio.Event()  # the same
+        self.on_hold: set[str] = set()  # the channels whose phones hold
         self._bridge_request: asyncio.Task[None] | None = None
         self._has_bridge = False
         self.inbox = Inbox(caller.channel_id)
@@ -216,7 +218,9 @@ class Call:
 
     def tell(self, event: e.CallEvent) -> None:
         """Put a fact on record."""
-        self.is_over = self.is_over or isinstance(event, e.CallEnded | e.SentToDialplan)
+        if isinstance(event, e.CallEnded | e.SentToDialplan):
+            self.is_over = True
+            self.ended.set()
         self._writer.write(self.call_id, event)
 
     def tell_caller_gone(self) -> None:
@@ -415,8 +419,10 @@ class Call:
             case KeyPressed():
                 self._note_key(event)
             case ChannelHeld():
+                self.on_hold.add(event.channel_id)
                 self.tell(e.Held(at=now(), party=self.party(event.channel_id)))
             case ChannelResumed():
+                self.on_hold.discard(event.channel_id)
                 self.tell(e.Resumed(at=now(), party=self.party(event.channel_id)))
             case DialAnswered():
                 pass  # of interest in a queue only

@@ -42,13 +42,13 @@ async def fetch(call: Call, consultation: Consultation, waiting: str) -> Leg | N
         wanted.refuse()
     if not legs:
         return None
-    await guard_newcomer(call, legs[0])
+    await asyncio.wait([call.request(guard_newcomer(call, legs[0]))])
     return legs[0]
 
 
 async def hand_over(call: Call, leg: Leg, wanted: PartyWanted) -> None:
     """Give one of the two who speak to another call, and end this one: the phone that asks for it has both."""
-    await lift_guard(call)
+    await asyncio.wait([call.request(lift_guard(call))])
     if wanted.waits:
         await call.telephony.tell_transferer(wanted.channel_id, TransferOutcome.DONE)
     if wanted.channel_id == leg.channel_id:

@@ -14,7 +14,7 @@ import structlog
 
 from agi_router.routing.destination import AnnouncementDestination, QueueDestination
 from ari_app.calls.arrival import arrival_on_record, read_arrival
-from ari_app.calls.call import Call, Caller, Leg, LegState, now
+from ari_app.calls.call import Call, Caller, Leg, now
 from ari_app.calls.ids import leg_channel_id, new_call_id, owner
 from ari_app.calls.inbound import resume_fallback, resume_queue, resume_talk
 from ari_app.calls.leaving import give_back
@@ -229,27 +229,19 @@ class Recovery:
     def _resume_talk(
         self, record: CallRecord | None, call_id: str, caller: PresentChannel, present: PresentChannel
     ) -> None:
-        known = _leg_of(record, present.channel_id) if record else None
         call = self._supervisor.new_call(call_id, Caller(caller.channel_id, caller.name, caller.up))
         call.found_bridge()
         if record is not None:
             call.step, call.route, call.leg_count = record.step, record.route, _highest(record)
             call.called_number = record.called_number
+            if (stands_in := _leg_of(record, caller.channel_id)) is not None:
+                call.adopt(_talking_leg(stands_in.leg, caller, stands_in))
+        known = _leg_of(record, present.channel_id) if record else None
         role = known.leg if known else call.next_role()
-        leg = Leg(
-            role=role,
-            channel_id=present.channel_id,
-            endpoint=known.endpoint if known else present.name,
-            dial_string="",
-            name=present.name,
-            state=LegState.UP,
-            dialled=True,
-            newcomer=owner(present.channel_id) is None,
-        )
-        leg.exists.set()
+        leg = _talking_leg(role, present, known)
         call.adopt(leg)
         if record is not None:
-            self._lose_legs(record, keep=role)
+            self._lose_legs(record, keep={leg.role for leg in call.legs.values()})
         if record is None or record.answered_at is None:
             call.tell(e.CallAnswered(at=now(), leg=role))
         since, route = (record.answered_at, record.route) if record else (None, "")
@@ -258,7 +250,7 @@ class Recovery:
         )
 
     def _resume_waiting(self, record: CallRecord, channel: PresentChannel, described: e.CallerDescribed | None) -> None:
-        self._lose_legs(record, keep="")
+        self._lose_legs(record, keep=set())
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
         call.step, call.leg_count = record.step, _highest(record)
         call.known_as(arrival_on_record(record))
@@ -276,12 +268,12 @@ class Recovery:
         self._supervisor.start_deciding(call, lambda decider: resume_queue(call, record, described, decider))
 
     def _close(self, record: CallRecord, reason: str) -> None:
-        self._lose_legs(record, keep="")
+        self._lose_legs(record, keep=set())
         self._writer.write(record.call_id, e.CallEnded(at=now(), by="unknown", cause=0, reason=reason))
 
-    def _lose_legs(self, record: CallRecord, keep: str) -> None:
+    def _lose_legs(self, record: CallRecord, keep: Set[str]) -> None:
         for leg in record.legs:
-            if leg.ended_at is None and leg.leg != keep:
+            if leg.ended_at is None and leg.leg not in keep:
                 ended = e.LegEnded(at=now(), leg=leg.leg, outcome=LegOutcome.LOST.value, cause=0)
                 self._writer.write(record.call_id, ended)
 
@@ -299,6 +291,14 @@ def _in_queue(record: CallRecord, snapshot: Snapshot) -> PresentChannel | None:
 def _is_caller(channel: PresentChannel, record: CallRecord | None) -> bool:
     """Transfers leave calls in which the caller's channel is a leg's, or the leg's channel is none of ours."""
     return owner(channel.channel_id) is None if record is None else channel.channel_id == record.channel_id
+
+
+def _talking_leg(role: str, channel: PresentChannel, known: LegRecord | None) -> Leg:
+    leg = Leg.arrived(role, channel.channel_id, channel.name)
+    leg.newcomer = owner(channel.channel_id) is None
+    if known is not None:
+        leg.endpoint, leg.user = known.endpoint, known.user
+    return leg
 
 
 def _leg_of(record: CallRecord, channel_id: str) -> LegRecord | None:

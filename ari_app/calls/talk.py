@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from agi_router.routing.step import Step
-from ari_app.calls.bridging import guard, let_speak, lift_guard
+from ari_app.calls.bridging import guard_again, let_speak, lift_guard
 from ari_app.calls.call import LAST_EVENTS_S, Call, CallerGoneError, Leg, endpoint_of, now
 from ari_app.calls.handover import hand_over
 from ari_app.calls.inbox import PartyWanted
@@ -71,7 +71,7 @@ async def _next(call: Call, leg: Leg) -> Leg | Sequence[Step] | None:
         case ChannelHeld():  # perhaps to transfer, and phones hang up as soon as that is accepted
             call.request(lift_guard(call))
         case ChannelResumed():
-            call.request(guard(call, leg))
+            call.request(guard_again(call, leg))
         case TransferRequested() as request:
             went = await transfer(call, leg, request)
             return went.steps if isinstance(went, Onward) else went

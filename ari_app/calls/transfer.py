@@ -9,6 +9,7 @@ and its talk goes on; when it has hung up meanwhile, the caller goes on to the f
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,12 +18,21 @@ from ari_app.calls.bridging import LEG_GUARD, guard, guard_newcomer, let_speak, 
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
 from ari_app.calls.handover import fetch, tell_joined
 from ari_app.calls.legs import ring, take_back
-from ari_app.calls.ports import ChannelEntered, Consultation, TransferOutcome, TransferRequested
+from ari_app.calls.ports import (
+    ChannelEntered,
+    Consultation,
+    NotFoundError,
+    RefusedError,
+    TransferOutcome,
+    TransferRequested,
+)
 from ari_app.domain import events as e
 from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
 
 LONGEST_TALK: Final = "AGI_ROUTER_MAX_SECONDS"
 """On the caller's channel, from the dialplan: no call is longer."""
+
+PHONE_HANGS_UP_S: Final = 5.0
 
 _TOLD_AS_DECLINED: Final = {"refused", "busy", "declined"}
 
@@ -90,10 +100,19 @@ async def replaced(call: Call, leg: Leg, newcomer: ChannelEntered) -> Leg:
     call.first_to_hang_up = None
     tell_joined(call, new)
     _tell_transferred(call, transferer, new, by_caller=by_caller)
-    take_back(call, transferer, LegOutcome.TRANSFERRED)
-    handlers = (call.telephony.set_variable(new.channel_id, *pair) for pair in LEG_GUARD.items())
-    await asyncio.gather(guard(call, new), guard_newcomer(call, new), *handlers)
+    transferer.ending = LegOutcome.TRANSFERRED
+    call.request(_leave_to_phone(call, transferer))
+    handlers = [call.telephony.set_variable(new.channel_id, *pair) for pair in LEG_GUARD.items()]
+    await asyncio.wait([call.request(work) for work in (guard(call, new), guard_newcomer(call, new), *handlers)])
     return new
+
+
+async def _leave_to_phone(call: Call, transferer: Leg) -> None:
+    """Asterisk tells the phone how the transfer went, which then hangs up; hung up before, it is told of a failure."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PHONE_HANGS_UP_S):
+            await call.ended.wait()
+    await call.telephony.hang_up(transferer.channel_id, "normal")
 
 
 def _asked_on_the_other_line(call: Call, leg: Leg, request: TransferRequested) -> bool:
@@ -128,8 +147,12 @@ async def _put_in_callers_place(call: Call, leg: Leg) -> Leg:
     former = call.put_in_callers_place(leg)
     longest_s = await call.telephony.read_variable(former.channel_id, LONGEST_TALK)
     inherited = {"CALLERID(num)": leg.number, "CALLERID(num-pres)": "allowed", "TIMEOUT(absolute)": longest_s}
-    await asyncio.gather(
-        *(call.telephony.set_variable(leg.channel_id, name, value) for name, value in inherited.items() if value)
+    await asyncio.wait(
+        [
+            call.request(call.telephony.set_variable(leg.channel_id, name, value))
+            for name, value in inherited.items()
+            if value
+        ]
     )
     return former
 
@@ -174,8 +197,16 @@ async def _ring(call: Call, step: Step) -> Leg | Failed:
 
 async def _succeed(call: Call, transferer: Leg, leg: Leg, *, by_caller: bool) -> None:
     await call.telephony.remove_from_bridge(call.bridge_id, transferer.channel_id)
-    await let_speak(call, leg)
+    await _let_speak(call, leg)
     _tell_transferred(call, transferer, leg, by_caller=by_caller)
+
+
+async def _let_speak(call: Call, leg: Leg) -> None:
+    try:
+        await let_speak(call, leg)
+    except (NotFoundError, RefusedError) as error:  # one of the two hung up just now, and the event is on its way
+        call.log.info("two could not be bridged after a transfer", leg=leg.role, error=str(error))
+        take_back(call, leg, LegOutcome.FAILED)
 
 
 async def _fail(call: Call, leg: Leg, transferer: Leg, why: Failed, *, by_caller: bool) -> Leg | Onward:
@@ -193,7 +224,7 @@ async def _fail(call: Call, leg: Leg, transferer: Leg, why: Failed, *, by_caller
         return _go_on(call, () if call.decider is None else call.decider.fallback(call.route, now()))
     if by_caller:
         call.put_in_callers_place(transferer)
-    await let_speak(call, leg)
+    await _let_speak(call, leg)
     return leg
 
 

@@ -132,7 +132,7 @@ class Call:
         """
         dialog = self._answered()
         refer = dialog.request("REFER")
-        other = None if replaced is None else replaced._answered()
+        other = None if replaced is None else replaced._replaceable()
         refer.headers.set("Refer-To", refer_to(number, dialog.target.host, other))
         refer.headers.set("Referred-By", f"<{self._contact.uri}>")
         for name, value in (headers or {}).items():
@@ -171,6 +171,10 @@ class Call:
         if self._dialog is None:
             raise CallError(f"{self.phone}'s call is not answered. Use cancel() or reject() instead.")
         return self._dialog
+
+    def _replaceable(self) -> Dialog:
+        """What a transfer names by which the other side finds this call."""
+        return self._answered()
 
     async def _renegotiate(self) -> None:
         dialog = self._answered()

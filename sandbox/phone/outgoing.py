@@ -46,6 +46,7 @@ class OutgoingCall(Call):
         self._seen: defaultdict[int, asyncio.Event] = defaultdict(asyncio.Event)
         self._final: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._cancelling = False
+        self._ringing: Response | None = None
         self._transaction = self._send()
         self._story = asyncio.create_task(self._place(), name=f"{phone} calls {invite.uri}")
 
@@ -122,7 +123,13 @@ class OutgoingCall(Call):
         self.invite.body = self.media.description()
         return self._sip.request(self.invite, self._peer, self._on_provisional)
 
+    def _replaceable(self) -> Dialog:
+        if self._dialog is None and self._ringing is not None:
+            return Dialog.of_outgoing(self.invite, self._ringing, self._contact)
+        return self._answered()
+
     def _on_provisional(self, response: Response) -> None:
+        self._ringing = response if "tag" in response.to_address.parameters else self._ringing
         self._note(response)
         if response.body:
             self.media.connect(response.body)

@@ -70,6 +70,13 @@ async def last(rig: Rig) -> tuple[CallRecord, list[e.CallEvent]]:
     return record, list(await rig.router.trace(record.call_id))
 
 
+async def held(rig: Rig, talk: Talk) -> None:
+    """Ada's phone holds the call, and the router has taken note."""
+    await talk.ada.hold()
+    assert await talk.caller.hears(MUSIC_ON_HOLD_HZ, 0.1)
+    await rig.router.records()
+
+
 async def count(rig: Rig) -> int:
     return len(await rig.router.records())
 
@@ -210,16 +217,16 @@ async def test_the_transferred_caller_hears_ringing_and_may_give_up(rig: Rig) ->
     assert [event.outcome for event in story if isinstance(event, e.TransferFailed)] == ["cancelled"]
 
 
-@pytest.mark.parametrize("held", [True, False])
+@pytest.mark.parametrize("on_hold", [True, False])
 async def test_a_phone_that_hangs_up_as_soon_as_its_transfer_is_accepted_leaves_the_caller_to_it(
-    rig: Rig, held: bool
+    rig: Rig, on_hold: bool
 ) -> None:
     async with rig.user("ada", ADAS_HZ) as ada, rig.user("bob", BOBS_HZ) as bob:
         talk = await talking(rig, ada)
-        if held:
-            await talk.ada.hold()
+        if on_hold:
+            await held(rig, talk)
         await talk.ada.transfer("102")
-        if held:  # else the guard might be faster than the router
+        if on_hold:  # else the guard might be faster than the router
             await talk.ada.hang_up()
         ringing = await bob.next_call()
         await talk.ada.hang_up()
@@ -234,7 +241,7 @@ async def test_a_phone_that_hangs_up_as_soon_as_its_transfer_is_accepted_leaves_
 async def test_a_caller_whose_transfer_fails_when_the_phone_has_gone_is_taken_by_the_fallback(rig: Rig) -> None:
     async with rig.user("ada", ADAS_HZ) as ada, rig.user("bob") as bob, rig.user("carol", BOBS_HZ) as carol:
         talk = await talking(rig, ada)
-        await talk.ada.hold()
+        await held(rig, talk)
         await talk.ada.transfer("102")
         await talk.ada.hang_up()
         await (await bob.next_call()).reject(486)
@@ -333,3 +340,114 @@ async def test_a_colleague_who_called_connects_two_agents_and_leaves(rig: Rig) -
         assert (await second.bobs.ended()).how == "bye"
         record, _ = await last(rig)
     assert (record.answered_by, record.ended_by) == ("PJSIP/bob", "caller")
+
+
+async def test_a_colleague_whose_phone_rings_already_is_called_for_the_caller(rig: Rig) -> None:
+    async with rig.user("ada", ADAS_HZ) as ada, rig.user("bob", BOBS_HZ) as bob:
+        talk = await talking(rig, ada)
+        await talk.ada.hold()
+        second = await ada.call("701")
+        first_ring = await bob.next_call()
+        await first_ring.ring()
+        await second.progressed(180)
+        transfer = await talk.ada.transfer("102", replaced=second)
+        await first_ring.cancelled()
+        ringing = await bob.next_call()
+        assert ringing.caller_number == CALLER
+        await ringing.answer()
+        assert await transfer.outcome() == 200
+        assert await talk.caller.hears(BOBS_HZ, 0.3)
+        await ringing.hang_up()
+        record, _ = await last(rig)
+    assert (record.answered_by, record.ended_by) == ("PJSIP/bob", "callee")
+
+
+async def test_a_party_that_leaves_while_it_is_fetched_leaves_the_caller_with_the_agent(rig: Rig) -> None:
+    async with rig.user("ada", ADAS_HZ) as ada, rig.user("bob", BOBS_HZ) as bob:
+        talk = await talking(rig, ada)
+        second = await consulting(rig, talk.ada, ada, bob, DID)
+        await second.bobs.hang_up()
+        await second.adas.ended()
+        transfer = await talk.ada.transfer("102", replaced=second.adas)
+        assert await transfer.outcome() == 503
+        await talk.ada.resume()
+        assert await talk.caller.hears(ADAS_HZ, 0.3)
+        await talk.caller.hang_up()
+        await rig.idle()
+
+
+async def restarted(rig: Rig, *, calls: int = 1) -> None:
+    await rig.router.records()
+    await rig.router.kill()
+    await rig.router.start()
+    await rig.router.until(lambda status: status["live_calls"] == calls)
+
+
+@pytest.mark.parametrize("how", ["blind", DID, "701", "by the caller"])
+@pytest.mark.parametrize("first_to_leave", ["stays", "new"])
+async def test_a_talk_after_a_transfer_is_found_again_by_a_router_that_was_killed(
+    rig: Rig, how: str, first_to_leave: str
+) -> None:
+    async with rig.user("ada", ADAS_HZ) as ada, rig.user("bob", BOBS_HZ) as bob, rig.user("carol") as carol:
+        talk = await talking(rig, ada, carol if how == "by the caller" else None)
+        before = await count(rig)
+        leaves, stays = (talk.caller, talk.ada) if how == "by the caller" else (talk.ada, talk.caller)
+        if how in (DID, "701"):
+            second = await consulting(rig, leaves, ada, bob, how)
+            transfer = await leaves.transfer("102", replaced=second.adas)
+            new = second.bobs
+        else:
+            transfer = await leaves.transfer("102")
+            new = await bob.next_call()
+            await new.answer()
+        assert await transfer.outcome() == 200
+        await restarted(rig)
+        assert await stays.hears(BOBS_HZ, 0.3)
+        first, other = (stays, new) if first_to_leave == "stays" else (new, stays)
+        await first.hang_up()
+        assert (await other.ended()).how == "bye"
+        await rig.idle()
+        record = (await rig.router.records())[before - 1]
+    assert (record.disposition, record.answered_by, record.recovered) == ("answered", "PJSIP/bob", True)
+    assert record.ended_by == ("caller" if first_to_leave == "stays" else "callee")
+    assert [leg.outcome for leg in record.legs] == (
+        ["answered", "answered"] if how == "by the caller" else ["transferred", "answered"]
+    )
+
+
+@pytest.mark.parametrize("first_to_leave", ["stays", "new"])
+async def test_the_guard_ends_a_transferred_talk_while_no_router_runs(rig: Rig, first_to_leave: str) -> None:
+    async with rig.user("ada", ADAS_HZ) as ada, rig.user("bob", BOBS_HZ) as bob:
+        talk = await talking(rig, ada)
+        await talk.ada.hold()
+        transfer = await talk.ada.transfer("102")
+        new = await bob.next_call()
+        await new.answer()
+        assert await transfer.outcome() == 200
+        assert await talk.caller.hears(BOBS_HZ, 0.3)
+        await talk.ada.ended()
+        await rig.router.kill()
+        first, other = (talk.caller, new) if first_to_leave == "stays" else (new, talk.caller)
+        await first.hang_up()
+        assert (await other.ended()).how == "bye"
+        await rig.router.start()
+        record, _ = await last(rig)
+    assert (record.disposition, record.ended_by) == ("answered", "unknown")
+
+
+async def test_a_caller_whose_transfer_rings_when_the_router_is_killed_goes_on_to_the_fallback(rig: Rig) -> None:
+    async with rig.user("ada", ADAS_HZ) as ada, rig.user("bob") as bob, rig.user("carol", BOBS_HZ) as carol:
+        talk = await talking(rig, ada)
+        await talk.ada.transfer("102")
+        ringing = await bob.next_call()
+        await ringing.ring()
+        assert await talk.caller.hears_ringing()
+        await restarted(rig)
+        await ringing.cancelled()
+        assert (await talk.ada.ended()).how == "bye"
+        taken = await carol.next_call()
+        await taken.answer()
+        assert await talk.caller.hears(BOBS_HZ, 0.3)
+        await talk.caller.hang_up()
+        record, _ = await last(rig)
+    assert (record.answered_by, record.ended_by) == ("PJSIP/carol", "caller")
