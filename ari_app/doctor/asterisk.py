@@ -113,6 +113,15 @@ def judge_rights(settings: AriSettings, error: TelephonyError | TimeoutError | N
     )
 
 
+def release(version: str) -> tuple[int, int, int] | None:
+    """The numbers of a release; None for what is none, such as a build from git."""
+    numbers = _VERSION.search(version)
+    if numbers is None:
+        return None
+    major, minor, patch = (int(part or 0) for part in numbers.groups()[:3])
+    return major, minor, patch
+
+
 def judge_version(version: str) -> Finding:
     """Against the floor of its branch."""
     numbers = _VERSION.search(version)

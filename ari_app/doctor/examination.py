@@ -27,6 +27,7 @@ from ari_app.doctor.reload import RELOAD, judge_reload, last_written
 from ari_app.doctor.router import APPLICATION, Status, ask_router, judge_application, judge_router, judge_status
 from ari_app.doctor.routes import route_checks
 from ari_app.doctor.tokens import token_findings
+from ari_app.doctor.transfers import TRANSFERS, judge_transfers
 from ari_app.settings import Settings, load_control
 
 ARI_S: Final = 2.0
@@ -74,12 +75,12 @@ async def _ask_asterisk(settings: Settings, router: RouterAnswer) -> list[Findin
             pbx.judge_trouble(ari, error),
             *_skipped([*_plain_topics(), pbx.RIGHTS, *_probe_topics(settings)], pbx.ARI),
         ]
-    plain, probed = await asyncio.gather(_ask_plainly(ari, router), _ask_by_probe(ari, settings))
+    plain, probed = await asyncio.gather(_ask_plainly(ari, settings, router), _ask_by_probe(ari, settings))
     clock = [] if greeting.clock_ahead_s is None else [pbx.judge_clock(greeting.clock_ahead_s)]
     return [pbx.judge_greeting(ari, greeting), *plain, *clock, *probed]
 
 
-async def _ask_plainly(ari: AriSettings, router: RouterAnswer) -> list[Finding]:
+async def _ask_plainly(ari: AriSettings, settings: Settings, router: RouterAnswer) -> list[Finding]:
     """What ARI tells without a channel."""
     async with AsyncExitStack() as stack:
         try:
@@ -87,12 +88,15 @@ async def _ask_plainly(ari: AriSettings, router: RouterAnswer) -> list[Finding]:
                 inspection = await stack.enter_async_context(inspecting(ari))
         except (TelephonyError, TimeoutError) as error:
             return [pbx.judge_description(error), *_skipped(_plain_topics(), pbx.DESCRIPTION)]
-        return await carry_out(_plain_checks(inspection, ari.app, router))
+        return await carry_out(_plain_checks(inspection, settings, router))
 
 
-def _plain_checks(inspection: Inspection, app: str, router: RouterAnswer) -> list[Check]:
+def _plain_checks(inspection: Inspection, settings: Settings, router: RouterAnswer) -> list[Check]:
+    app, calls = settings.asterisk.ari.app, settings.calls
+
     async def running_version() -> Sequence[Finding]:
-        return [pbx.judge_version(await inspection.version())]
+        running = await inspection.version()
+        return [pbx.judge_version(running), judge_transfers(running, by_router=calls.carries_out_transfers)]
 
     async def modules() -> Sequence[Finding]:
         return judge_modules(await inspection.modules())
@@ -131,7 +135,7 @@ def _probe_checks(probe: Probe, settings: Settings) -> list[Check]:
 
 
 def _plain_topics() -> list[Topic]:
-    return [pbx.VERSION, MODULES, pbx.RECORDINGS, APPLICATION]
+    return [pbx.VERSION, TRANSFERS, MODULES, pbx.RECORDINGS, APPLICATION]
 
 
 def _probe_topics(settings: Settings) -> list[Topic]:

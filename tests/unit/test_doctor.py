@@ -42,6 +42,7 @@ from ari_app.doctor.reload import judge_reload
 from ari_app.doctor.router import judge_application, judge_status
 from ari_app.doctor.routes import judge_route
 from ari_app.doctor.tokens import judge_token
+from ari_app.doctor.transfers import judge_transfers
 from ari_app.live.reload import problem_json
 from ari_app.storage.inspection import StorageState
 from ari_app.storage.revision import Revision
@@ -151,6 +152,29 @@ def test_a_version_below_its_branchs_floor_or_of_another_branch_is_a_warning(ver
 def test_the_version_to_update_to_is_that_of_the_same_branch() -> None:
     assert "20.20.1" in judge_version("20.15.0").remedy
     assert "22.10.1" in judge_version("22.1.0").remedy
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "found"),
+    [
+        ("22.2.0", "warning", "itself"),
+        ("20.12.0", "warning", "itself"),
+        ("22.3.0", "warning", "Refer-Sub"),
+        ("22.10.1+dfsg", "warning", "Refer-Sub"),
+        ("20.20.1", "warning", "Refer-Sub"),
+        ("22.11.0", "ok", "the router"),
+        ("20.21.0", "ok", "the router"),
+        ("18.26.4", "skipped", "not known"),
+        ("GIT-master-1a2b3c", "skipped", "not known"),
+    ],
+)
+def test_an_asterisk_that_cannot_leave_transfers_to_the_router_or_crashes_by_them_is_a_warning(
+    version: str, status: str, found: str
+) -> None:
+    finding = judge_transfers(version, by_router=True)
+    assert finding.status == status
+    assert found in finding.found
+    assert judge_transfers(version, by_router=False).status == "ok"
 
 
 @pytest.mark.parametrize("trouble", Trouble)
