@@ -43,15 +43,12 @@ from ari_app.calls.screen_pop import ScreenPop
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
 from ari_app.domain.causes import INTERWORKING, NORMAL_CLEARING, UNKNOWN, LegOutcome, leg_outcome
+from ari_app.domain.record import CALLER
 
 T = TypeVar("T")
 
 LAST_EVENTS_S: Final = 5.0
 """How long a finished call waits for the last words of its legs; what has not come then is recorded as lost."""
-
-
-CALLER: Final = "caller"
-"""What the record calls the caller beside the legs."""
 
 
 class CallerGoneError(Exception):
@@ -107,6 +104,7 @@ class Leg:
     is_asked: bool = False
     key: str = ""
     decided: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def arrived(cls, role: str, channel_id: str, name: str) -> Self:
@@ -501,6 +499,7 @@ class Call:
         leg.outcome = leg.ending or _ended_by_itself(leg, cause, tech_cause)
         leg.state = LegState.ENDED
         leg.decided.set()
+        leg.gone.set()
         leg.exists.set()
         leg.entered.set()
         leg.settled.set()

@@ -1,6 +1,7 @@
 """Two calls become one: an attended transfer, where the phone's other call is ours too, or one of the dialplan's."""
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from ari_app.calls.bridging import GUARDED_CALLER, LEG_GUARD, guard_newcomer, lift_guard
@@ -13,6 +14,9 @@ from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
 
 HANDOVER_S: Final = 3.0
 """Both calls are up, and nobody is asked: what takes longer does not come."""
+
+FAREWELL_S: Final = 0.5
+"""So long a phone that has transferred is left alone."""
 
 JOIN: Final = "Local/s@agi-router-join/n"
 """Its far end bridges itself with the channel that AGI_ROUTER_JOIN names (dialplan/agi-router.conf)."""
@@ -55,13 +59,25 @@ async def hand_over(call: Call, leg: Leg, wanted: PartyWanted) -> None:
         wanted.give(
             Party(call.call_id, call.caller.channel_id, call.caller.name, endpoint_of(call.caller.name), "", "")
         )
-        take_back(call, leg, LegOutcome.TRANSFERRED)
+        leg.ending = LegOutcome.TRANSFERRED
+        call.request(let_phone_leave(call, leg.channel_id, leg.gone))
     else:
         contact = contact_of(leg.dial_string)
         wanted.give(Party(call.call_id, leg.channel_id, leg.name, leg.endpoint, contact, leg.user))
         call.let_go(leg)
-        await call.telephony.hang_up(call.caller.channel_id, "normal")
+        call.request(let_phone_leave(call, call.caller.channel_id, call.inbox.caller_gone))
     call.tell(e.CallEnded(at=now(), by="router", cause=NORMAL_CLEARING, reason=f"goes on in call {wanted.by_call}"))
+
+
+async def let_phone_leave(call: Call, channel_id: str, gone: asyncio.Event, at_most_s: float = FAREWELL_S) -> None:
+    """Hang up on a phone that has transferred; when it is told of the outcome it may do so itself.
+
+    Asterisk may send a BYE before what the phone is told, which then never comes: the phone would show a failure.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(at_most_s):
+            await gone.wait()
+    await call.telephony.hang_up(channel_id, "normal")
 
 
 def _adopt(call: Call, party: Party) -> Leg:

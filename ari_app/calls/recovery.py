@@ -33,7 +33,7 @@ from ari_app.calls.supervisor import Supervisor
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader, CallWriter
 from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
-from ari_app.domain.record import CallRecord, LegRecord
+from ari_app.domain.record import CALLER, CallRecord, LegRecord
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +60,8 @@ def survey(snapshot: Snapshot, records: Sequence[CallRecord], live_calls: frozen
     """
     by_channel = {record.channel_id: record for record in records}
     by_call = {record.call_id: record for record in records}
+    # By transfers: a caller who has left his call to others, or somebody whom nobody speaks with.
+    left_over = {leg.channel_id for record in records if record.call_id not in live_calls for leg in record.legs}
     ending: list[str] = []
     dropping: list[str] = []
     talks: list[tuple[str, PresentChannel, PresentChannel]] = []
@@ -91,8 +93,8 @@ def survey(snapshot: Snapshot, records: Sequence[CallRecord], live_calls: frozen
         record = by_channel.get(channel.channel_id)
         if channel.channel_id in settled:
             continue
-        if leg_owner is not None:
-            if leg_owner.call_id not in live_calls:
+        if leg_owner is not None or channel.channel_id in left_over:
+            if leg_owner is None or leg_owner.call_id not in live_calls:
                 ending.append(channel.channel_id)
         elif record is None:
             unknown.append(channel)
@@ -309,7 +311,7 @@ def _leg_of(record: CallRecord, channel_id: str) -> LegRecord | None:
 
 def _highest(record: CallRecord) -> int:
     """The number of the last leg that is known: its successors' ids are free."""
-    return max((int(leg.leg.rpartition("-")[2]) for leg in record.legs), default=0)
+    return max((int(leg.leg.rpartition("-")[2]) for leg in record.legs if leg.leg != CALLER), default=0)
 
 
 def _without(departed: Set[str], snapshot: Snapshot) -> Snapshot:

@@ -9,14 +9,13 @@ and its talk goes on; when it has hung up meanwhile, the caller goes on to the f
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from agi_router.routing.step import Refused, Ring, Step
 from ari_app.calls.bridging import LEG_GUARD, guard, guard_newcomer, let_speak, lift_guard
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
-from ari_app.calls.handover import fetch, tell_joined
+from ari_app.calls.handover import fetch, let_phone_leave, tell_joined
 from ari_app.calls.legs import ring, take_back
 from ari_app.calls.ports import (
     ChannelEntered,
@@ -32,7 +31,7 @@ from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
 LONGEST_TALK: Final = "AGI_ROUTER_MAX_SECONDS"
 """On the caller's channel, from the dialplan: no call is longer."""
 
-PHONE_HANGS_UP_S: Final = 5.0
+LONGEST_RINGING_S: Final = 60.0
 
 _TOLD_AS_DECLINED: Final = {"refused", "busy", "declined"}
 
@@ -73,13 +72,11 @@ async def transfer(call: Call, leg: Leg, request: TransferRequested) -> Leg | On
     match found:
         case Leg():
             await _succeed(call, transferer, found, by_caller=by_caller)
-            await call.telephony.tell_transferer(request.waiting, TransferOutcome.DONE)
-            take_back(call, transferer, LegOutcome.TRANSFERRED)
+            await _dismiss(call, transferer, request)
             call.first_to_hang_up = None  # it was the transferer, and that ended nothing
             return found
         case Onward():
-            await call.telephony.tell_transferer(request.waiting, TransferOutcome.DONE)
-            take_back(call, transferer, LegOutcome.TRANSFERRED)
+            await _dismiss(call, transferer, request)
             return found
         case Failed():
             went = await _fail(call, leg, transferer, found, by_caller=by_caller)
@@ -101,18 +98,11 @@ async def replaced(call: Call, leg: Leg, newcomer: ChannelEntered) -> Leg:
     tell_joined(call, new)
     _tell_transferred(call, transferer, new, by_caller=by_caller)
     transferer.ending = LegOutcome.TRANSFERRED
-    call.request(_leave_to_phone(call, transferer))
+    # Asterisk tells the phone when somebody has answered; hung up before, it is told that nobody did.
+    call.request(let_phone_leave(call, transferer.channel_id, transferer.gone, LONGEST_RINGING_S))
     handlers = [call.telephony.set_variable(new.channel_id, *pair) for pair in LEG_GUARD.items()]
     await asyncio.wait([call.request(work) for work in (guard(call, new), guard_newcomer(call, new), *handlers)])
     return new
-
-
-async def _leave_to_phone(call: Call, transferer: Leg) -> None:
-    """Asterisk tells the phone how the transfer went, which then hangs up; hung up before, it is told of a failure."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(PHONE_HANGS_UP_S):
-            await call.ended.wait()
-    await call.telephony.hang_up(transferer.channel_id, "normal")
 
 
 def _asked_on_the_other_line(call: Call, leg: Leg, request: TransferRequested) -> bool:
@@ -155,6 +145,13 @@ async def _put_in_callers_place(call: Call, leg: Leg) -> Leg:
         ]
     )
     return former
+
+
+async def _dismiss(call: Call, transferer: Leg, request: TransferRequested) -> None:
+    """The phone is told that it is done, and its call ends."""
+    transferer.ending = LegOutcome.TRANSFERRED
+    await call.telephony.tell_transferer(request.waiting, TransferOutcome.DONE)
+    call.request(let_phone_leave(call, transferer.channel_id, transferer.gone))
 
 
 async def _call_target(call: Call, transferer: Leg, request: TransferRequested) -> Leg | Onward | Failed:

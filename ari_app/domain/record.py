@@ -4,9 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
+from typing import Final, assert_never
 
 from ari_app.domain import events as e
+
+CALLER: Final = "caller"
+"""What he who called first is called among the legs, once he has left the call to others."""
 
 
 class Disposition(StrEnum):
@@ -177,8 +180,8 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             )
             return replace(record, legs=(*record.legs, joined))
         case e.Transferred():
-            channel_id = event.caller_channel_id or record.channel_id
-            return replace(_spoken_with(record, event.leg), channel_id=channel_id)
+            moved = _caller_moved(record, event) if event.caller_channel_id else record
+            return _spoken_with(moved, event.leg)
         case e.QueueAnswered():
             return replace(record, answered_at=event.at, answered_by=event.member, agent=event.user)
         case e.CallRecovered():
@@ -218,6 +221,22 @@ def _disposition(record: CallRecord, ended: e.CallEnded) -> Disposition:
             return Disposition.REJECTED
         case _:
             return Disposition.FAILED
+
+
+def _caller_moved(record: CallRecord, event: e.Transferred) -> CallRecord:
+    """Another channel is the caller's from now on; he who called first is a leg that leaves."""
+    legs = record.legs
+    if event.by == CALLER:
+        left = LegRecord(
+            leg=CALLER,
+            endpoint=record.caller_number or CALLER,
+            contact="",
+            dialled_at=record.started_at or event.at,
+            answered_at=record.answered_at,
+            channel_id=record.channel_id,
+        )
+        legs = (*legs, left)
+    return replace(record, legs=legs, channel_id=event.caller_channel_id)
 
 
 def _spoken_with(record: CallRecord, leg: str) -> CallRecord:

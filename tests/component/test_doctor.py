@@ -320,6 +320,7 @@ async def test_without_asterisk_everything_else_is_still_looked_at(config: Path)
         "disk": findings["disk"]["status"],
         "ari": "error",
         "version": "skipped",
+        "transfers": "skipped",
         "modules": "skipped",
         "recordings": "skipped",
         "rights": "skipped",
@@ -340,7 +341,7 @@ async def test_people_get_lines_that_fit_their_terminal_and_no_password(config: 
     assert status == 1
     assert max(map(len, out.splitlines())) <= 80 + len(str(config))  # a path is not cut
     assert "  ✗ http://127.0.0.1:1 takes no connection: Connection refused [ari]\n      start Asterisk;" in out
-    assert "  - version, modules, recordings, rights, dialplan: not looked at" in out
+    assert "  - version, transfers, modules, recordings, rights, dialplan: not looked at" in out
     assert out.splitlines()[-1].startswith("3 errors, 3 warnings, ")
     assert "8f14e45f" not in out
 

@@ -197,6 +197,7 @@ def test_when_the_caller_transfers_whom_he_spoke_with_is_the_caller() -> None:
     moved = e.Transferred(at=at(25), by="caller", leg="leg-2", caller_channel_id="agr-call-1-leg-1")
     record = fold("call-1", [*TALK, joined, moved])
     assert (record.answered_by, record.agent, record.channel_id) == ("PJSIP/bob", "77", "agr-call-1-leg-1")
+    assert [(leg.leg, leg.channel_id) for leg in record.legs] == [("leg-1", ""), ("leg-2", "1.9"), ("caller", "1.1")]
     assert record.leg("leg-2") == LegRecord(
         leg="leg-2",
         endpoint="PJSIP/bob",

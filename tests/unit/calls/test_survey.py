@@ -1,11 +1,12 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from ari_app.calls.ids import bridge_id, leg_channel_id, new_call_id
 from ari_app.calls.ports import PresentChannel, Snapshot
 from ari_app.calls.recovery import Survey, survey
-from ari_app.domain.record import CallRecord
+from ari_app.domain.record import CallRecord, LegRecord
 
 CALL = new_call_id()
 LEG = leg_channel_id(CALL, "leg-1")
@@ -56,6 +57,15 @@ def test_a_caller_whose_transfer_was_ringing_goes_on_to_the_fallback_and_the_pho
     rings = leg_channel_id(CALL, "leg-2")
     found = survey(holding("caller", LEG, rings, bridges={BRIDGE: frozenset({LEG})}), [RECORD], NOBODY)
     assert found == Survey(end_channels=(LEG, rings), drop_bridges=(BRIDGE,), waiting=((RECORD, channel("caller")),))
+
+
+def test_a_caller_who_has_just_left_his_call_to_others_is_no_new_one() -> None:
+    other = leg_channel_id(CALL, "leg-2")
+    left = LegRecord(leg="caller", endpoint="bob", contact="", dialled_at=datetime.now(UTC), channel_id="caller")
+    record = CallRecord(call_id=CALL, channel_id=LEG, legs=(left,))
+    snapshot = holding("caller", LEG, other, bridges={BRIDGE: frozenset({LEG, other})})
+    found = survey(snapshot, [record], NOBODY)
+    assert found == Survey(end_channels=("caller",), talks=((CALL, channel(LEG), channel(other)),))
 
 
 def test_a_bridge_of_one_ends_and_its_record_is_closed() -> None:
