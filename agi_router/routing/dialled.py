@@ -1,8 +1,14 @@
-"""What a phone dialled: an extension or SIP login of the directory, else a number outside."""
+"""What a phone dialled: an extension, internal number or SIP login of the directory, else a number outside."""
 
 from typing import Protocol
 
-from agi_router.routing.destination import Destination, EndpointDestination, ExternalDestination, UserDestination
+from agi_router.routing.destination import (
+    Destination,
+    EndpointDestination,
+    ExternalDestination,
+    NumberDestination,
+    UserDestination,
+)
 from agi_router.routing.errors import RoutingError, shown
 from agi_router.routing.numbers import normalise
 from agi_router.routing.policy import DialPolicy
@@ -13,6 +19,10 @@ class Extensions(Protocol):
 
     def user_of_extension(self, extension: str) -> str | None:
         """The id of the user with this extension; None when there is none."""
+        ...
+
+    def number(self, called: str) -> str | None:
+        """The internal number that is called in this way; None when none is."""
         ...
 
     def has_endpoint(self, endpoint: str) -> bool:
@@ -29,6 +39,9 @@ def dialled_destination(dialled: str, inside: Extensions, policy: DialPolicy) ->
     user = inside.user_of_extension(dialled)
     if user is not None:
         return UserDestination(user)
+    number = inside.number(dialled)
+    if number is not None:
+        return NumberDestination(number)
     if inside.has_endpoint(dialled):
         return EndpointDestination(dialled)
     emergency = policy.emergency(dialled)
@@ -38,8 +51,8 @@ def dialled_destination(dialled: str, inside: Extensions, policy: DialPolicy) ->
     if number is None:
         raise RoutingError(
             "dialled_unknown",
-            f"{shown(dialled)} is no extension and no endpoint of a user, and no telephone number "
+            f"{shown(dialled)} is no extension, internal number or endpoint of a user, and no telephone number "
             f"(read with the region {policy.region})",
-            "give the user this extension in directory.users, or dial a number that exists",
+            "give a user this extension, add it to directory.numbers, or dial a number that exists",
         )
     return ExternalDestination(number)

@@ -16,7 +16,8 @@ from agi_router.routing.step import Refused, Ring, Step
 from ari_app.calls.bridging import LEG_GUARD, guard, guard_newcomer, let_speak, lift_guard
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
 from ari_app.calls.handover import fetch, let_phone_leave, tell_joined
-from ari_app.calls.legs import ring, take_back
+from ari_app.calls.hunt import hunt
+from ari_app.calls.legs import take_back
 from ari_app.calls.ports import (
     ChannelEntered,
     Consultation,
@@ -163,7 +164,7 @@ async def _call_target(call: Call, transferer: Leg, request: TransferRequested) 
         case Refused(why):
             return Failed("refused", why.code, why.message, why.remedy)
         case Ring():
-            return await _ring(call, step)
+            return await _ring(call, step.action, step.timeout_s)
         case _:
             await call.telephony.remove_from_bridge(call.bridge_id, call.caller.channel_id)
             return _go_on(call, (step,))
@@ -176,13 +177,13 @@ def _go_on(call: Call, steps: Sequence[Step]) -> Onward:
     return Onward(steps)
 
 
-async def _ring(call: Call, step: Step) -> Leg | Failed:
+async def _ring(call: Call, action: Ring, timeout_s: float) -> Leg | Failed:
     channel = call.caller.channel_id
     await call.telephony.remove_from_bridge(call.bridge_id, channel)
     await call.reception.resume()
     call.talking = False  # a router that stops now gives him back to the dialplan, as any caller who waits
     try:
-        rung = await ring(call, step.targets, step.timeout_s)
+        rung = await hunt(call, action, timeout_s)
     except CallerGoneError:
         call.talking = True
         call.tell(e.TransferFailed(at=now(), by=call.party(channel), outcome="cancelled"))

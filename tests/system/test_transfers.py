@@ -1,5 +1,6 @@
 """The Hold and Transfer keys of phones, during a call that the router has bridged."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -402,6 +403,8 @@ async def test_a_talk_after_a_transfer_is_found_again_by_a_router_that_was_kille
             await new.answer()
         assert await transfer.outcome() == 200
         await leaves.ended()
+        while (await rig.router.records())[before - 1].legs[-1 if how == "by the caller" else 0].ended_at is None:
+            await asyncio.sleep(0.02)  # the phone knows it first
         await restarted(rig)
         assert await stays.hears(BOBS_HZ, 0.3)
         first, other = (stays, new) if first_to_leave == "stays" else (new, stays)

@@ -3,11 +3,13 @@
 import pytest
 
 from agi_router.decide import Router, RoutingSettings
+from agi_router.directory.numbers import InternalNumber, ToRoute
 from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import EndpointDevice, User
 from agi_router.lookup.guard import NetworkGuard
+from agi_router.routing.destination import UserDestination
 from agi_router.routing.policy import DialPolicy
-from agi_router.routing.step import EndpointTarget, TrunkTarget
+from agi_router.routing.step import AskRoute, EndpointTarget, TrunkTarget
 
 
 @pytest.fixture
@@ -18,16 +20,29 @@ def router() -> Router:
     )
     trunk = Trunk(name="main", endpoint="trunk")
     policy = DialPolicy(regions=frozenset({"US"}), region="US")
-    return Router(RoutingSettings(routes=(), users=users, trunks=(trunk,), policy=policy, guard=NetworkGuard()))
+    numbers = (InternalNumber("600", UserDestination("77")), InternalNumber("+12025550100", ToRoute("sales")))
+    return Router(
+        RoutingSettings(routes=(), users=users, numbers=numbers, trunks=(trunk,), policy=policy, guard=NetworkGuard())
+    )
 
 
 @pytest.mark.parametrize(
     ("dialled", "endpoints"),
-    [("101", ["ada", "ada-desk"]), ("ada-desk", ["ada-desk"]), ("200", ["200"]), ("+12025550177", ["200"])],
-    ids=["an extension", "an endpoint", "an endpoint of digits", "an extension that looks like a number"],
+    [
+        ("101", ["ada", "ada-desk"]),
+        ("ada-desk", ["ada-desk"]),
+        ("200", ["200"]),
+        ("+12025550177", ["200"]),
+        ("600", ["200"]),
+    ],
+    ids=["extension", "endpoint", "endpoint of digits", "extension that looks like a number", "internal number"],
 )
 def test_what_the_directory_knows_is_rung(router: Router, dialled: str, endpoints: list[str]) -> None:
     assert router.transfer_target(dialled).targets == tuple(EndpointTarget(endpoint) for endpoint in endpoints)
+
+
+def test_a_number_of_a_route_is_asked_of_that_route(router: Router) -> None:
+    assert router.transfer_target("2025550100").action == AskRoute("sales")
 
 
 def test_another_number_leaves_by_the_trunk(router: Router) -> None:
