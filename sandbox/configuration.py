@@ -53,6 +53,7 @@ def write(run: Path, layout: Layout, *, route: str, extra_dialplan: str) -> None
         "http": _http(layout),
         "ari": f'#include "agi-router/ari.conf"\n[{ARI_USERNAME}](+)\npassword = {ARI_PASSWORD}\n',
         "pjsip": _pjsip(layout),
+        "voicemail": VOICEMAIL,
         "extensions": _extensions(route, extra_dialplan),
     }.items():
         (etc / f"{name}.conf").write_text(text)
@@ -75,6 +76,14 @@ ringcadence = 2000,4000
 ring = 440/2000,0/2000
 busy = 480+620/500,0/500
 congestion = 480+620/250,0/250
+"""
+
+
+VOICEMAIL = """\
+[general]
+format = wav
+[default]
+101 => 1234,Ada
 """
 
 

@@ -19,6 +19,7 @@ from agi_router.routing.destination import (
     QueueDestination,
     TeamDestination,
     UserDestination,
+    VoicemailDestination,
 )
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.numbers import normalise
@@ -32,6 +33,7 @@ from agi_router.routing.step import (
     Enqueue,
     GoTo,
     HangUp,
+    LeaveMessage,
     Member,
     Refused,
     Ring,
@@ -145,6 +147,8 @@ class Directory:
                     return self._of_number(number, order, if_busy)
                 case QueueDestination(queue):
                     return self._enqueue(queue)
+                case VoicemailDestination(mailbox):
+                    return LeaveMessage(mailbox)
                 case DialplanDestination(place):
                     return GoTo(place)
                 case AnnouncementDestination(sounds, answer):

@@ -17,6 +17,7 @@ class DestinationType(StrEnum):
     HANGUP = "hangup"
     NUMBER = "number"
     QUEUE = "queue"
+    VOICEMAIL = "voicemail"
     DIALPLAN = "dialplan"
     ANNOUNCEMENT = "announcement"
     AUTO = "auto"  # a number or a SIP login, by its shape
@@ -130,6 +131,19 @@ class QueueDestination:
 
 
 @dataclass(frozen=True, slots=True)
+class VoicemailDestination:
+    """A mailbox of Asterisk's, as "mailbox@context"."""
+
+    type: ClassVar[str] = "voicemail"
+    mailbox: str
+
+    @property
+    def value(self) -> str:
+        """The mailbox with its context."""
+        return self.mailbox
+
+
+@dataclass(frozen=True, slots=True)
 class DialplanDestination:
     """A place in the dialplan, where the caller goes on without us."""
 
@@ -164,6 +178,7 @@ Destination = (
     | HangupDestination
     | NumberDestination
     | QueueDestination
+    | VoicemailDestination
     | DialplanDestination
     | AnnouncementDestination
 )

@@ -16,9 +16,11 @@ from agi_router.routing.destination import (
     QueueDestination,
     TeamDestination,
     UserDestination,
+    VoicemailDestination,
 )
 from agi_router.routing.dialplan_place import DialplanPlace
 from agi_router.routing.errors import RoutingError, shown
+from agi_router.routing.mailbox import parse_mailbox
 from agi_router.routing.numbers import normalise
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.sounds import parse_sounds
@@ -60,7 +62,8 @@ def destination(understood: Understood, names: Names, policy: DialPolicy) -> Des
     """What the answer means now.
 
     Raises RoutingError: user_unknown, team_unknown, number_unknown, queue_unknown, value_not_endpoint,
-    value_not_number, value_not_cause, value_not_dialplan, value_not_sound, policy_emergency, policy_dialplan.
+    value_not_number, value_not_cause, value_not_dialplan, value_not_sound, value_not_mailbox, policy_emergency,
+    policy_dialplan.
     """
     value = understood.value
     match understood.type:
@@ -78,6 +81,8 @@ def destination(understood: Understood, names: Names, policy: DialPolicy) -> Des
             return NumberDestination(_internal(value, names))
         case DestinationType.QUEUE:
             return QueueDestination(_queue(value, names))
+        case DestinationType.VOICEMAIL:
+            return VoicemailDestination(parse_mailbox(value))
         case DestinationType.DIALPLAN:
             return DialplanDestination(_place(understood, policy))
         case DestinationType.ANNOUNCEMENT:

@@ -116,6 +116,13 @@ class Enqueue:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaveMessage:
+    """Let the caller leave a message in this mailbox, "mailbox@context"; he does not come back."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
 class GoTo:
     """Send the caller to this place in the dialplan; he does not come back."""
 
@@ -137,7 +144,7 @@ class Refused:
     failure: Failure
 
 
-Action = Ring | HangUp | AskRoute | Enqueue | GoTo | Announce | Refused
+Action = Ring | HangUp | AskRoute | Enqueue | LeaveMessage | GoTo | Announce | Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

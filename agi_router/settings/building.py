@@ -13,6 +13,7 @@ from agi_router.routing.destination import (
     DialplanDestination,
     HangupDestination,
     QueueDestination,
+    VoicemailDestination,
 )
 from agi_router.routing.needs import Ahead
 from agi_router.routing.policy import DialPolicy
@@ -36,7 +37,13 @@ from agi_router.settings.response_section import ResponseSection
 from agi_router.settings.sections import RouteSection, RoutingSections
 from agi_router.settings.show_section import ShowSection
 
-ANSWERS_OR_ENDS = (HangupDestination, DialplanDestination, AnnouncementDestination, QueueDestination)
+ANSWERS_OR_ENDS = (
+    HangupDestination,
+    DialplanDestination,
+    AnnouncementDestination,
+    QueueDestination,
+    VoicemailDestination,
+)
 CARRIERS_PATIENCE_S = 120
 """Carriers give up a call that is not answered, the first of them after one minute, most after two or three."""
 

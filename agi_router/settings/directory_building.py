@@ -23,6 +23,7 @@ from agi_router.routing.destination import (
     QueueDestination,
     TeamDestination,
     UserDestination,
+    VoicemailDestination,
 )
 from agi_router.routing.numbers import EXAMPLE, for_trunk, normalise
 from agi_router.routing.order import IfBusy
@@ -230,6 +231,8 @@ class DirectoryBuilding:
             return QueueDestination(self._queue(step.queue, (*at, "queue")))
         if step.number is not None:
             return NumberDestination(self._internal(step.number, (*at, "number")))
+        if step.voicemail is not None:
+            return VoicemailDestination(step.voicemail)
         if step.dialplan is not None:
             return DialplanDestination(step.dialplan)
         if step.announcement is not None:

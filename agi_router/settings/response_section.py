@@ -12,6 +12,7 @@ from agi_router.settings.values import (
     CarriedHeader,
     CarriedVariable,
     Endpoint,
+    Mailbox,
     Name,
     Paths,
     Place,
@@ -21,7 +22,12 @@ from agi_router.settings.values import (
 )
 
 MOST_CARRIED = 20
-_TIMELESS = {"hangup": "takes no time", "dialplan": "takes no time", "announcement": "is played to its end"}
+_TIMELESS = {
+    "hangup": "takes no time",
+    "voicemail": "takes the time of a message",
+    "dialplan": "takes no time",
+    "announcement": "is played to its end",
+}
 
 
 class FallbackSection(Section):
@@ -35,6 +41,7 @@ class FallbackSection(Section):
         "hangup",
         "number",
         "queue",
+        "voicemail",
         "dialplan",
         "announcement",
     )
@@ -46,6 +53,7 @@ class FallbackSection(Section):
     hangup: HangupCause | None = None
     number: str | None = None
     queue: str | None = None
+    voicemail: Mailbox | None = None
     dialplan: Place | None = None
     announcement: Sounds | None = None
     answer: bool | None = None

@@ -13,6 +13,7 @@ from agi_router.lookup.upstream import same_origin
 from agi_router.routing.carried import CARRIED_HEADER, CARRIED_VARIABLE
 from agi_router.routing.dialplan_place import CONTEXT, DialplanPlace
 from agi_router.routing.errors import RoutingError
+from agi_router.routing.mailbox import parse_mailbox
 from agi_router.routing.meaning import endpoint_name
 from agi_router.routing.numbers import EXAMPLE, is_e164, is_region
 from agi_router.routing.path import JsonPath
@@ -75,6 +76,13 @@ def _internal_number(given: str) -> str:
     if not (is_e164(given) or re.fullmatch(r"[0-9*#]{1,20}", given)):
         raise ValueError(f'is neither an extension of digits, * and #, nor a number in E.164 such as "{EXAMPLE}"')
     return given
+
+
+def _mailbox(given: str) -> str:
+    try:
+        return parse_mailbox(given)
+    except RoutingError as error:
+        raise ValueError(f"{error.failure.message}; {error.failure.remedy}") from None
 
 
 def _context(given: str) -> str:
@@ -255,6 +263,7 @@ Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Place = Annotated[DialplanPlace, PlainValidator(_text(_place))]
 Sounds = Annotated[tuple[str, ...], PlainValidator(_sounds)]
 InternalNumberKey = Annotated[str, AfterValidator(_internal_number)]
+Mailbox = Annotated[str, PlainValidator(_text(_mailbox))]
 Context = Annotated[str, AfterValidator(_context)]
 StateDevice = Annotated[str, AfterValidator(_state_device)]
 Region = Annotated[str, AfterValidator(_region)]

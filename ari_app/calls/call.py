@@ -175,6 +175,7 @@ class Call:
         self.cut_short = ""  # why we end the caller ourselves, by a hangup that then looks like his own
         self.called_number = ""
         self.step = 0
+        self.last_outcome = ""  # of the step before
         self.arrival = Arrival()
         self.route = ""
         self.routes_asked: list[str] = []

@@ -29,16 +29,19 @@ async def give_back(call: Call, reason: str) -> None:
     call.tell(e.SentToDialplan(at=now(), reason=reason))
 
 
-async def go_to(call: Call, place: DialplanPlace) -> Failure | None:
+async def go_to(call: Call, place: DialplanPlace, mailbox: str = "") -> Failure | None:
     """Let the caller go on at this place, for good; why that can't be, and he is still here. Raises CallerGoneError.
 
-    Asterisk takes every place there, and hangs up where nothing stands. So it is asked before.
+    `mailbox` is the one that it leads to, for the record. Asterisk takes every place there, and hangs up where nothing
+    stands. So it is asked before.
     """
     missing = await call.hear_until(asyncio.create_task(missing_place(call, place)))
     if missing is None:
         async with _missing_no_hangup(call):
+            await call.reception.end()
             await call.telephony.send_to_dialplan(call.caller.channel_id, place)
-        call.tell(e.SentToDialplan(at=now(), reason="the dialplan is the destination", where=str(place)))
+        reason = "voicemail" if mailbox else "the dialplan is the destination"
+        call.tell(e.SentToDialplan(at=now(), reason=reason, where=str(place), mailbox=mailbox))
     return missing
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final, assert_never
 
 from agi_router.routing.errors import Failure
-from agi_router.routing.step import Announce, AskRoute, Enqueue, GoTo, HangUp, Refused, Ring, Step
+from agi_router.routing.step import Announce, AskRoute, Enqueue, GoTo, HangUp, LeaveMessage, Refused, Ring, Step
 from ari_app.calls.announcing import announce
 from ari_app.calls.asking import ask_route
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
@@ -15,6 +15,7 @@ from ari_app.calls.leaving import back_to_dialplan, go_to
 from ari_app.calls.legs import Placing
 from ari_app.calls.queueing import Queued, enqueue
 from ari_app.calls.talk import converse
+from ari_app.calls.voicemail import leave_message
 from ari_app.domain import events as e
 from ari_app.domain.causes import Q850
 
@@ -55,6 +56,11 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
                     _tell_end(call, "skipped")
                 elif not await _enqueue(call, queue, left_s):
                     return
+            case LeaveMessage(mailbox):
+                missing = await leave_message(call, mailbox)
+                if missing is None:
+                    return
+                _tell_failure(call, "refused", missing)
             case GoTo(place):
                 missing = await go_to(call, place)
                 if missing is None:
@@ -153,4 +159,5 @@ def _tell_failure(call: Call, outcome: str, why: Failure) -> None:
 
 
 def _tell_end(call: Call, outcome: str, *, code: str = "", detail: str = "", remedy: str = "") -> None:
+    call.last_outcome = outcome
     call.tell(e.StepEnded(at=now(), step=call.step, outcome=outcome, code=code, detail=detail, remedy=remedy))

@@ -26,6 +26,7 @@ _STYLES = {
     Disposition.ABANDONED: "yellow",
     Disposition.REJECTED: "yellow",
     Disposition.TO_DIALPLAN: "yellow",
+    Disposition.TO_VOICEMAIL: "yellow",
     Disposition.FAILED: "red",
     Disposition.INTERRUPTED: "red",
 }

@@ -378,11 +378,12 @@ class SentToDialplan(Happened):
     """The caller went on in the dialplan.
 
     `where` is the place that was the step's destination, "context,exten,priority"; "" for the lines after `Stasis()`,
-    as nothing was left to try here.
+    as nothing was left to try here. `mailbox` is the one in which he may leave a message there.
     """
 
     reason: str
     where: str = ""
+    mailbox: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ class Disposition(StrEnum):
     ABANDONED = "abandoned"  # the caller gave up before anyone answered
     REJECTED = "rejected"  # a step said: hang up
     TO_DIALPLAN = "to_dialplan"  # the dialplan went on with the caller: it was the destination, or all steps failed
+    TO_VOICEMAIL = "to_voicemail"  # nobody spoke with the caller, who could leave a message
     FAILED = "failed"  # the router or Asterisk failed it
     INTERRUPTED = "interrupted"  # its end was not seen
 
@@ -187,7 +188,8 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
         case e.CallRecovered():
             return replace(record, recovered=True)
         case e.SentToDialplan():
-            return replace(record, ended_at=event.at, disposition=Disposition.TO_DIALPLAN, reason=event.reason)
+            to = Disposition.TO_VOICEMAIL if event.mailbox else Disposition.TO_DIALPLAN
+            return replace(record, ended_at=event.at, disposition=to, reason=event.reason)
         case e.CallEnded():
             return replace(
                 record,

@@ -95,7 +95,7 @@ _FOUND = {
     "waiting": "found the call again, the caller waiting",
     "queue": "found the call again, the caller in the queue",
 }
-_TIMELESS = frozenset({"hangup", "dialplan", "announcement"})
+_TIMELESS = frozenset({"hangup", "voicemail", "dialplan", "announcement"})
 BUSY = {"in_call": "in a call", "wrap_up": "in wrap-up", "dnd": "on DND"}
 """Why somebody is busy, in words."""
 _ENDED_BY = {
@@ -258,6 +258,8 @@ def _answered_early(event: e.AnsweredEarly) -> str:
 
 
 def _left(event: e.SentToDialplan) -> str:
+    if event.mailbox:
+        return f"on to the mailbox {event.mailbox}"
     return f"on to the dialplan at {event.where}" if event.where else f"back to the dialplan: {event.reason}"
 
 

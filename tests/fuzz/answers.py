@@ -31,6 +31,7 @@ TEXTS = (
     "team", "group", "sales",
     "user", "person", "endpoint", "external", "hangup", "auto", " ", "\t7\t", "x" * 255, "\u0130" * 90, "9" * 64,
     "announcement", "sound:custom/closed", "/etc/passwd", "../x", "recording:x",
+    "voicemail", "101@sales", "101&102",
     "queue", "9", "number", "200", "+1 (415) 555-0100", "dialplan", "ivr,s,1", "ivr,101,2", "ivr)},s,1", "outbound,s,1",
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (

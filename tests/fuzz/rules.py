@@ -18,7 +18,18 @@ from agi_router.routing.meaning import destination
 from agi_router.routing.response import understand
 from agi_router.routing.route import Route
 from agi_router.routing.shown import Shown
-from agi_router.routing.step import Announce, AskRoute, EndpointTarget, Enqueue, GoTo, HangUp, Ring, Step, Target
+from agi_router.routing.step import (
+    Announce,
+    AskRoute,
+    EndpointTarget,
+    Enqueue,
+    GoTo,
+    HangUp,
+    LeaveMessage,
+    Ring,
+    Step,
+    Target,
+)
 from agi_router.routing.understood import Understood
 from agi_router.settings import RoutingSections, routing_settings
 from ari_app.calls.arrival import Arrival
@@ -112,6 +123,9 @@ class Rules:
             case Enqueue(queue):
                 assert queue == "support-queue", f"waits in {queue}"
                 return "waits in a queue"
+            case LeaveMessage(mailbox):
+                assert re.fullmatch(r"[\w.-]+@[\w.-]+", mailbox, re.ASCII), f"leaves a message for {mailbox!r}"
+                return "leaves a message"
             case GoTo(place):
                 assert re.fullmatch(r"ivr,[A-Za-z0-9*#+][A-Za-z0-9*#+_.-]*,[0-9]+", str(place)), f"goes to {place}"
                 return "goes to the dialplan"

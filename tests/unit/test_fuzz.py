@@ -28,6 +28,7 @@ def test_hostile_answers_break_no_rule_and_reach_every_kind_of_outcome() -> None
         "goes to the dialplan",
         "announces",
         "asks a route",
+        "leaves a message",
         "waits in a queue",
         "rpc_error",
         "endpoint_is_trunk",

@@ -428,7 +428,9 @@ def test_a_response_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str)
         (MINIMAL + "directory: {queues: [{id: a, name: b}, {id: a, name: c}]}", "queues' ids are unique"),
         ("defaults: {region: US, fallback: [{announcement: []}]}", 'fallback[0].announcement: "" names no sounds'),
         (MINIMAL + "policy: {dialplan_contexts: ['a,b']}", "policy.dialplan_contexts[0]: is not the name of a context"),
-        ("defaults: {region: US, fallback: [{voicemail: '101'}]}", "fallback[0].voicemail: unknown key"),
+        ("defaults: {region: US, fallback: [{voicemail: '101&102'}]}", 'fallback[0].voicemail: "101&102" is not a'),
+        ("defaults: {region: US, fallback: [{voicemail: 101, timeout_s: 9}]}", "takes the time of a message"),
+        ("defaults: {region: US, fallback: [{fax: '101'}]}", "fallback[0].fax: unknown key"),
         (MINIMAL + "routs: {}", 'routs: unknown key; did you mean "routes"?'),
     ],
 )

@@ -1,0 +1,45 @@
+"""A mailbox: the caller goes on to VoiceMail() in the dialplan, for good, and leaves a message."""
+
+import asyncio
+from typing import Final
+
+from agi_router.routing.dialplan_place import DialplanPlace
+from agi_router.routing.errors import Failure
+from ari_app.calls.call import Call
+from ari_app.calls.leaving import go_to
+
+VOICEMAIL: Final = DialplanPlace("agi-router-voicemail")
+MAILBOX: Final = "AGI_ROUTER_MAILBOX"
+GREETING: Final = "AGI_ROUTER_GREETING"
+
+
+async def leave_message(call: Call, mailbox: str) -> Failure | None:
+    """Send the caller to this mailbox; why that can't be, and he is still here. Raises CallerGoneError.
+
+    He hears that the person is busy when the step before came to that, else that nobody is there.
+    """
+    missing = await call.hear_until(asyncio.create_task(_prepare(call, mailbox)))
+    return missing or await go_to(call, VOICEMAIL, mailbox)
+
+
+async def _prepare(call: Call, mailbox: str) -> Failure | None:
+    telephony, channel = call.telephony, call.caller.channel_id
+    match await telephony.read_variable(channel, f"VM_INFO({mailbox},exists)"):
+        case "1":
+            greeting = "b" if call.last_outcome == "busy" else "u"
+            await asyncio.gather(
+                telephony.set_variable(channel, MAILBOX, mailbox), telephony.set_variable(channel, GREETING, greeting)
+            )
+            return None
+        case "0":
+            return Failure(
+                "mailbox_missing",
+                f"Asterisk has no mailbox {mailbox}",
+                'add it to voicemail.conf; asterisk -rx "voicemail show users" lists those that are there',
+            )
+        case _:
+            return Failure(
+                "voicemail_unavailable",
+                f"Asterisk does not tell whether it has the mailbox {mailbox}",
+                'asterisk -rx "module load app_voicemail.so", and see that modules.conf loads it at each start',
+            )
