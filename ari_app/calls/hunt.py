@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import Final
 
 from agi_router.routing.order import IfBusy, Order, arrange, next_round
 from agi_router.routing.step import Member, Ring, Target, distinct
@@ -16,6 +17,8 @@ from ari_app.calls.presence import Presence
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
 
+SHORTEST_TURN_S: Final = 0.5
+"""In less nobody picks up, and a phone would only flash."""
 _CHANCE = random.Random()  # noqa: S311 - shares work out, guards nothing
 
 
@@ -56,7 +59,7 @@ class _Hunt:
                     at=now(), user=unable.user, name=unable.name, why="unable", detail=unable.failure.message
                 )
             )
-        while self._left and self._remaining_s > 0:
+        while self._left and self._remaining_s >= SHORTEST_TURN_S:
             members = self._next()
             self._tell_busy()
             if not self._is_on and (members or self._action.if_busy is IfBusy.WAIT):

@@ -148,11 +148,12 @@ class Presence(CallWriter):
     def write(self, call_id: str, event: e.CallEvent) -> None:
         """Take one event of a call of ours."""
         match event:
-            case e.StepStarted():
-                live = self._calls.setdefault(call_id, _Live())
-                live.team = event.team
-            case e.LegDialled() if event.user:
-                self._calls.setdefault(call_id, _Live()).users[event.leg] = event.user
+            case e.CallArrived() | e.CallRecovered():
+                self._calls.setdefault(call_id, _Live())
+            case e.StepStarted() if live_ := self._calls.get(call_id):
+                live_.team = event.team
+            case e.LegDialled() if (live_ := self._calls.get(call_id)) and event.user:
+                live_.users[event.leg] = event.user
             case e.LegJoined() if (live_ := self._calls.get(call_id)) and event.user:
                 live_.users[event.leg] = event.user
                 self._pick_up(live_, event.leg)

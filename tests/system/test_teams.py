@@ -427,3 +427,31 @@ async def test_the_dry_run_tells_in_which_order_members_ring_and_who_is_busy() -
         ]
         await outside.hang_up()
         await rig.idle()
+
+
+async def test_a_phone_that_rings_or_of_which_a_leg_is_made_ahead_is_not_busy() -> None:
+    def change(config: Config) -> None:
+        team("1", "simultaneous", if_busy="skip")(config)
+        sales = config["routes"]["sales"]
+        sales["ringing"]["ahead"] = "create"
+        sales["remember"] = {"last_good_s": 60}
+
+    async with running(change) as rig, rig.user("ada") as ada:
+        calling_the_team(rig)
+        await devices_known(rig)
+        await give_up(rig, ada)
+        first = await rig.call()
+        at_ada = await ada.next_call()
+        await at_ada.ring()
+        await first.progressed(180)
+        second = await rig.call()
+        at_ada_too = await ada.next_call()
+        await at_ada.answer()
+        await first.answered()
+        third = await rig.call()
+        assert await third.final_status() == 486
+        assert await passed(rig) == [("Ada", "in_call", False)]
+        await at_ada_too.reject()
+        await second.final_status()
+        await first.hang_up()
+        await rig.idle()

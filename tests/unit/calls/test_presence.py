@@ -37,6 +37,15 @@ def talk(user: str, *, ended_s_ago: float | None = None, team: str = "7") -> lis
     """A call in which this user's second leg answers; `team` "" is a call to him."""
     kind, where = ("team", team) if team else ("user", user)
     happened: list[e.CallEvent] = [
+        e.CallArrived(
+            at=ago(99),
+            route="sales",
+            called_number="",
+            caller_number="",
+            caller_name="",
+            caller_withheld=False,
+            channel_id="1.1",
+        ),
         e.StepStarted(at=ago(99), step=1, destination_type=kind, destination=where, timeout_s=25, team=team),
         e.LegDialled(at=ago(99), leg="leg-1", endpoint="PJSIP/x", contact="", user="9"),
         e.LegDialled(at=ago(99), leg="leg-2", endpoint="PJSIP/trunk", contact="", user=user),
@@ -157,6 +166,13 @@ def test_who_was_not_rung_since_the_start_had_his_last_turn_with_his_last_talk()
         pass
     rung = known.history("7").last_rung
     assert rung["4"] < rung["1"]
+
+
+def test_what_is_told_of_a_call_after_its_end_makes_nobody_busy() -> None:
+    known = heard(*talk("9", ended_s_ago=1))
+    known.write("call", e.LegDialled(at=now(), leg="leg-3", endpoint="PJSIP/trunk", contact="", user="4"))
+    known.write("call", e.LegAnswered(at=now(), leg="leg-3"))
+    assert known.busy(DAN) is None
 
 
 async def test_who_waits_is_woken_by_a_device_that_is_free_again() -> None:
