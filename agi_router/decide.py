@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import assert_never
 
 from agi_router.directory.directory import Directory
-from agi_router.directory.numbers import InternalNumber
+from agi_router.directory.numbers import InternalNumber, ToRoute
 from agi_router.directory.queues import Queue
 from agi_router.directory.teams import Team
 from agi_router.directory.trunks import Trunk
@@ -75,6 +75,20 @@ class RoutingSettings:
     numbers: tuple[InternalNumber, ...] = ()
     queues: tuple[Queue, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def destination_types(self) -> frozenset[str]:
+        """The types of destinations that it names, in chains, tables and numbers, or as the type of an answer."""
+        chains = (self.fallback, *(chain or () for r in self.routes for chain in (r.fallback, r.closed)))
+        stated = (route.response.type for route in self.routes)
+        return frozenset(
+            [
+                *(step.destination.type for chain in chains for step in chain),
+                *(meant.type.value for route in self.routes for meant in route.response.values.values()),
+                *(number.to.type for number in self.numbers if not isinstance(number.to, ToRoute)),
+                *(type_.value for type_ in stated if type_ is not None),
+            ]
+        )
 
 
 @dataclass(slots=True)

@@ -1,9 +1,10 @@
 """The dialplan around the router: where calls come in, what catches them, and the guard on each leg."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
+from agi_router.routing.destination import QueueDestination, VoicemailDestination
 from ari_app.asterisk.inspection import has_extension
 from ari_app.asterisk.probe import Probe
 from ari_app.calls.ports import RefusedError
@@ -19,25 +20,38 @@ CONTEXTS: Final = {
     "agi-router-hangup": "a leg may stay alone in its bridge when the router is down",
     "agi-router-join": "phones cannot transfer a caller to whom they have called by your own dialplan",
 }
-"""Each context of dialplan/agi-router.conf, and what its absence means. All have the extension `s`."""
+"""Each context of dialplan/agi-router.conf that every call needs, and what its absence means. All have the extension
+`s`."""
+
+FOR_DESTINATIONS: Final = {
+    QueueDestination.type: ("agi-router-queue", "no caller can wait in a queue"),
+    VoicemailDestination.type: ("agi-router-voicemail", "no caller can leave a message"),
+}
+"""By types of destinations, the contexts that only they need; an agi-router.conf of before knows none of them."""
 
 APP_OF_THE_DIALPLAN: Final = "agi-router"
 
 
-def dialplan_check(probe: Probe, app: str) -> Check:
-    """Reads the first line of each context."""
+def contexts_for(destination_types: Set[str]) -> dict[str, str]:
+    """The contexts that a configuration with these types of destinations needs, and what their absence means."""
+    return CONTEXTS | dict(FOR_DESTINATIONS[type_] for type_ in FOR_DESTINATIONS if type_ in destination_types)
+
+
+def dialplan_check(probe: Probe, app: str, contexts: Mapping[str, str]) -> Check:
+    """Reads the first line of each of these contexts."""
 
     async def dialplan() -> Sequence[Finding]:
         try:
-            there = await asyncio.gather(*(has_extension(probe, context, "s") for context in CONTEXTS))
+            there = await asyncio.gather(*(has_extension(probe, context, "s") for context in contexts))
         except RefusedError:
             return [DIALPLAN.skipped("Asterisk cannot tell: func_dialplan.so is not loaded", "load func_dialplan.so")]
-        return judge_dialplan({context for context, is_there in zip(CONTEXTS, there, strict=True) if is_there}, app)
+        found = {context for context, is_there in zip(contexts, there, strict=True) if is_there}
+        return judge_dialplan(found, app, contexts)
 
     return Check(DIALPLAN, dialplan)
 
 
-def judge_dialplan(there: set[str], app: str) -> list[Finding]:
+def judge_dialplan(there: set[str], app: str, contexts: Mapping[str, str] = CONTEXTS) -> list[Finding]:
     """One finding for each context that is missing, and one for a name that does not fit."""
     missing = [
         DIALPLAN.of(context).error(
@@ -45,7 +59,7 @@ def judge_dialplan(there: set[str], app: str) -> list[Finding]:
             "agi-router dialplan > /etc/asterisk/agi-router.conf; in extensions.conf: #include agi-router.conf; "
             'then asterisk -rx "dialplan reload"',
         )
-        for context, meaning in CONTEXTS.items()
+        for context, meaning in contexts.items()
         if context not in there
     ]
     renamed = (
@@ -58,4 +72,4 @@ def judge_dialplan(there: set[str], app: str) -> list[Finding]:
         if app != APP_OF_THE_DIALPLAN
         else []
     )
-    return [*missing, *renamed] or [DIALPLAN.ok(f"the dialplan has {', '.join(CONTEXTS)}")]
+    return [*missing, *renamed] or [DIALPLAN.ok(f"the dialplan has {', '.join(contexts)}")]

@@ -19,10 +19,10 @@ from ari_app.doctor.check import DEADLINE_S, Check, carry_out
 from ari_app.doctor.configuration import configuration_findings, problem_findings
 from ari_app.doctor.database import database_checks
 from ari_app.doctor.devices import ENDPOINT, TRUNK, endpoints, endpoints_check, trunk_checks
-from ari_app.doctor.dialplan import DIALPLAN, dialplan_check
+from ari_app.doctor.dialplan import DIALPLAN, contexts_for, dialplan_check
 from ari_app.doctor.finding import Finding, Group, Topic
 from ari_app.doctor.host import host_check
-from ari_app.doctor.modules import MODULES, judge_modules
+from ari_app.doctor.modules import MODULES, judge_modules, modules_for
 from ari_app.doctor.reload import RELOAD, judge_reload, last_written
 from ari_app.doctor.router import APPLICATION, Status, ask_router, judge_application, judge_router, judge_status
 from ari_app.doctor.routes import route_checks
@@ -99,7 +99,7 @@ def _plain_checks(inspection: Inspection, settings: Settings, router: RouterAnsw
         return [pbx.judge_version(running), judge_transfers(running, by_router=calls.carries_out_transfers)]
 
     async def modules() -> Sequence[Finding]:
-        return judge_modules(await inspection.modules())
+        return judge_modules(await inspection.modules(), modules_for(settings.routing.destination_types))
 
     async def recordings() -> Sequence[Finding]:
         return [pbx.judge_recordings(fail=await inspection.recordings_fail())]
@@ -128,7 +128,7 @@ async def _ask_by_probe(ari: AriSettings, settings: Settings) -> list[Finding]:
 
 def _probe_checks(probe: Probe, settings: Settings) -> list[Check]:
     return [
-        dialplan_check(probe, settings.asterisk.ari.app),
+        dialplan_check(probe, settings.asterisk.ari.app, contexts_for(settings.routing.destination_types)),
         endpoints_check(probe, settings.routing),
         *trunk_checks(probe, settings.routing.trunks),
     ]

@@ -1,9 +1,10 @@
 """The modules of Asterisk without which something of ours does not work."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
+from agi_router.routing.destination import AnnouncementDestination, QueueDestination, VoicemailDestination
 from ari_app.doctor.finding import Finding, Group, Topic
 
 MODULES = Topic("modules", Group.ASTERISK)
@@ -67,11 +68,24 @@ NEEDED: Final = (
 )
 
 
-def judge_modules(loaded: Mapping[str, bool]) -> list[Finding]:
+FOR_DESTINATIONS: Final = {
+    AnnouncementDestination.type: _vital("res_stasis_playback.so", "no caller can hear an announcement"),
+    QueueDestination.type: _vital("app_queue.so", "no caller can wait in a queue: there is no Queue()"),
+    VoicemailDestination.type: _vital("app_voicemail.so", "no caller can leave a message: there is no VoiceMail()"),
+}
+"""By types of destinations, the modules that only they need."""
+
+
+def modules_for(destination_types: Set[str]) -> tuple[Module, ...]:
+    """The modules that a configuration with these types of destinations needs."""
+    return (*NEEDED, *(module for type_, module in FOR_DESTINATIONS.items() if type_ in destination_types))
+
+
+def judge_modules(loaded: Mapping[str, bool], needed: Sequence[Module] = NEEDED) -> list[Finding]:
     """One finding for each that is missing; `loaded` tells of each module whether it runs."""
-    missing = [module for module in NEEDED if not any(loaded.get(name) for name in module.any_of)]
+    missing = [module for module in needed if not any(loaded.get(name) for name in module.any_of)]
     if not missing:
-        return [MODULES.ok(f"all {len(NEEDED)} modules that calls and this command need run")]
+        return [MODULES.ok(f"all {len(needed)} modules that calls and this command need run")]
     return [_finding(module, loaded) for module in missing]
 
 

@@ -34,10 +34,10 @@ from ari_app.doctor.asterisk import (
 from ari_app.doctor.check import Check, carry_out
 from ari_app.doctor.database import judge_database, judge_disk
 from ari_app.doctor.devices import judge_endpoint, judge_trunk
-from ari_app.doctor.dialplan import CONTEXTS, judge_dialplan
+from ari_app.doctor.dialplan import CONTEXTS, contexts_for, judge_dialplan
 from ari_app.doctor.finding import Finding, Group, Topic, Verdict, is_healthy
 from ari_app.doctor.host import HostName, judge_host_name
-from ari_app.doctor.modules import NEEDED, judge_modules
+from ari_app.doctor.modules import NEEDED, judge_modules, modules_for
 from ari_app.doctor.reload import judge_reload
 from ari_app.doctor.router import judge_application, judge_status
 from ari_app.doctor.routes import judge_route
@@ -255,6 +255,21 @@ def test_one_of_two_bridge_modules_is_enough() -> None:
     assert judge_modules(ALL_MODULES | {"bridge_simple.so": False})[0].status == "ok"
     [neither] = judge_modules(ALL_MODULES | {"bridge_simple.so": False, "bridge_softmix.so": False})
     assert neither.status == "error"
+
+
+def test_destinations_need_modules_and_contexts_of_their_own() -> None:
+    types = {"user", "queue", "voicemail", "announcement"}
+    missing = judge_modules(ALL_MODULES, modules_for(types))
+    assert [finding.id for finding in missing if finding.status == "error"] == [
+        "modules:res_stasis_playback",
+        "modules:app_queue",
+        "modules:app_voicemail",
+    ]
+    old = judge_dialplan(set(CONTEXTS), "agi-router", contexts_for(types))
+    assert [finding.id for finding in old] == ["dialplan:agi-router-queue", "dialplan:agi-router-voicemail"]
+    assert "agi-router dialplan > " in old[0].remedy
+    assert modules_for({"user"}) == NEEDED
+    assert contexts_for({"user"}) == CONTEXTS
 
 
 @pytest.mark.parametrize("gone", CONTEXTS)

@@ -488,6 +488,22 @@ def test_an_internal_number_that_leads_nowhere_is_told(tmp_path: Path, numbers: 
     assert said in told
 
 
+def test_the_types_of_destinations_that_a_configuration_names_are_known(tmp_path: Path) -> None:
+    text = """\
+defaults: {region: US, fallback: [{voicemail: "101"}]}
+policy: {dialplan_contexts: [ivr]}
+directory: {queues: [{id: a, name: support}], numbers: {"200": {queue: a}, "201": {route: sales}}}
+routes:
+  sales:
+    request: {url: "https://api.example.com/"}
+    response: {path: to, type: dialplan, values: {closed: {announcement: custom/closed}}}
+    fallback: [{endpoint: x}, {hangup: busy}]
+"""
+    assert load(tmp_path, text).destination_types == {
+        *("voicemail", "queue", "dialplan", "announcement", "endpoint", "hangup")
+    }
+
+
 def test_a_queue_has_its_own_patience_unless_a_step_says_otherwise(tmp_path: Path) -> None:
     queues = "directory: {queues: [{id: a, name: support}, {id: b, name: sales, timeout_s: 60}]}\n"
     fallback = "    fallback: [{queue: a}, {queue: b}, {queue: b, timeout_s: 9}]\n"
