@@ -207,6 +207,10 @@ class Router:
             return Step(destination=unknown, timeout_s=TRANSFER_RING_S, action=Refused(refusal.failure))
         return self._directory.step(where, TRANSFER_RING_S)
 
+    def route_of(self, called_number: str) -> str:
+        """See the protocol."""
+        return self._directory.route_of(called_number)
+
     def user_of_endpoint(self, endpoint: str) -> str:
         """See the protocol."""
         return self._directory.user_of_endpoint(endpoint)

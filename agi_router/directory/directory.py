@@ -103,6 +103,11 @@ class Directory:
         """Whether there is a team with this id."""
         return team in self._teams
 
+    def route_of(self, called: str) -> str:
+        """The route to which the internal number leads that is called in this way; "" when it leads to none."""
+        to = self._numbers.get(self.number(called) or "")
+        return to.route if isinstance(to, ToRoute) else ""
+
     def has_queue(self, queue: str) -> bool:
         """Whether there is a queue with this id."""
         return queue in self._queues

@@ -50,6 +50,10 @@ class Decider(Protocol):
         """Whom a phone means that transfers a call to `dialled`; never raises, a refusal is the step's action."""
         ...
 
+    def route_of(self, called_number: str) -> str:
+        """The route to which this internal number leads; "" when it leads to none."""
+        ...
+
     def user_of_endpoint(self, endpoint: str) -> str:
         """The id of the user who has this PJSIP endpoint as a device; "" when nobody has it."""
         ...

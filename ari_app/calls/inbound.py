@@ -4,6 +4,7 @@ Reads top to bottom; every wait ends when the caller hangs up.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 from agi_router.routing.call_info import CallInfo
@@ -25,6 +26,8 @@ from ari_app.domain.record import CallRecord
 
 async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
     """Route one caller by the API's answer, from StasisStart to the end of the record."""
+    if not arrival.route:  # Stasis(app,,CALLED): the number that was called knows
+        arrival = replace(arrival, route=decider.route_of(arrival.called_number))
     call.tell_arrival(arrival)
     call.treatment = decider.treatment(arrival.route)
     guess = Guess(call)

@@ -182,6 +182,9 @@ class Rings(Decider):
     def transfer_target(self, dialled: str) -> Step:
         return self._ringing(dialled)
 
+    def route_of(self, called_number: str) -> str:
+        return ""
+
     def user_of_endpoint(self, endpoint: str) -> str:
         return ""
 

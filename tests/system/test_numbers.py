@@ -17,6 +17,11 @@ from tests.system.rig import Rig, running
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+DIRECT = """\
+[from-carrier]
+exten => 5000,1,Stasis(agi-router,,+14155550120)
+ same => n,Hangup(34)
+"""
 SALES, SUPPORT = "+14155550110", "+14155550120"
 
 
@@ -42,7 +47,7 @@ def with_routes(config: Config) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def rig() -> AsyncIterator[Rig]:
-    async with running(with_routes) as rig:
+    async with running(with_routes, extra_dialplan=DIRECT) as rig:
         yield rig
 
 
@@ -111,6 +116,17 @@ async def test_a_caller_who_gives_up_while_the_second_api_is_asked_leaves_nothin
     held.set()
     await rig.idle()
     assert (await newest(rig)).disposition == "abandoned"
+
+
+async def test_a_call_without_a_route_takes_that_of_the_called_number(rig: Rig) -> None:
+    async with rig.user("ada") as ada:
+        rig.api.answers["/second"] = Answer(body={"to": "101"})
+        caller = await rig.carrier.call("5000")
+        await (await ada.next_call()).answer()
+        await caller.answered()
+        await caller.hang_up()
+        await rig.idle()
+    assert ((await newest(rig)).route, await rerouted(rig)) == ("second", [])
 
 
 async def test_a_router_that_is_killed_in_the_second_route_goes_on_with_its_fallback(rig: Rig) -> None:

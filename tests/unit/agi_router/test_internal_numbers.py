@@ -51,6 +51,16 @@ def test_an_extension_rings_whom_it_leads_to(extension: str) -> None:
     assert meant(extension, DestinationType.AUTO) == NumberDestination(extension)
 
 
+def test_a_called_number_knows_its_route() -> None:
+    assert [DIRECTORY.route_of(called) for called in (DID, "14155550100", "200", "", "s")] == [
+        "sales",
+        "sales",
+        "",
+        "",
+        "",
+    ]
+
+
 def test_what_an_operator_makes_an_internal_number_is_one() -> None:
     assert DIRECTORY.step(NumberDestination("911"), 20).action == HangUp(HangupCause.REJECTED)
 
