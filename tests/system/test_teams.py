@@ -177,19 +177,19 @@ async def test_round_robin_begins_with_who_was_not_rung_for_the_longest_time() -
 async def test_longest_idle_begins_with_whose_last_talk_ended_first_also_after_a_restart() -> None:
     async with running(team("123", "longest_idle")) as rig, AsyncExitStack() as stack:
         ada, bob, carol = await phones(stack, calling_the_team(rig), "ada", "bob", "carol")
-        for phone in (ada, bob, carol):
+        for phone in (ada, bob, carol, ada):
             await short_talk(rig, phone)
-        await give_up(rig, ada)
+        await give_up(rig, bob)
         await rig.router.stop()
         await rig.router.start()
         call = await rig.call()
-        await (await ada.next_call()).reject()
-        await (await bob.next_call()).answer()
+        await (await bob.next_call()).reject()
+        await (await carol.next_call()).answer()
         await call.answered()
         await call.hang_up()
         await rig.idle()
-        await give_up(rig, ada)
-        assert await called(rig) == ["Ada"]
+        await give_up(rig, bob)
+        assert await called(rig) == ["Bob"]
 
 
 async def test_a_random_order_calls_each_member_once() -> None:
