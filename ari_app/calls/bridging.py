@@ -1,10 +1,11 @@
 """Who speaks with whom: the call's bridge, and the guard that ends one of two when the other is gone and no router is.
 
 The guard is a hangup handler on every channel (dialplan/agi-router.conf). It acts while AGI_ROUTER_PEER on the caller's
-channel names the leg that he speaks with.
+channel names the leg that he speaks with, or AGI_ROUTER_EARLY the one whose early media he hears.
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -15,6 +16,9 @@ GUARD_PEER: Final = "AGI_ROUTER_PEER"
 
 GUARDED_CALLER: Final = "AGI_ROUTER_CALLER"
 """Names the caller's channel to a leg's guard, which ends it if this leg is the one that he speaks with."""
+
+GUARD_EARLY: Final = "AGI_ROUTER_EARLY"
+"""The same of a leg that nobody has answered yet: the guard lets the caller be when it fails, and not once it is Up."""
 
 LEG_GUARD: Final = {"CHANNEL(hangup_handler_push)": "agi-router-hangup,s,1"}
 """Set on every leg; the caller's channel has it from the dialplan."""
@@ -27,12 +31,15 @@ SETTLED_S: Final = 2.0
 async def let_speak(call: Call, leg: Leg) -> None:
     """Put the caller and this leg into the call's bridge, guarded; nothing happens to a leg that has ended meanwhile.
 
-    Raises TelephonyError, and CallerGoneError.
+    A leg that has been in the bridge before its answer stays there. Raises TelephonyError, and CallerGoneError.
     """
     await call.bridge_ready()
     while leg.alive and not leg.name:
         await call.next_event()
-    if leg.alive:
+    if leg.is_bridged:
+        leg.is_bridged = False  # that was for the time before the answer
+        await _set(call, {GUARD_PEER: leg.name, GUARD_EARLY: ""})
+    elif leg.alive:
         members = [call.caller.channel_id, leg.channel_id]
         shows_caller = not call.screen_pop.replaces_caller
         await asyncio.gather(
@@ -42,12 +49,21 @@ async def let_speak(call: Call, leg: Leg) -> None:
 
 async def guard(call: Call, leg: Leg) -> None:
     """From now on the end of one of these two ends the other, also without the router."""
-    await call.telephony.set_variable(call.caller.channel_id, GUARD_PEER, leg.name)
+    await _set(call, {GUARD_PEER: leg.name})
+
+
+async def guard_early(call: Call, leg: Leg) -> None:
+    """From now on the end of the caller ends this leg, and its end him once it has been answered."""
+    await _set(call, {GUARD_EARLY: leg.name})
 
 
 async def lift_guard(call: Call) -> None:
     """Whoever hangs up now does so alone: a phone may leave the call to others."""
-    await call.telephony.set_variable(call.caller.channel_id, GUARD_PEER, "")
+    await _set(call, {GUARD_PEER: "", GUARD_EARLY: ""})
+
+
+async def _set(call: Call, told: Mapping[str, str]) -> None:
+    await asyncio.gather(*(call.telephony.set_variable(call.caller.channel_id, *pair) for pair in told.items()))
 
 
 async def guard_again(call: Call, leg: Leg) -> None:

@@ -72,7 +72,8 @@ class Leg:
     `user` is the id of the user who is called by it, "" for nobody of the directory.
     `name` is "" until the leg has entered the application. `ending` is the reason why we took it back, for the record.
     `way` is the trunk that it leads by. `refused`: the switch would not even create or dial it. `reached`: its other
-    end has said more than 100 Trying; when that is so, or the leg has ended, it is `settled`.
+    end has said more than 100 Trying; when that is so, or the leg has ended, it is `settled`. `is_bridged`: it was in
+    the bridge with the caller before anybody answered.
     What happens before the leg is `dialled` on record waits in `untold`; of a leg that is never dialled, nothing is.
     One that has to `confirm` is up when the right key was pressed; `key` is the first that was, and `decided` is set by
     it or by the leg's end. A `newcomer` was not created by us for this call: it came by a transfer.
@@ -94,6 +95,7 @@ class Leg:
     refused: bool = False
     reached: bool = False
     progressed: bool = False
+    is_bridged: bool = False
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     exists: asyncio.Event = field(default_factory=asyncio.Event)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -497,6 +499,8 @@ class Call:
 
     def _end(self, leg: Leg, cause: int, tech_cause: int | None) -> None:
         leg.cause, leg.tech_cause = cause or leg.cause, tech_cause
+        if leg.is_bridged and leg.state is not LegState.UP and self.caller_hangs_up:  # his guard has ended it
+            leg.ending = leg.ending or LegOutcome.CANCELLED
         leg.outcome = leg.ending or _ended_by_itself(leg, cause, tech_cause)
         leg.state = LegState.ENDED
         leg.decided.set()

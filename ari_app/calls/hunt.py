@@ -12,6 +12,7 @@ from typing import Final
 from agi_router.routing.order import IfBusy, Order, arrange, next_round
 from agi_router.routing.step import Member, Ring, Target, distinct
 from ari_app.calls.call import Call, now
+from ari_app.calls.early_media import EarlyMedia, may_be_heard
 from ari_app.calls.legs import Placing, Rung, most_telling, ring
 from ari_app.calls.presence import Presence
 from ari_app.domain import events as e
@@ -111,7 +112,9 @@ class _Hunt:
                 return distinct(freed)
 
             joins = self._together and action.if_busy is IfBusy.WAIT and self._left
-            return await ring(self._call, distinct(members), limit_s, placed, joining if joins else None)
+            targets = distinct(members)
+            early = EarlyMedia(self._call) if may_be_heard(self._call, targets) and not joins else None
+            return await ring(self._call, targets, limit_s, placed, joining if joins else None, early)
 
     async def _wait(self) -> None:
         """Until one of those who are left can ring, or the time is over."""

@@ -20,6 +20,7 @@ from agi_router.routing.step import EndpointTarget, Target, TrunkTarget, TrunkWa
 from ari_app.calls.bridging import GUARDED_CALLER, LEG_GUARD
 from ari_app.calls.call import Call, Leg, LegState, now
 from ari_app.calls.confirming import ask_each, is_asked
+from ari_app.calls.early_media import EarlyMedia
 from ari_app.calls.ports import ChannelDestroyed, RefusedError, TelephonyError
 from ari_app.calls.screen_pop import SENT_NAME, SHOWN, SHOWN_NAME
 from ari_app.calls.trunks import failed_by_its_trunk, watch_setup
@@ -68,6 +69,7 @@ async def _hang_up(call: Call, leg: Leg, ending: LegOutcome) -> None:
 class Placing:
     """The legs of a step while they are placed.
 
+    With `early` set, the caller hears what the only leg sends before its answer.
     `begin` may come before it is known which targets the step has: nothing of the others is left by `place`. With
     `only_create` their channels are made meanwhile, and no phone rings.
     """
@@ -76,6 +78,7 @@ class Placing:
         self._call = call
         self._timeout_s = math.ceil(timeout_s) + GUARD_S
         self._only_create = only_create
+        self.early: EarlyMedia | None = None
         self._legs: dict[Target, list[Leg]] = {}
         self._tasks: dict[Target, asyncio.Task[None]] = {}
         self._ways: dict[TrunkTarget, list[TrunkWay]] = {}  # those that are left
@@ -252,6 +255,8 @@ class Placing:
         await leg.entered.wait()
         if leg.ending is not None or not leg.alive:
             return
+        if self.early is not None:
+            await self.early.join(leg)
         source = None if leg.shown_name or _own_number(call, leg) is not None else call.caller.channel_id
         try:
             await call.telephony.dial(leg.channel_id, source, self._timeout_s)
@@ -280,13 +285,16 @@ async def ring(
     timeout_s: float,
     placing: Placing | None = None,
     joining: Joining | None = None,
+    early: EarlyMedia | None = None,
 ) -> Rung:
     """Ring all targets for at most `timeout_s` seconds. Raises CallerGoneError; leaves nothing ringing either way.
 
     `placing` may have begun with some targets already, also with others: those are taken back. `joining` returns
-    further targets when they may ring too, one time after the other, and () when no more will come.
+    further targets when they may ring too, one time after the other, and () when no more will come. `early` lets the
+    caller hear what the only target's leg sends before its answer.
     """
     placing = placing or Placing(call, timeout_s)
+    placing.early = early
     winner: Leg | None = None
     joining_in: asyncio.Task[None] | None = None
     ending = LegOutcome.CANCELLED  # until something better is known: the caller gave up, or the router stops
@@ -309,6 +317,8 @@ async def ring(
             await asyncio.gather(joining_in, return_exceptions=True)
         await placing.stop()
         _take_back_all(call, [leg for leg in placing.legs if leg is not winner], ending)
+    if winner is None and early is not None:
+        await early.leave()
     return Rung(winner, "answered" if winner else _why_nobody(placing.legs, timed_out=ending is LegOutcome.NO_ANSWER))
 
 
@@ -375,7 +385,7 @@ async def _first_answer(call: Call, placing: Placing, joining_in: asyncio.Task[N
             continue
         if joining_in is not None:
             joining_in.result()
-        if not any(leg.alive and leg.ending is None for leg in placing.legs):
+        if not any(leg.alive and leg.ending is None for leg in placing.legs) and not call.caller_hangs_up:
             return None
         await call.next_event()
 

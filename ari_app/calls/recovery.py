@@ -1,8 +1,9 @@
 """After a start, and after every reconnect: bring what Asterisk holds, what the log says and what runs here together.
 
 `survey` decides, purely; `Recovery` acts. Missed events are not sent again, so the ids and the log must tell what
-happened: a bridge of two is a talk that went on; a bridge of one ends, for the other side is gone; a leg without a call
-ends; a caller who waits goes on to his fallback; a record without channels is closed.
+happened: a bridge of two is a talk that went on; a bridge of one ends, for the other side is gone, but a caller who was
+in it before anybody had answered waits on; a leg without a call ends; a caller who waits goes on to his fallback; a
+record without channels is closed.
 """
 
 import asyncio
@@ -71,10 +72,15 @@ def survey(snapshot: Snapshot, records: Sequence[CallRecord], live_calls: frozen
         if bridge_owner is None or bridge_owner.call_id in live_calls:
             settled |= members
             continue
-        settled |= members
         present = [snapshot.channels[member] for member in members if member in snapshot.channels]
         callers = [channel for channel in present if _is_caller(channel, by_call.get(bridge_owner.call_id))]
         legs = [channel for channel in present if channel not in callers]
+        if len(callers) == 1 and _is_early(legs, by_call.get(bridge_owner.call_id)):
+            settled |= members - {callers[0].channel_id}  # he waits
+            ending += (leg.channel_id for leg in legs)
+            dropping.append(bridge)
+            continue
+        settled |= members
         if len(callers) == 1 and len(legs) == 1:
             talks.append((bridge_owner.call_id, callers[0], legs[0]))
         else:
@@ -245,6 +251,8 @@ class Recovery:
         if record is not None:
             self._lose_legs(record, keep={leg.role for leg in call.legs.values()})
         if record is None or record.answered_at is None:
+            if known is not None and known.answered_at is None:
+                call.tell(e.LegAnswered(at=now(), leg=role))
             call.tell(e.CallAnswered(at=now(), leg=role))
         since, route = (record.answered_at, record.route) if record else (None, "")
         self._supervisor.start_deciding(
@@ -301,6 +309,16 @@ def _talking_leg(role: str, channel: PresentChannel, known: LegRecord | None) ->
     if known is not None:
         leg.endpoint, leg.user = known.endpoint, known.user
     return leg
+
+
+def _is_early(legs: Sequence[PresentChannel], record: CallRecord | None) -> bool:
+    """Whether the caller was in the bridge for a trunk's early media: its leg is not answered, or is gone again.
+
+    Of a talk whose one side is gone, the guard has ended the other, or there is an answer on record.
+    """
+    if legs:
+        return not any(leg.up for leg in legs)
+    return record is not None and record.answered_at is None
 
 
 def _leg_of(record: CallRecord, channel_id: str) -> LegRecord | None:

@@ -19,9 +19,7 @@ REMOTE_TAG: Final = "CHANNEL(pjsip,remote_tag)"
 
 def failed_by_its_trunk(call: Call, leg: Leg) -> bool:
     """Whether this leg has ended for a reason that another trunk may not have."""
-    if leg.alive or leg.ending is not None or leg.outcome is LegOutcome.UNCONFIRMED:
-        return False
-    if call.first_to_hang_up == call.caller.channel_id:
+    if leg.alive or leg.ending is not None or leg.outcome is LegOutcome.UNCONFIRMED or call.caller_hangs_up:
         return False
     return leg.refused or lies_in_trunk(leg.cause, leg.tech_cause, reached=leg.reached)
 

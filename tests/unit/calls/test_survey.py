@@ -31,6 +31,7 @@ def holding(*channel_ids: str, bridges: dict[str, frozenset[str]] | None = None)
 
 
 RECORD = CallRecord(call_id=CALL, channel_id="caller")
+TALKED = replace(RECORD, answered_at=datetime(2026, 3, 1, 9, 30, tzinfo=UTC))
 
 
 def test_a_bridge_of_two_is_a_talk_that_went_on() -> None:
@@ -71,8 +72,8 @@ def test_a_caller_who_has_just_left_his_call_to_others_is_no_new_one() -> None:
 def test_a_bridge_of_one_ends_and_its_record_is_closed() -> None:
     for left in ("caller", LEG):
         snapshot = holding(left, bridges={BRIDGE: frozenset({left})})
-        assert survey(snapshot, [RECORD], NOBODY) == Survey(
-            end_channels=(left,), drop_bridges=(BRIDGE,), close=(RECORD,)
+        assert survey(snapshot, [TALKED], NOBODY) == Survey(
+            end_channels=(left,), drop_bridges=(BRIDGE,), close=(TALKED,)
         )
 
 
@@ -96,6 +97,24 @@ def test_a_caller_on_his_way_to_a_queue_waits_still() -> None:
 def test_a_caller_whom_the_dialplan_has_for_good_is_closed_on_record() -> None:
     gone = Snapshot(channels={}, bridges={}, elsewhere={"caller": channel("caller")})
     assert survey(gone, [RECORD], NOBODY) == Survey(close=(RECORD,))
+
+
+def test_a_caller_who_heard_a_trunk_before_its_answer_waits_on_and_the_leg_ends() -> None:
+    leg = replace(channel(LEG), up=False)
+    snapshot = Snapshot(channels={"caller": channel("caller"), LEG: leg}, bridges={BRIDGE: frozenset({"caller", LEG})})
+    assert survey(snapshot, [RECORD], NOBODY) == Survey(
+        end_channels=(LEG,), drop_bridges=(BRIDGE,), waiting=((RECORD, channel("caller")),)
+    )
+
+
+def test_a_caller_whose_trunk_failed_before_its_answer_waits_on() -> None:
+    snapshot = holding("caller", bridges={BRIDGE: frozenset({"caller"})})
+    assert survey(snapshot, [RECORD], NOBODY) == Survey(drop_bridges=(BRIDGE,), waiting=((RECORD, channel("caller")),))
+
+
+def test_a_leg_that_was_answered_while_nobody_looked_is_a_talk() -> None:
+    snapshot = holding("caller", LEG, bridges={BRIDGE: frozenset({"caller", LEG})})
+    assert survey(snapshot, [RECORD], NOBODY).talks == ((CALL, channel("caller"), channel(LEG)),)
 
 
 def test_an_empty_bridge_is_dropped() -> None:
