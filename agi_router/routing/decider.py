@@ -47,7 +47,7 @@ class Decider(Protocol):
         ...
 
     def transfer_target(self, dialled: str) -> Step:
-        """Whom a phone means that transfers a call to `dialled`; never raises, a refusal is the step's action."""
+        """Whom a phone means that transfers or redirects a call to `dialled`; never raises: a refusal is the action."""
         ...
 
     def route_of(self, called_number: str) -> str:

@@ -14,6 +14,7 @@ from ari_app.calls.ports import (
     ChannelHeld,
     ChannelLeft,
     ChannelProgressing,
+    ChannelRedirected,
     ChannelResumed,
     ChannelRinging,
     ChannelUp,
@@ -107,6 +108,8 @@ def _destroyed(event: Mapping[str, Any]) -> ChannelEvent:
 
 def _dial(event: Mapping[str, Any]) -> ChannelEvent | None:
     peer = event["peer"]
+    if event["forward"]:
+        return ChannelRedirected(peer["id"], _printable(event["forward"].partition(";")[0]))
     match event["dialstatus"]:
         case "PROGRESS":
             return ChannelProgressing(peer["id"])

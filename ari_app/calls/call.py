@@ -24,6 +24,7 @@ from ari_app.calls.ports import (
     ChannelHeld,
     ChannelLeft,
     ChannelProgressing,
+    ChannelRedirected,
     ChannelResumed,
     ChannelRinging,
     ChannelUp,
@@ -96,6 +97,7 @@ class Leg:
     reached: bool = False
     progressed: bool = False
     is_bridged: bool = False
+    redirected_to: str = ""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     exists: asyncio.Event = field(default_factory=asyncio.Event)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -463,6 +465,8 @@ class Call:
                 if not leg.progressed:
                     leg.progressed = True
                     self._tell_of(leg, e.LegProgressed(at=now(), leg=leg.role))
+            case ChannelRedirected():
+                leg.redirected_to = leg.redirected_to or event.target
             case ChannelUp():
                 self._note_answer(leg)
             case ChannelDestroyed():

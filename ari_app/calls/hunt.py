@@ -114,7 +114,7 @@ class _Hunt:
             joins = self._together and action.if_busy is IfBusy.WAIT and self._left
             targets = distinct(members)
             early = EarlyMedia(self._call) if may_be_heard(self._call, targets) and not joins else None
-            return await ring(self._call, targets, limit_s, placed, joining if joins else None, early)
+            return await ring(self._call, targets, limit_s, placed, joining if joins else None, early=early)
 
     async def _wait(self) -> None:
         """Until one of those who are left can ring, or the time is over."""

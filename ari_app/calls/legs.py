@@ -22,6 +22,7 @@ from ari_app.calls.call import Call, Leg, LegState, now
 from ari_app.calls.confirming import ask_each, is_asked
 from ari_app.calls.early_media import EarlyMedia
 from ari_app.calls.ports import ChannelDestroyed, RefusedError, TelephonyError
+from ari_app.calls.redirects import Redirects
 from ari_app.calls.screen_pop import SENT_NAME, SHOWN, SHOWN_NAME
 from ari_app.calls.trunks import failed_by_its_trunk, watch_setup
 from ari_app.domain import events as e
@@ -79,6 +80,7 @@ class Placing:
         self._timeout_s = math.ceil(timeout_s) + GUARD_S
         self._only_create = only_create
         self.early: EarlyMedia | None = None
+        self._redirects = Redirects(call)
         self._legs: dict[Target, list[Leg]] = {}
         self._tasks: dict[Target, asyncio.Task[None]] = {}
         self._ways: dict[TrunkTarget, list[TrunkWay]] = {}  # those that are left
@@ -130,6 +132,20 @@ class Placing:
         for target in self._ways:
             if (legs := self._legs[target]) and failed_by_its_trunk(self._call, legs[-1]):
                 self._by_next_trunk(target)
+
+    @property
+    def is_redirected(self) -> bool:
+        """Whether a phone has redirected its call, and nothing has been done about it."""
+        return any(map(self._redirects.is_new, self.legs))
+
+    async def follow_redirects(self) -> None:
+        """Ring those to whom phones have redirected their calls."""
+        new: list[Target] = []
+        for target, legs in self._legs.items():
+            for leg in filter(self._redirects.is_new, legs):
+                new += self._redirects.instead_of(target, leg, {*self._tasks, *new})
+        self.begin(new)
+        await asyncio.gather(*(self._tasks[target] for target in new))
 
     def _by_next_trunk(self, target: TrunkTarget, instead_of: Leg | None = None) -> None:
         """Ring by the next trunk, if there is one, `instead_of` a leg that is taken back."""
@@ -285,6 +301,7 @@ async def ring(
     timeout_s: float,
     placing: Placing | None = None,
     joining: Joining | None = None,
+    *,
     early: EarlyMedia | None = None,
 ) -> Rung:
     """Ring all targets for at most `timeout_s` seconds. Raises CallerGoneError; leaves nothing ringing either way.
@@ -376,6 +393,8 @@ async def _first_answer(call: Call, placing: Placing, joining_in: asyncio.Task[N
     """
     while True:
         placing.fail_over()
+        if placing.is_redirected:
+            await call.hear_until(asyncio.create_task(placing.follow_redirects()))
         for leg in placing.legs:
             if leg.state is LegState.UP and leg.ending is None:
                 return leg

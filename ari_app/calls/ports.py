@@ -60,6 +60,14 @@ class ChannelProgressing:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelRedirected:
+    """The phone of a leg names another address to call (302), of which `target` is the user part. Its end follows."""
+
+    channel_id: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelUp:
     """A leg was answered."""
 
@@ -161,7 +169,14 @@ class DialAnswered:
 
 
 LifeEvent = (
-    ChannelEntered | ChannelRinging | ChannelProgressing | ChannelUp | ChannelHangingUp | ChannelLeft | ChannelDestroyed
+    ChannelEntered
+    | ChannelRinging
+    | ChannelProgressing
+    | ChannelRedirected
+    | ChannelUp
+    | ChannelHangingUp
+    | ChannelLeft
+    | ChannelDestroyed
 )
 """A channel comes, changes its state, and goes."""
 ChannelEvent = LifeEvent | KeyPressed | ChannelHeld | ChannelResumed | PlaybackEnded | DialAnswered | TransferRequested

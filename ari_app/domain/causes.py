@@ -35,7 +35,7 @@ class LegOutcome(StrEnum):
     BUSY = "busy"
     DECLINED = "declined"
     UNCONFIRMED = "unconfirmed"  # it was picked up, perhaps by a voicemail, and nobody pressed the key
-    REDIRECTED = "redirected"  # a 302; not followed
+    REDIRECTED = "redirected"  # a 302; its target is rung as a leg of its own, if the dial policy allows it
     UNAVAILABLE = "unavailable"
     NOT_FOUND = "not_found"
     FAILED = "failed"

@@ -259,6 +259,17 @@ class LegConfirmed(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegRedirected(Happened):
+    """A phone has redirected its call to `target` (SIP 302), which rings instead; with a `code`, why it does not."""
+
+    leg: str
+    target: str
+    code: str = ""
+    detail: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegEnded(Happened):
     """A leg is gone. `outcome` is a word of `causes.LegOutcome`; the causes are Q.850 and the SIP status."""
 
@@ -419,6 +430,7 @@ CallEvent = (
     | LegAnswered
     | ConfirmationAsked
     | LegConfirmed
+    | LegRedirected
     | LegEnded
     | QueueAnswered
     | AnsweredEarly

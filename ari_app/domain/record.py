@@ -203,7 +203,7 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             return record
         case e.DeviceUnavailable() | e.Held() | e.Resumed() | e.TransferAsked() | e.TransferFailed():
             return record
-        case e.MemberCalled() | e.MemberPassed() | e.AnsweredEarly() | e.LegProgressed():
+        case e.MemberCalled() | e.MemberPassed() | e.AnsweredEarly() | e.LegProgressed() | e.LegRedirected():
             return record
         case e.Guessed() | e.GuessJudged():
             return record

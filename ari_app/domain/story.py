@@ -50,7 +50,7 @@ _LEG_ENDED = {
     "busy": "is busy",
     "declined": "declined",
     "unconfirmed": "did not confirm, and has not answered",
-    "redirected": "asked to be redirected, which is not followed",
+    "redirected": "redirected the call",
     "unavailable": "is unavailable",
     "not_found": "was not found",
     "failed": "failed",
@@ -81,7 +81,7 @@ _STEP_ENDED = {
     "busy": "came to nothing: busy",
     "declined": "came to nothing: declined",
     "unconfirmed": "came to nothing: picked up, but not confirmed",
-    "redirected": "came to nothing: redirected, which is not followed",
+    "redirected": "came to nothing: redirected elsewhere",
     "unavailable": "came to nothing: nobody can be reached",
     "not_found": "came to nothing: not found",
     "refused": "was refused",
@@ -212,6 +212,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"{_leg(record, event.leg)} rings"
         case e.LegProgressed():
             return f"{_leg(record, event.leg)} sends sound before the answer"
+        case e.LegRedirected():
+            return f"{_leg(record, event.leg)} is forwarded{_forwarded(event)}"
         case e.LegAnswered():
             return f"{_leg(record, event.leg)} was picked up{_after_ringing(record, event)}"
         case e.ConfirmationAsked() | e.LegConfirmed():
@@ -261,6 +263,13 @@ def _left(event: e.SentToDialplan) -> str:
     if event.mailbox:
         return f"on to the mailbox {event.mailbox}"
     return f"on to the dialplan at {event.where}" if event.where else f"back to the dialplan: {event.reason}"
+
+
+def _forwarded(event: e.LegRedirected) -> str:
+    if not event.code:
+        return f" to {event.target}, which is called instead"
+    where = f" to {event.target}" if event.target else ""
+    return f"{where}, not followed: {event.detail} [{event.code}]. {_capitalised(event.remedy)}"
 
 
 def _found(event: e.DestinationFound) -> str:
