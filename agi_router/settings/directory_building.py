@@ -25,7 +25,7 @@ from agi_router.routing.destination import (
     UserDestination,
     VoicemailDestination,
 )
-from agi_router.routing.numbers import EXAMPLE, for_trunk, normalise
+from agi_router.routing.numbers import EXAMPLE, for_trunk, is_e164, normalise
 from agi_router.routing.order import IfBusy
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.route import FallbackStep
@@ -164,6 +164,7 @@ class DirectoryBuilding:
     def _caller_id(self, section: TrunkSection, at: At) -> CallerId:
         given, region = section.caller_id, self.policy.region
         ours = [self.number(number, (*at, "numbers", i)) for i, number in enumerate(section.numbers)]
+        ours = ours or [number for number in self.directory.numbers if is_e164(number)]
         called = CalledNumber(
             {number: for_trunk(number, section.number_format, region) for number in ours if number}, region
         )

@@ -24,7 +24,7 @@ from ari_app.calls.early_media import EarlyMedia
 from ari_app.calls.ports import ChannelDestroyed, RefusedError, TelephonyError
 from ari_app.calls.redirects import Redirects
 from ari_app.calls.screen_pop import SENT_NAME, SHOWN, SHOWN_NAME
-from ari_app.calls.trunks import failed_by_its_trunk, watch_setup
+from ari_app.calls.trunks import failed_by_its_trunk, next_way, watch_setup
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
 
@@ -149,9 +149,9 @@ class Placing:
 
     def _by_next_trunk(self, target: TrunkTarget, instead_of: Leg | None = None) -> None:
         """Ring by the next trunk, if there is one, `instead_of` a leg that is taken back."""
-        if not self._ways[target]:
+        way = next_way(self._call, self._ways[target], is_first=not self._legs[target])
+        if way is None:
             return
-        way = self._ways[target].pop(0)
         if instead_of is not None:
             take_back(self._call, instead_of, LegOutcome.SETUP_TIMEOUT)
         self._ring(self._new_leg(target, f"PJSIP/{way.endpoint}", f"PJSIP/{way.dial}@{way.endpoint}", way))

@@ -22,6 +22,8 @@ from ari_app.domain.record import CallRecord
 
 IN_USE: Final = frozenset({"INUSE", "BUSY", "ONHOLD", "RINGINUSE"})
 """Asterisk's words for a device in a call. RINGING is not among them: nobody has picked up."""
+UNAVAILABLE: Final = "UNAVAILABLE"
+"""Asterisk's word for a device that has no living contact."""
 _NOBODY: Final = Person()
 
 
@@ -97,6 +99,10 @@ class Presence(CallWriter):
                 live = self._calls[record.call_id] = _Live(_team(record), {winner.leg: winner.user})
                 self._pick_up(live, winner.leg)
                 live.spoken.add(winner.leg)
+
+    def is_down(self, endpoint: str) -> bool:
+        """Whether a PJSIP endpoint is known to have nobody behind it: a trunk by qualify, or not registered."""
+        return self._states.get(TECHNOLOGY + endpoint) == UNAVAILABLE
 
     def busy(self, member: Member, at: datetime | None = None) -> Busy | None:
         """Why this member is busy; None when he is not."""

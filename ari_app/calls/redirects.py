@@ -49,18 +49,21 @@ class Redirects:
             )
         match self._call.decider.transfer_target(leg.redirected_to).action:
             case Ring(members=members):
-                return tuple(self._of_user(new, leg) for new in distinct(members))
+                return tuple(_reaching(new, target, leg) for new in distinct(members))
             case Refused(failure):
                 return failure
             case _:
                 return Failure("redirect_rings_nobody", "nothing rings there", "let the phone forward to a phone")
-
-    def _of_user(self, target: Target, leg: Leg) -> Target:
-        """A number outside by which somebody is reached who has forwarded his phone to it is his."""
-        return replace(target, user=leg.user) if isinstance(target, TrunkTarget) else target
 
     def _tell(self, leg: Leg, why: Failure | None = None) -> None:
         code, detail, remedy = (why.code, why.message, why.remedy) if why else ("", "", "")
         self._call.tell(
             e.LegRedirected(at=now(), leg=leg.role, target=leg.redirected_to, code=code, detail=detail, remedy=remedy)
         )
+
+
+def _reaching(new: Target, target: Target, leg: Leg) -> Target:
+    """A number outside to which somebody has forwarded his phone is his, and confirms like the phone."""
+    if not isinstance(new, TrunkTarget):
+        return new
+    return replace(new, user=leg.user, confirm=new.confirm or target.confirm)

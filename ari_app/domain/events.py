@@ -210,6 +210,14 @@ class DeviceUnavailable(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrunkSkipped(Happened):
+    """A trunk is known to be down, and is passed over."""
+
+    trunk: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegDialled(Happened):
     """An INVITE is on its way to one contact. `leg` is the leg's role in the call ("leg-1").
 
@@ -424,6 +432,7 @@ CallEvent = (
     | MemberCalled
     | MemberPassed
     | DeviceUnavailable
+    | TrunkSkipped
     | LegDialled
     | LegRinging
     | LegProgressed

@@ -203,7 +203,14 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             return record
         case e.DeviceUnavailable() | e.Held() | e.Resumed() | e.TransferAsked() | e.TransferFailed():
             return record
-        case e.MemberCalled() | e.MemberPassed() | e.AnsweredEarly() | e.LegProgressed() | e.LegRedirected():
+        case (
+            e.MemberCalled()
+            | e.MemberPassed()
+            | e.AnsweredEarly()
+            | e.LegProgressed()
+            | e.LegRedirected()
+            | e.TrunkSkipped()
+        ):
             return record
         case e.Guessed() | e.GuessJudged():
             return record

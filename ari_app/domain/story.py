@@ -204,16 +204,12 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"rings {event.name}, for at most {event.ring_s:g} s"
         case e.MemberPassed():
             return f"{event.name} is {'waited for' if event.is_awaited else 'left out'}: {_why_passed(event)}"
-        case e.DeviceUnavailable():
-            return f"{event.endpoint} cannot ring: {event.reason}"
+        case e.DeviceUnavailable() | e.TrunkSkipped():
+            return _left_out(event)
         case e.LegDialled():
             return f"dialled {_device(event.endpoint, event.contact)}"
-        case e.LegRinging():
-            return f"{_leg(record, event.leg)} rings"
-        case e.LegProgressed():
-            return f"{_leg(record, event.leg)} sends sound before the answer"
-        case e.LegRedirected():
-            return f"{_leg(record, event.leg)} is forwarded{_forwarded(event)}"
+        case e.LegRinging() | e.LegProgressed() | e.LegRedirected():
+            return f"{_leg(record, event.leg)} {_before_answer(event)}"
         case e.LegAnswered():
             return f"{_leg(record, event.leg)} was picked up{_after_ringing(record, event)}"
         case e.ConfirmationAsked() | e.LegConfirmed():
@@ -265,11 +261,27 @@ def _left(event: e.SentToDialplan) -> str:
     return f"on to the dialplan at {event.where}" if event.where else f"back to the dialplan: {event.reason}"
 
 
-def _forwarded(event: e.LegRedirected) -> str:
-    if not event.code:
-        return f" to {event.target}, which is called instead"
-    where = f" to {event.target}" if event.target else ""
-    return f"{where}, not followed: {event.detail} [{event.code}]. {_capitalised(event.remedy)}"
+def _left_out(event: e.DeviceUnavailable | e.TrunkSkipped) -> str:
+    match event:
+        case e.DeviceUnavailable(endpoint=endpoint, reason=reason):
+            return f"{endpoint} cannot ring: {reason}"
+        case e.TrunkSkipped(trunk=trunk, endpoint=endpoint):
+            return f"trunk {trunk} is passed over: {endpoint} is down"
+
+
+def _before_answer(event: e.LegRinging | e.LegProgressed | e.LegRedirected) -> str:
+    match event:
+        case e.LegRinging():
+            return "rings"
+        case e.LegProgressed():
+            return "sends sound before the answer"
+        case e.LegRedirected(target=target, code=""):
+            return f"is forwarded to {target}, which is called instead"
+        case e.LegRedirected(target=target, code=code, detail=detail, remedy=remedy):
+            where = f" to {target}" if target else ""
+            return f"is forwarded{where}, not followed: {detail} [{code}]. {_capitalised(remedy)}"
+        case _:
+            assert_never(event)
 
 
 def _found(event: e.DestinationFound) -> str:

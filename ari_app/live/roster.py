@@ -19,7 +19,8 @@ from ari_app.calls.roster import TECHNOLOGY, Person, Roster
 def roster(routing: RoutingSettings) -> Roster:
     """The roster of this configuration.
 
-    Devices are watched for those only whom something skips or waits for: an answer may name anybody.
+    Devices are watched for those only whom something skips or waits for: an answer may name anybody. Trunks are where
+    there are several, as one that is down is passed over.
     """
     people = {user.id: _person(user, routing) for user in routing.users}
     chains = [routing.fallback, *(route.fallback or () for route in routing.routes)]
@@ -29,7 +30,8 @@ def roster(routing: RoutingSettings) -> Roster:
         devices = [device for person in people.values() for device in person.devices]
     else:
         devices = [device for where in concerned for device in _devices(where, people, routing)]
-    return Roster(people, frozenset(devices))
+    trunks = [TECHNOLOGY + trunk.endpoint for trunk in routing.trunks] if len(routing.trunks) > 1 else []
+    return Roster(people, frozenset([*devices, *trunks]))
 
 
 def _person(user: User, routing: RoutingSettings) -> Person:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord, Disposition
 from sandbox import Answer, Phone
 from sandbox.phone.incoming import IncomingCall
@@ -42,7 +43,7 @@ def by_two_trunks(config: Config) -> None:
         "two": ["first", "second"],
         "silent": ["silent", "second"],
         "ghost": ["ghost", "second"],
-        "ghosts": ["ghost"],
+        "silents": ["silent"],
         "last": ["second", "first"],
     }
     config["directory"]["users"] = [
@@ -238,6 +239,10 @@ async def test_a_trunk_that_is_down_by_qualify_gets_no_invite_and_the_next_one_r
             while "Unavail" not in await rig.asterisk.cli("pjsip show contacts"):
                 await asyncio.sleep(0.05)  # Asterisk's command line has no event to wait for
         caller = await call(rig, "silent")
-        ringing = await provider.next_call(SETUP_TIMEOUT_S / 2)
-        record = await speak(rig, caller, ringing)
-        assert record.answered_by == "PJSIP/trunk"
+        record = await speak(rig, caller, await next_at(provider, OUTSIDE[1:]))
+        assert attempts(record) == [(f"{OUTSIDE[1:]}@trunk", "answered", None)]
+        trace = await rig.router.trace(record.call_id)
+        assert [event.trunk for event in trace if isinstance(event, e.TrunkSkipped)] == ["silent"]
+        caller = await call(rig, "silents")
+        record = await nobody(rig, caller)
+        assert attempts(record) == [(f"{OUTSIDE}@trunk-dead", "failed", None)]

@@ -240,6 +240,27 @@ def test_every_outcome_of_a_step_is_told_in_words(outcome: str) -> None:
     assert line.startswith(("step 1 was ", "step 1 came to nothing: "))
 
 
+def test_trunks_that_change_and_phones_that_are_forwarded_are_told_in_words() -> None:
+    refused = {"code": "policy_region", "detail": "+5353001234 is in CU", "remedy": "add CU to policy.regions"}
+    lines = told(
+        e.TrunkSkipped(at=at(0), trunk="main", endpoint="PJSIP/carrier"),
+        dialled(),
+        e.LegProgressed(at=at(1), leg="leg-1"),
+        e.LegEnded(at=at(2), leg="leg-1", outcome="setup_timeout", cause=0),
+        e.LegRedirected(at=at(3), leg="leg-1", target="102"),
+        e.LegRedirected(at=at(3), leg="leg-1", target="+5353001234", **refused),
+    )
+    assert [lines[0], *lines[2:]] == [
+        "trunk main is passed over: PJSIP/carrier is down",
+        f"{ADA} sends sound before the answer",
+        f"{ADA} was given up before it rang: the trunk did not react in time, and the next one is tried "
+        "(cause 0 unknown)",
+        f"{ADA} is forwarded to 102, which is called instead",
+        f"{ADA} is forwarded to +5353001234, not followed: +5353001234 is in CU [policy_region]. "
+        "Add CU to policy.regions",
+    ]
+
+
 def test_a_guess_and_what_became_of_it_are_told_in_words() -> None:
     guessed = e.Guessed(at=at(0), ahead="ring", destination_type="user", destination="456")
     taken_back = e.LegEnded(at=at(2), leg="leg-1", outcome="guessed_wrong", cause=26)

@@ -22,9 +22,9 @@ trunks:
 """
 
 
-def load(folder: Path, keys: str) -> RoutingSettings:
+def load(folder: Path, keys: str, base: str = BASE) -> RoutingSettings:
     file = folder / "config.yaml"
-    file.write_text(BASE.replace("KEYS", keys), encoding="utf-8")
+    file.write_text(base.replace("KEYS", keys), encoding="utf-8")
     document = load_document(file, {})
     return routing_settings(document, validate(document, RoutingSections))
 
@@ -56,6 +56,15 @@ def test_the_called_number_is_shown_where_our_numbers_are_listed(tmp_path: Path,
 def test_the_caller_shows_himself_where_that_is_wanted_and_to_a_pbx_of_ones_own(tmp_path: Path, keys: str) -> None:
     settings = load(tmp_path, keys)
     assert (settings.trunks[0].caller_id, settings.warnings) == (CallersOwn(), ())
+
+
+def test_our_numbers_are_those_of_the_directory_unless_the_trunk_has_its_own(tmp_path: Path) -> None:
+    text = BASE.replace("{users:", '{numbers: {"+14155550109": {user: a}, "900": {user: a}}, users:')
+    for keys, number in (("setup_timeout_s: 3", "+14155550109"), ("numbers: [+14155550100]", "+14155550100")):
+        settings = load(tmp_path, keys, text)
+        shown = settings.trunks[0].caller_id
+        assert isinstance(shown, CalledNumber)
+        assert (list(shown.ours), settings.warnings) == ([number], ())
 
 
 def test_without_caller_id_and_numbers_a_carrier_is_shown_none_and_that_is_a_warning(tmp_path: Path) -> None:
