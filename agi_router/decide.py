@@ -5,10 +5,11 @@ Outside a route's business hours nobody is asked.
 The dry run and the live call both come through `Router.route`.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from types import TracebackType
 from typing import assert_never
@@ -34,6 +35,7 @@ from agi_router.routing.destination import ExternalDestination
 from agi_router.routing.dialled import dialled_destination
 from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.hours import Closed
+from agi_router.routing.last_agent import LastAgent, NoTalkLog, TalkLog, forms_of
 from agi_router.routing.meaning import destination
 from agi_router.routing.memory import Memory, NoMemory
 from agi_router.routing.needs import Needs
@@ -41,7 +43,7 @@ from agi_router.routing.policy import DialPolicy
 from agi_router.routing.response import understand
 from agi_router.routing.route import AnswerFormat, FallbackStep, Response, Route
 from agi_router.routing.shown import Showing, Shown
-from agi_router.routing.step import Refused, Step
+from agi_router.routing.step import FindLastAgent, Refused, Step
 from agi_router.routing.template import Values, call_values
 from agi_router.routing.treatment import Treatment
 from agi_router.routing.understood import Understood
@@ -50,6 +52,15 @@ log = logging.getLogger(__name__)
 
 TRANSFER_RING_S = 30.0
 """How long the target of a blind transfer rings before the phone that transferred is told that nobody answered."""
+
+TALK_LOG_S = 0.5
+"""How long a caller waits at most for the log of calls to tell who spoke with him last."""
+
+NO_CALLER_NUMBER = Failure(
+    "last_agent_no_number",
+    "the caller shows no number, so nobody can tell who spoke with him last",
+    "nothing is wrong; the chain goes on",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +136,12 @@ class Router:
         upstreams: Upstreams | None = None,
         grants: GrantMemory | None = None,
         memory: Memory | None = None,
+        talks: TalkLog | None = None,
     ) -> None:
         """`upstreams` of an earlier router keep what it learnt of them, once this one is entered.
 
-        `grants` keeps the refresh tokens of OAuth over a restart, `memory` the good answers of the APIs; those of an
-        earlier router are shared with this one. Without them nothing is kept.
+        `grants` keeps the refresh tokens of OAuth over a restart, `memory` the good answers of the APIs, `talks` who
+        spoke with whom; those of an earlier router are shared with this one. Without them nothing is kept.
 
         Raises OSError when a route's `ca_file` cannot be read as certificates.
         """
@@ -148,6 +160,7 @@ class Router:
         self._treatment = settings.treatment
         self._showing = settings.showing
         self._known = KnownAnswers(memory or NoMemory())
+        self._talks = talks or NoTalkLog()
         ca_files = (route.request.ca_file for route in settings.routes)
         self._limits = settings.upstreams
         self.upstreams = Upstreams() if upstreams is None else upstreams
@@ -224,6 +237,30 @@ class Router:
         route = self._routes.get(info.route_name)
         showing = self._showing if route is None else route.showing
         return showing.of_call(call_values(info, self._policy.region))
+
+    async def last_agent(self, caller_number: str, wanted: FindLastAgent) -> LastAgent | Failure:
+        """See the protocol."""
+        if not caller_number:
+            return NO_CALLER_NUMBER
+        since = datetime.now(UTC) - timedelta(seconds=wanted.within_s)
+        try:
+            async with asyncio.timeout(TALK_LOG_S):
+                talk = await self._talks.last_talk(forms_of(caller_number, self._policy.region), since)
+        except Exception as error:
+            log.warning("the log of calls does not tell who spoke with a caller last: %r", error)
+            return Failure(
+                "last_agent_unknown",
+                "the log of calls does not tell who spoke with the caller last",
+                "the router's log has the reason; the chain went on without him",
+            )
+        if talk is None:
+            return Failure(
+                "last_agent_none",
+                "no user has spoken with this caller in the time that the step looks back",
+                "nothing is wrong; the chain goes on, or let last_agent look back further",
+            )
+        action = self._directory.ring_user(talk.user, wanted.if_busy)
+        return LastAgent(talk.user, self._directory.name(talk.user), talk.ended_at, action)
 
     def fallback(self, route_name: str, at: datetime) -> tuple[Step, ...]:
         """See the protocol."""

@@ -59,8 +59,8 @@ async def serve(config: Path, settings: Settings) -> None:
         upstreams = Upstreams()
 
         def router_of(changed: Settings) -> Router:
-            # Grants, memory and what a breaker has learnt outlive a router: they are as true for the next one.
-            return Router(changed.routing, upstreams, grants, last_good)
+            # Grants, memory, log and what a breaker has learnt outlive a router: they are as true for the next one.
+            return Router(changed.routing, upstreams, grants, last_good, call_log)
 
         routing = await parts.enter_async_context(LiveRouting(router_of(settings)))
         telephony = AriTelephony(settings.asterisk.ari.app)

@@ -15,6 +15,7 @@ from agi_router.routing.destination import (
     EndpointDestination,
     ExternalDestination,
     HangupDestination,
+    LastAgentDestination,
     NumberDestination,
     QueueDestination,
     TeamDestination,
@@ -31,6 +32,7 @@ from agi_router.routing.step import (
     AskRoute,
     EndpointTarget,
     Enqueue,
+    FindLastAgent,
     GoTo,
     HangUp,
     LeaveMessage,
@@ -99,6 +101,18 @@ class Directory:
         number = normalise(called, self._policy.region)
         return number if number in self._numbers else None
 
+    def name(self, user_id: str) -> str:
+        """What people call this user: his id when he has no name, or is not known."""
+        user = self._users.get(user_id)
+        return (user.name if user else "") or user_id
+
+    def ring_user(self, user_id: str, if_busy: IfBusy = IfBusy.RING) -> Ring | Refused:
+        """Ring this user at all his devices, or why nobody can."""
+        try:
+            return Ring((self._member(user_id),), if_busy=if_busy)
+        except RoutingError as refusal:
+            return Refused(refusal.failure)
+
     def has_team(self, team: str) -> bool:
         """Whether there is a team with this id."""
         return team in self._teams
@@ -139,7 +153,7 @@ class Directory:
         try:
             match destination:
                 case UserDestination(user):
-                    return Ring((self._member(user),), if_busy=if_busy)
+                    return self.ring_user(user, if_busy)
                 case TeamDestination(team):
                     return self._team_ring(team, order, if_busy)
                 case EndpointDestination(endpoint):
@@ -158,6 +172,8 @@ class Directory:
                     return GoTo(place)
                 case AnnouncementDestination(sounds, answer):
                     return Announce(sounds, answer)
+                case LastAgentDestination(within_s):
+                    return FindLastAgent(within_s, if_busy)
                 case _:
                     assert_never(destination)
         except RoutingError as refusal:
@@ -189,7 +205,7 @@ class Directory:
             try:
                 members.append(self._member(user_id))
             except RoutingError as refusal:
-                unable.append(Unable(user_id, self._name(user_id), refusal.failure))
+                unable.append(Unable(user_id, self.name(user_id), refusal.failure))
         if not members:
             why = (
                 unable[0].failure if unable else Failure("", "it has no members", "give it members in directory.teams")
@@ -204,10 +220,6 @@ class Directory:
             unable=tuple(unable),
         )
 
-    def _name(self, user_id: str) -> str:
-        user = self._users.get(user_id)
-        return (user.name if user else "") or user_id
-
     def _member(self, user_id: str) -> Member:
         """This user with the devices that can be rung; raises RoutingError when there is none."""
         user = self._users.get(user_id)
@@ -221,7 +233,7 @@ class Directory:
             except RoutingError as refusal:
                 refusals.append(refusal.failure)
         if targets:
-            return Member(user_id, tuple(targets), self._name(user_id))
+            return Member(user_id, tuple(targets), self.name(user_id))
         if refusals:
             raise RoutingError(refusals[0].code, f"user {user_id}: {refusals[0].message}", refusals[0].remedy)
         raise RoutingError("user_no_devices", f"user {user_id} has no device", "give the user devices to ring")

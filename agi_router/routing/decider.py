@@ -6,9 +6,11 @@ from typing import Protocol
 
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decision import Decision, LookupProgress
+from agi_router.routing.errors import Failure
+from agi_router.routing.last_agent import LastAgent
 from agi_router.routing.needs import Needs
 from agi_router.routing.shown import Shown
-from agi_router.routing.step import Step
+from agi_router.routing.step import FindLastAgent, Step
 from agi_router.routing.treatment import Treatment
 
 
@@ -60,6 +62,10 @@ class Decider(Protocol):
 
     def is_phone(self, endpoint: str) -> bool:
         """Whether this PJSIP endpoint is a device of a user."""
+        ...
+
+    async def last_agent(self, caller_number: str, wanted: FindLastAgent) -> LastAgent | Failure:
+        """Who spoke last with this caller ("" when he is withheld); why nobody is found. Takes a moment at most."""
         ...
 
     def fallback(self, route_name: str, at: datetime) -> tuple[Step, ...]:

@@ -20,6 +20,7 @@ class DestinationType(StrEnum):
     VOICEMAIL = "voicemail"
     DIALPLAN = "dialplan"
     ANNOUNCEMENT = "announcement"
+    LAST_AGENT = "last_agent"
     AUTO = "auto"  # a number or a SIP login, by its shape
 
 
@@ -170,6 +171,19 @@ class AnnouncementDestination:
         return ",".join(self.sounds)
 
 
+@dataclass(frozen=True, slots=True)
+class LastAgentDestination:
+    """The user who spoke with the caller last, within so many seconds."""
+
+    type: ClassVar[str] = "last_agent"
+    within_s: float
+
+    @property
+    def value(self) -> str:
+        """The seconds."""
+        return f"{self.within_s:.0f}"
+
+
 Destination = (
     UserDestination
     | TeamDestination
@@ -181,4 +195,5 @@ Destination = (
     | VoicemailDestination
     | DialplanDestination
     | AnnouncementDestination
+    | LastAgentDestination
 )

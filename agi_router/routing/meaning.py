@@ -12,6 +12,7 @@ from agi_router.routing.destination import (
     ExternalDestination,
     HangupCause,
     HangupDestination,
+    LastAgentDestination,
     NumberDestination,
     QueueDestination,
     TeamDestination,
@@ -20,6 +21,7 @@ from agi_router.routing.destination import (
 )
 from agi_router.routing.dialplan_place import DialplanPlace
 from agi_router.routing.errors import RoutingError, shown
+from agi_router.routing.last_agent import within_seconds
 from agi_router.routing.mailbox import parse_mailbox
 from agi_router.routing.numbers import normalise
 from agi_router.routing.policy import DialPolicy
@@ -62,8 +64,8 @@ def destination(understood: Understood, names: Names, policy: DialPolicy) -> Des
     """What the answer means now.
 
     Raises RoutingError: user_unknown, team_unknown, number_unknown, queue_unknown, value_not_endpoint,
-    value_not_number, value_not_cause, value_not_dialplan, value_not_sound, value_not_mailbox, policy_emergency,
-    policy_dialplan.
+    value_not_number, value_not_cause, value_not_dialplan, value_not_sound, value_not_mailbox, value_not_seconds,
+    policy_emergency, policy_dialplan.
     """
     value = understood.value
     match understood.type:
@@ -87,6 +89,8 @@ def destination(understood: Understood, names: Names, policy: DialPolicy) -> Des
             return DialplanDestination(_place(understood, policy))
         case DestinationType.ANNOUNCEMENT:
             return AnnouncementDestination(parse_sounds(value), understood.answer)
+        case DestinationType.LAST_AGENT:
+            return LastAgentDestination(within_seconds(value))
         case DestinationType.AUTO:
             return _by_shape(understood, names, policy)
         case _:

@@ -138,13 +138,21 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
+class FindLastAgent:
+    """Find out who spoke with the caller last, within so many seconds, and ring him."""
+
+    within_s: float
+    if_busy: IfBusy = IfBusy.RING
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Ring nobody: the step is put on record with the reason, and the next one is tried."""
 
     failure: Failure
 
 
-Action = Ring | HangUp | AskRoute | Enqueue | LeaveMessage | GoTo | Announce | Refused
+Action = Ring | HangUp | AskRoute | Enqueue | LeaveMessage | GoTo | Announce | FindLastAgent | Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

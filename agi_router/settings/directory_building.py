@@ -19,6 +19,7 @@ from agi_router.routing.destination import (
     EndpointDestination,
     ExternalDestination,
     HangupDestination,
+    LastAgentDestination,
     NumberDestination,
     QueueDestination,
     TeamDestination,
@@ -238,6 +239,8 @@ class DirectoryBuilding:
             return DialplanDestination(step.dialplan)
         if step.announcement is not None:
             return AnnouncementDestination(step.announcement, step.answer is not False)
+        if step.last_agent is not None:
+            return LastAgentDestination(step.last_agent)
         trunks = step.trunk or ()
         return ExternalDestination(self._external(step.external or "", trunks, at), trunks, step.confirm)
 

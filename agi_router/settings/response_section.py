@@ -1,11 +1,12 @@
 """The shape of `response`, and of a destination as the configuration names it, in its table and in a fallback."""
 
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from agi_router.document import Section
 from agi_router.routing.destination import DestinationType, HangupCause
+from agi_router.routing.last_agent import LONGEST_S
 from agi_router.routing.order import IfBusy, Order
 from agi_router.routing.route import AnswerFormat
 from agi_router.settings.values import (
@@ -22,6 +23,7 @@ from agi_router.settings.values import (
 )
 
 MOST_CARRIED = 20
+_OF_PEOPLE = frozenset({"user", "team", "endpoint", "number", "last_agent"})
 _TIMELESS = {
     "hangup": "takes no time",
     "voicemail": "takes the time of a message",
@@ -44,6 +46,7 @@ class FallbackSection(Section):
         "voicemail",
         "dialplan",
         "announcement",
+        "last_agent",
     )
 
     user: str | None = None
@@ -56,6 +59,7 @@ class FallbackSection(Section):
     voicemail: Mailbox | None = None
     dialplan: Place | None = None
     announcement: Sounds | None = None
+    last_agent: Annotated[float, Field(ge=1, le=LONGEST_S)] | None = None
     answer: bool | None = None
     trunk: TrunkNames | None = None
     confirm: bool = False
@@ -75,8 +79,10 @@ class FallbackSection(Section):
                 raise ValueError(f"has a {key}, which {why}; take timeout_s away")
         if self.order is not None and self.team is None and self.number is None:
             raise ValueError("has an order, in which only the members of a team ring; take order away")
-        if self.if_busy is not None and not {"user", "team", "endpoint", "number"} & self.model_fields_set:
+        if self.if_busy is not None and not _OF_PEOPLE & self.model_fields_set:
             raise ValueError("has if_busy, and only of users, teams and endpoints it is known; take if_busy away")
+        if self.last_agent is not None and self.last_agent % 1:
+            raise ValueError("has a last_agent that is no whole number of seconds; 604800 is a week")
         return self
 
 

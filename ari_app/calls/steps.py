@@ -6,11 +6,23 @@ from collections.abc import Sequence
 from typing import Final, assert_never
 
 from agi_router.routing.errors import Failure
-from agi_router.routing.step import Announce, AskRoute, Enqueue, GoTo, HangUp, LeaveMessage, Refused, Ring, Step
+from agi_router.routing.step import (
+    Announce,
+    AskRoute,
+    Enqueue,
+    FindLastAgent,
+    GoTo,
+    HangUp,
+    LeaveMessage,
+    Refused,
+    Ring,
+    Step,
+)
 from ari_app.calls.announcing import announce
 from ari_app.calls.asking import ask_route
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
 from ari_app.calls.hunt import hunt
+from ari_app.calls.last_agent import find_last_agent
 from ari_app.calls.leaving import back_to_dialplan, go_to
 from ari_app.calls.legs import Placing
 from ari_app.calls.queueing import Queued, enqueue
@@ -43,7 +55,10 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
     chain = chain or _Chain(call.treatment.chain_s)
     for step in steps:
         _tell_start(call, step)
-        match step.action:
+        action = step.action
+        if isinstance(action, FindLastAgent):
+            action = await _find_last_agent(call, action)
+        match action:
             case Refused(why):
                 _tell_failure(call, "refused", why)
             case HangUp(cause):
@@ -79,7 +94,7 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
                 if left_s < SHORTEST_STEP_S:
                     _tell_end(call, "skipped")
                     continue
-                leg = await _ring(call, step.action, left_s, placed)
+                leg = await _ring(call, action, left_s, placed)
                 if leg is not None:
                     transferred = await converse(call, leg)
                     if transferred is not None:
@@ -87,8 +102,16 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
                     return
                 placed = None
             case _:
-                assert_never(step.action)
+                assert_never(action)
     await back_to_dialplan(call, "no step was answered")
+
+
+async def _find_last_agent(call: Call, wanted: FindLastAgent) -> Ring | Refused:
+    try:
+        return await find_last_agent(call, wanted)
+    except CallerGoneError:
+        _tell_end(call, "cancelled")
+        raise
 
 
 async def _ring(call: Call, action: Ring, timeout_s: float, placed: Placing | None) -> Leg | None:

@@ -1,9 +1,9 @@
 """The dry run of a route: one decision, made by the code that decides for calls. Rings nobody."""
 
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -14,14 +14,16 @@ from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decision import Decision
 from agi_router.routing.errors import Failure
 from agi_router.routing.hours import Calendar, State
+from agi_router.routing.last_agent import Talk, TalkLog
 from agi_router.routing.memory import Memory, NoMemory
 from agi_router.routing.numbers import EXAMPLE, is_e164
-from agi_router.routing.step import EndpointTarget, Ring, Target, TrunkTarget, TrunkWay
+from agi_router.routing.step import EndpointTarget, FindLastAgent, Refused, Ring, Step, Target, TrunkTarget, TrunkWay
 from ari_app.app import look_up_devices
 from ari_app.calls.ids import new_call_id
 from ari_app.cli.members import StandingMember, standing_members
 from ari_app.cli.outcome import Status
 from ari_app.settings import Settings
+from ari_app.storage.call_reader import read_calls
 from ari_app.storage.grants import grants_for_command
 from ari_app.storage.last_good_reader import read_last_good
 
@@ -113,10 +115,13 @@ async def decide(settings: Settings, question: Question) -> Outcome:
     async with (
         _memory(settings, question) as memory,
         _grants(settings, question) as grants,
-        Router(settings.routing, grants=grants, memory=memory) as router,
+        Router(settings.routing, grants=grants, memory=memory, talks=_Talks(settings)) as router,
     ):
+        call = _call(router, question, at)
         # What it tells on its way stands in the decision too; nobody waits for it here.
-        decision = await router.route(_call(router, question, at), lambda _: None)
+        decision = await router.route(call, lambda _: None)
+        steps = [await _with_last_agent(router, call, step) for step in decision.steps]
+        decision = replace(decision, steps=tuple(steps))
     error = decision.error
     targets: tuple[Target, ...] = ()
     members: tuple[StandingMember, ...] = ()
@@ -136,6 +141,26 @@ async def decide(settings: Settings, question: Question) -> Outcome:
         error=error,
         status=Status.OK if leads or decision.closed is not None else Status.FAILED,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Talks(TalkLog):
+    """The log of calls, opened only if somebody asks."""
+
+    settings: Settings
+
+    async def last_talk(self, caller_numbers: Collection[str], since: datetime) -> Talk | None:
+        """See TalkLog. Raises StorageError."""
+        async with read_calls(self.settings.storage) as calls:
+            return await calls.last_talk(caller_numbers, since)
+
+
+async def _with_last_agent(router: Router, call: CallInfo, step: Step) -> Step:
+    """The step with whom it would ring; a live call asks that when the step begins."""
+    if not isinstance(step.action, FindLastAgent):
+        return step
+    found = await router.last_agent(call.caller_number, step.action)
+    return replace(step, action=Refused(found) if isinstance(found, Failure) else found.action)
 
 
 @asynccontextmanager

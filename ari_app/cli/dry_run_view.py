@@ -12,7 +12,7 @@ from rich.text import Text
 
 from agi_router.document import ConfigError
 from agi_router.routing.decision import Decision, ReceivedAnswer, SentRequest, Source
-from agi_router.routing.destination import HangupDestination
+from agi_router.routing.destination import HangupDestination, LastAgentDestination
 from agi_router.routing.errors import Failure
 from agi_router.routing.hours import Closed, Open, State
 from agi_router.routing.order import IfBusy, Order
@@ -99,7 +99,8 @@ def _show(outcome: Outcome) -> None:
             _row(terminal, "hours", _hours(outcome.hours))
         _show_lookup(terminal, decision)
         if decision.destination is not None:
-            _row(terminal, "destination", f"{decision.destination.type} {decision.destination.value}")
+            named = f"{decision.destination.type} {decision.destination.value}"
+            _row(terminal, "destination", named + _last_agent(decision.steps[0]))
         for how in _how(decision.steps[0].action if outcome.members else None):
             _row(terminal, "order", how)
         for member in outcome.members:
@@ -244,7 +245,14 @@ def _afterwards(decision: Decision) -> Iterator[str]:
 
 
 def _step(step: Step) -> str:
-    what = f"{step.destination.type} {step.destination.value}"
+    what = f"{step.destination.type} {step.destination.value}{_last_agent(step)}"
     if step.refused is not None:
         return f"{what}: refused, {step.refused.message}"
     return f"{what}, at most {step.timeout_s:g} s" if step.targets else what
+
+
+def _last_agent(step: Step) -> str:
+    """Who that is, of a step that looks for him."""
+    if not isinstance(step.destination, LastAgentDestination) or not isinstance(step.action, Ring):
+        return ""
+    return f" ({step.action.members[0].name})"

@@ -202,6 +202,15 @@ class MemberPassed(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastAgentFound(Happened):
+    """This user spoke with the caller last, in a talk that ended `age_s` seconds ago. `name` is for people."""
+
+    user: str
+    name: str
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceUnavailable(Happened):
     """A device of the step has no leg: it is not registered, or Asterisk does not know it."""
 
@@ -431,6 +440,7 @@ CallEvent = (
     | StepEnded
     | MemberCalled
     | MemberPassed
+    | LastAgentFound
     | DeviceUnavailable
     | TrunkSkipped
     | LegDialled

@@ -204,7 +204,8 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
         case e.DeviceUnavailable() | e.Held() | e.Resumed() | e.TransferAsked() | e.TransferFailed():
             return record
         case (
-            e.MemberCalled()
+            e.LastAgentFound()
+            | e.MemberCalled()
             | e.MemberPassed()
             | e.AnsweredEarly()
             | e.LegProgressed()

@@ -204,6 +204,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"rings {event.name}, for at most {event.ring_s:g} s"
         case e.MemberPassed():
             return f"{event.name} is {'waited for' if event.is_awaited else 'left out'}: {_why_passed(event)}"
+        case e.LastAgentFound():
+            return f"last agent: {event.name}, {ago(event.age_s)}"
         case e.DeviceUnavailable() | e.TrunkSkipped():
             return _left_out(event)
         case e.LegDialled():

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agi_router.routing.last_agent import Talk
 from ari_app.domain.events import CallEvent
 from ari_app.domain.record import CallRecord, fold
 from ari_app.storage.codec import StoredEvent, restore, row_to_record
@@ -46,6 +48,21 @@ class StoredCalls:
         except DBAPIError as error:
             raise _unreadable(self._engine, error) from error
         return [row_to_record({str(name): value for name, value in row.items()}) for row in rows if row]
+
+    async def last_talk(self, caller_numbers: Collection[str], since: datetime) -> Talk | None:
+        """Implements `agi_router.routing.last_agent.TalkLog`: withheld callers have no number here."""
+        query = (
+            select(calls.c.agent, calls.c.ended_at)
+            .where(calls.c.caller_number.in_(caller_numbers), calls.c.agent != "", calls.c.ended_at >= since)
+            .order_by(calls.c.ended_at.desc())
+            .limit(1)
+        )
+        try:
+            async with self._engine.connect() as connection:
+                row = (await connection.execute(query)).first()
+        except DBAPIError as error:
+            raise _unreadable(self._engine, error) from error
+        return None if row is None else Talk(row.agent, row.ended_at)
 
     async def matching(self, part: str, limit: int) -> Sequence[CallRecord]:
         """The calls whose id, or the random part of whose id after its dash, starts with this; newest first."""

@@ -12,6 +12,7 @@ import pytest
 import structlog
 from sqlalchemy import text
 
+from agi_router.routing.last_agent import Talk
 from ari_app.domain import events as e
 from ari_app.domain.record import Disposition, fold
 from ari_app.storage import call_log as call_log_module
@@ -358,3 +359,28 @@ async def test_the_last_talk_of_each_user_is_found_and_nothing_else(call_log: Ca
         ("second", "456", at(65)),
         ("bob's", "77", at(25)),
     ]
+
+
+async def test_the_last_talk_with_a_caller_is_found_by_any_form_of_his_number(call_log: CallLog) -> None:
+    def talk(call_id: str, caller: str, user: str, seconds: float) -> None:
+        happened: list[e.CallEvent] = [
+            arrived(seconds, caller),
+            e.LegDialled(at=at(seconds), leg="leg-1", endpoint="ada", contact="", user=user),
+            e.CallAnswered(at=at(seconds), leg="leg-1"),
+            e.CallEnded(at=at(seconds + 5), by="caller", cause=16),
+        ]
+        write_all(call_log, call_id, happened)
+
+    talk("first", "+14155550177", "456", 10)
+    talk("second", "4155550177", "77", 60)
+    talk("with a phone of nobody", "+14155550177", "", 90)
+    talk("another caller", "+14155550178", "456", 95)
+    talk("withheld", "", "456", 95)
+    write_all(call_log, "not answered", [arrived(99), e.CallEnded(at=at(100), by="caller", cause=16)])
+    await call_log.flush()
+    forms = {"+14155550177", "4155550177"}
+    assert await call_log.last_talk(forms, at(0)) == Talk("77", at(65))
+    assert await call_log.last_talk({"+14155550177"}, at(0)) == Talk("456", at(15))
+    assert await call_log.last_talk(forms, at(65)) == Talk("77", at(65))
+    assert await call_log.last_talk(forms, at(66)) is None
+    assert await call_log.last_talk({"+14155550199"}, at(0)) is None

@@ -12,9 +12,11 @@ from agi_router.routing.decider import Decider
 from agi_router.routing.decision import Decision, LookupProgress
 from agi_router.routing.destination import EndpointDestination
 from agi_router.routing.dialplan_place import DialplanPlace
+from agi_router.routing.errors import Failure
+from agi_router.routing.last_agent import LastAgent
 from agi_router.routing.needs import Needs
 from agi_router.routing.shown import Shown
-from agi_router.routing.step import EndpointTarget, Member, Ring, Step
+from agi_router.routing.step import EndpointTarget, FindLastAgent, Member, Ring, Step
 from agi_router.routing.treatment import Treatment
 from ari_app.calls.ports import (
     ChannelDestroyed,
@@ -190,6 +192,9 @@ class Rings(Decider):
 
     def is_phone(self, endpoint: str) -> bool:
         return endpoint in self.endpoints
+
+    async def last_agent(self, caller_number: str, wanted: FindLastAgent) -> LastAgent | Failure:
+        return Failure("last_agent_none", "nobody", "nothing")
 
     def fallback(self, route_name: str, at: datetime) -> tuple[Step, ...]:
         return tuple(self._ringing(name) for name in self.endpoints)

@@ -29,6 +29,7 @@ TEXTS = (
     "a\r\nX-Injected: 1", "a\nX", "a\rX", "a\0b", "a\x1b[31m", "a\x7f\x85\u2028b", "\u202eevil", "\ufeff", "\ud800",
     "${EVAL(${SHELL(id)})}", "${CALLERID(num)}", "a,b)c", "a;b|c", "%0d%0a", "\\r\\n", '"><script>', "'--",
     "team", "group", "sales",
+    "last_agent", "604800",
     "user", "person", "endpoint", "external", "hangup", "auto", " ", "\t7\t", "x" * 255, "\u0130" * 90, "9" * 64,
     "announcement", "sound:custom/closed", "/etc/passwd", "../x", "recording:x",
     "voicemail", "101@sales", "101&102",

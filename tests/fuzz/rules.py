@@ -23,6 +23,7 @@ from agi_router.routing.step import (
     AskRoute,
     EndpointTarget,
     Enqueue,
+    FindLastAgent,
     GoTo,
     HangUp,
     LeaveMessage,
@@ -131,8 +132,11 @@ class Rules:
                 return "goes to the dialplan"
             case Announce(sounds):
                 for sound in sounds:
-                    assert re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)*", sound, re.ASCII), f"plays {sound!r}"
+                    assert re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", sound, re.ASCII), f"plays {sound!r}"
                 return "announces"
+            case FindLastAgent(within_s):
+                assert 0 < within_s < 1e9, f"looks back {within_s} s"
+                return "looks for the last agent"
             case HangUp():
                 return "hangs up"
             case _:

@@ -410,3 +410,7 @@ def test_a_confirmation_is_told_in_words() -> None:
 )
 def test_a_leg_that_has_not_confirmed_is_told_by_what_became_of_it(outcome: str, words: str) -> None:
     assert asked(outcome)[-1] == f"{ADA} {words} (cause 16 normal clearing)"
+
+
+def test_the_last_agent_is_told_by_his_name_and_his_last_talk() -> None:
+    assert told(e.LastAgentFound(at=at(0), user="456", name="Ada", age_s=259_200)) == ["last agent: Ada, 3 days ago"]

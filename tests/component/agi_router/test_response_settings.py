@@ -53,6 +53,7 @@ values:
   3: {external: "(202) 555-0123", confirm: true}
   true: {hangup: rejected}
   night: {dialplan: "closed,s,2"}
+  back: {last_agent: 604800}
   shut: {announcement: [custom/closed, "sound:bye"], answer: false}
   "": {endpoint: PJSIP/reception}
 """
@@ -62,6 +63,7 @@ values:
         "3": Understood(value="+12025550123", type=DestinationType.EXTERNAL, confirm=True),
         "true": Understood(value="rejected", type=DestinationType.HANGUP),
         "night": Understood(value="closed,s,2", type=DestinationType.DIALPLAN),
+        "back": Understood(value="604800", type=DestinationType.LAST_AGENT),
         "shut": Understood(value="custom/closed,bye", type=DestinationType.ANNOUNCEMENT, answer=False),
         "": Understood(value="reception", type=DestinationType.ENDPOINT),
     }
@@ -116,6 +118,8 @@ def test_ids_of_crms_and_trusted_trunks_are_read(tmp_path: Path) -> None:
         ("{path: to, type: user, crm: hubspt}", 'did you mean "hubspot"?'),
         ("{path: to, type: user, confirm: true}", "only a number outside needs here; set it on the user's device"),
         ("{path: to, values: {a: {user: '9', confirm: true}}}", "only an external number needs here"),
+        ("{path: to, values: {a: {last_agent: 1.5}}}", "has a last_agent that is no whole number of seconds"),
+        ("{path: to, values: {a: {last_agent: 0}}}", "routes.sales.response.values.a.last_agent: "),
         ("{format: json-rpc, type: user}", "needs a path to the value"),
         ("{format: text, type_path: kind}", "take type_path away"),
         ("{format: text, type: user, caller_name: name}", "take caller_name away"),
