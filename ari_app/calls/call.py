@@ -170,6 +170,7 @@ class Call:
         self.shown = Shown()  # by the route, once it is known
         self.screen_pop = ScreenPop()  # by that, and by the answer
         self.talking = False
+        self.transferring = False  # a phone's request is being carried out
         self.away = False  # lent to the dialplan, from which he comes back
         self.is_served = False  # by a member of a queue
         self.ended_playbacks: dict[str, PlaybackEnded] = {}  # by their ids
@@ -351,10 +352,13 @@ class Call:
         leg = self.legs.get(channel_id)
         return CALLER if leg is None else leg.role
 
+    def has(self, channel_id: str | None) -> bool:
+        """Whether this channel is the caller's, or a leg's."""
+        return channel_id in self.legs or channel_id == self.caller.channel_id
+
     def pass_on(self, notice: PartyWanted | TransferRequested) -> bool:
         """Put this into the inbox of the other call whose channel it names; False when no call has it."""
-        mine = notice.channel_id in self.legs or notice.channel_id == self.caller.channel_id
-        return not mine and self._switchboard.pass_on(notice)
+        return not self.has(notice.channel_id) and self._switchboard.pass_on(notice)
 
     def let_go(self, leg: Leg) -> None:
         """Another call has made this leg its own."""
@@ -413,11 +417,11 @@ class Call:
     def _note(self, event: Notice) -> None:
         match event:
             case PartyWanted():
-                if not self.talking:
+                if not self.talking or self.transferring:
                     event.refuse()
                 return
             case TransferRequested():
-                if not self.talking:  # one at a time
+                if not self.talking or self.transferring:  # one at a time
                     self.request(self.telephony.tell_transferer(event.waiting, TransferOutcome.DECLINED))
             case KeyPressed():
                 self._note_key(event)

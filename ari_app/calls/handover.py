@@ -43,7 +43,9 @@ async def fetch(call: Call, consultation: Consultation, waiting: str) -> Leg | N
         async with asyncio.timeout(HANDOVER_S):
             await call.hear_until(asyncio.create_task(wanted.answer()))
     except TimeoutError:
-        wanted.refuse()
+        pass
+    finally:
+        wanted.refuse()  # whoever is given after this would be nobody's
     if not legs:
         return None
     await asyncio.wait([call.request(guard_newcomer(call, legs[0]))])
@@ -54,7 +56,7 @@ async def hand_over(call: Call, leg: Leg, wanted: PartyWanted) -> None:
     """Give one of the two who speak to another call, and end this one: the phone that asks for it has both."""
     await asyncio.wait([call.request(lift_guard(call))])
     if wanted.waits:
-        await call.telephony.tell_transferer(wanted.channel_id, TransferOutcome.DONE)
+        await tell_phone(call, wanted.channel_id, TransferOutcome.DONE)
     if wanted.channel_id == leg.channel_id:
         wanted.give(
             Party(call.call_id, call.caller.channel_id, call.caller.name, endpoint_of(call.caller.name), "", "")
@@ -67,6 +69,11 @@ async def hand_over(call: Call, leg: Leg, wanted: PartyWanted) -> None:
         call.let_go(leg)
         call.request(let_phone_leave(call, call.caller.channel_id, call.inbox.caller_gone))
     call.tell(e.CallEnded(at=now(), by="router", cause=NORMAL_CLEARING, reason=f"goes on in call {wanted.by_call}"))
+
+
+async def tell_phone(call: Call, waiting: str, outcome: TransferOutcome) -> None:
+    """Tell a phone, which waits on this channel, how its transfer went. What fails here costs nobody his talk."""
+    await asyncio.wait([call.request(call.telephony.tell_transferer(waiting, outcome))])
 
 
 async def let_phone_leave(call: Call, channel_id: str, gone: asyncio.Event, at_most_s: float = FAREWELL_S) -> None:

@@ -23,12 +23,15 @@ SHORTEST_TURN_S: Final = 0.5
 _CHANCE = random.Random()  # noqa: S311 - shares work out, guards nothing
 
 
-async def hunt(call: Call, action: Ring, timeout_s: float, placed: Placing | None = None) -> Rung:
+async def hunt(
+    call: Call, action: Ring, timeout_s: float, placed: Placing | None = None, *, early: bool = True
+) -> Rung:
     """Ring until somebody answers, nobody is left, or `timeout_s` seconds are over. Raises CallerGoneError.
 
-    `placed` are legs that ring already, by a guess: those of other members are taken back.
+    `placed` are legs that ring already, by a guess: those of other members are taken back. With `early` the caller
+    hears what a trunk sends before its answer, for which he has to be alone.
     """
-    return await _Hunt(call, action, timeout_s, placed).run()
+    return await _Hunt(call, action, timeout_s, placed, early=early).run()
 
 
 def rings_at_once(action: Ring, presence: Presence) -> tuple[Target, ...]:
@@ -41,10 +44,11 @@ def rings_at_once(action: Ring, presence: Presence) -> tuple[Target, ...]:
 class _Hunt:
     """One step. `_left` are the members who have not been rung, in the order of their turns."""
 
-    def __init__(self, call: Call, action: Ring, timeout_s: float, placed: Placing | None) -> None:
+    def __init__(self, call: Call, action: Ring, timeout_s: float, placed: Placing | None, *, early: bool) -> None:
         self._call = call
         self._action = action
         self._placed = placed
+        self._early = early
         self._ends_at = asyncio.get_running_loop().time() + timeout_s
         self._left = arrange(action.members, action.order, call.presence.history(action.team), _CHANCE)
         self._together = action.order is Order.SIMULTANEOUS
@@ -113,7 +117,8 @@ class _Hunt:
 
             joins = self._together and action.if_busy is IfBusy.WAIT and self._left
             targets = distinct(members)
-            early = EarlyMedia(self._call) if may_be_heard(self._call, targets) and not joins else None
+            is_heard = self._early and not joins and may_be_heard(self._call, targets)
+            early = EarlyMedia(self._call) if is_heard else None
             return await ring(self._call, targets, limit_s, placed, joining if joins else None, early=early)
 
     async def _wait(self) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from agi_router.routing.dialplan_place import DialplanPlace
 from agi_router.routing.errors import Failure
 from ari_app.calls.call import Call, now
-from ari_app.calls.ports import NotFoundError
+from ari_app.calls.ports import NotFoundError, TelephonyError
 from ari_app.domain import events as e
 
 RESULT_VARIABLE: Final = "AGI_ROUTER_RESULT"
@@ -58,8 +58,12 @@ async def _missing_no_hangup(call: Call) -> AsyncIterator[None]:
 async def lend_to(call: Call, place: DialplanPlace) -> None:
     """Let the caller go on at this place, which brings him back. Raises CallerGoneError. Subscribe to him before."""
     call.away = call.inbox.caller_away = True
-    async with _missing_no_hangup(call):
-        await call.telephony.send_to_dialplan(call.caller.channel_id, place)
+    try:
+        async with _missing_no_hangup(call):
+            await call.telephony.send_to_dialplan(call.caller.channel_id, place)
+    except TelephonyError:
+        call.away = call.inbox.caller_away = False  # he is here, and nobody else brings him back
+        raise
 
 
 async def missing_place(call: Call, place: DialplanPlace) -> Failure | None:

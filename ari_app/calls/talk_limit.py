@@ -8,7 +8,7 @@ from typing import Final
 
 from ari_app.calls.call import Call, now
 from ari_app.calls.ids import playback_id
-from ari_app.calls.ports import TelephonyError, UnreachableError
+from ari_app.calls.ports import TelephonyError
 
 BEEP_S: Final = 0.5
 RETRY_S: Final = 1.0
@@ -40,7 +40,8 @@ async def _end_at_limit(call: Call, since: datetime) -> None:
     while True:
         try:
             return await call.telephony.hang_up(call.caller.channel_id, "normal")
-        except UnreachableError:
+        except TelephonyError as error:
+            call.log.info("a talk could not be ended at its limit; it is tried again", error=str(error))
             await asyncio.sleep(RETRY_S)
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from agi_router.routing.step import Refused, Ring, Step
 from ari_app.calls.bridging import LEG_GUARD, guard, guard_newcomer, let_speak, lift_guard
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
-from ari_app.calls.handover import fetch, let_phone_leave, tell_joined
+from ari_app.calls.handover import fetch, let_phone_leave, tell_joined, tell_phone
 from ari_app.calls.hunt import hunt
 from ari_app.calls.legs import take_back
 from ari_app.calls.ports import (
@@ -62,14 +62,21 @@ async def transfer(call: Call, leg: Leg, request: TransferRequested) -> Leg | On
     """
     by_caller = request.channel_id == call.caller.channel_id
     if not by_caller and request.channel_id != leg.channel_id:
-        await call.telephony.tell_transferer(request.waiting, TransferOutcome.DECLINED)
+        await tell_phone(call, request.waiting, TransferOutcome.DECLINED)
         return leg
     if by_caller and _asked_on_the_other_line(call, leg, request):
         return leg
     lifting = call.request(lift_guard(call))  # before the caller's channel changes: the phone may hang up at once
     transferer = await _put_in_callers_place(call, leg) if by_caller else leg
     await asyncio.wait([lifting])
-    found = await _find(call, transferer, request)
+    call.transferring = True
+    try:
+        found = await _find(call, transferer, request)
+    except CallerGoneError:
+        call.first_to_hang_up = call.caller.channel_id  # the phone that asked may have left before, and ended nothing
+        raise
+    finally:
+        call.transferring = False
     match found:
         case Leg():
             await _succeed(call, transferer, found, by_caller=by_caller)
@@ -83,7 +90,7 @@ async def transfer(call: Call, leg: Leg, request: TransferRequested) -> Leg | On
             went = await _fail(call, leg, transferer, found, by_caller=by_caller)
             declined = found.outcome in _TOLD_AS_DECLINED
             told = TransferOutcome.DECLINED if declined else TransferOutcome.UNAVAILABLE
-            await call.telephony.tell_transferer(request.waiting, told)
+            await tell_phone(call, request.waiting, told)
             return went
 
 
@@ -120,6 +127,10 @@ def _asked_on_the_other_line(call: Call, leg: Leg, request: TransferRequested) -
 
 async def _find(call: Call, transferer: Leg, request: TransferRequested) -> Leg | Onward | Failed:
     consultation = request.consultation
+    if consultation is not None and call.has(consultation.channel_id):
+        # The call to replace is this very one: whom it speaks with can't be brought to himself.
+        _tell_asked(call, transferer, request, "attended")
+        return Failed("gone")
     if consultation is not None and consultation.peer_id is not None:
         _tell_asked(call, transferer, request, "attended")
         leg = await fetch(call, consultation, request.waiting)
@@ -151,7 +162,7 @@ async def _put_in_callers_place(call: Call, leg: Leg) -> Leg:
 async def _dismiss(call: Call, transferer: Leg, request: TransferRequested) -> None:
     """The phone is told that it is done, and its call ends."""
     transferer.ending = LegOutcome.TRANSFERRED
-    await call.telephony.tell_transferer(request.waiting, TransferOutcome.DONE)
+    await tell_phone(call, request.waiting, TransferOutcome.DONE)
     call.request(let_phone_leave(call, transferer.channel_id, transferer.gone))
 
 
@@ -180,16 +191,16 @@ def _go_on(call: Call, steps: Sequence[Step]) -> Onward:
 async def _ring(call: Call, action: Ring, timeout_s: float) -> Leg | Failed:
     channel = call.caller.channel_id
     await call.telephony.remove_from_bridge(call.bridge_id, channel)
-    await call.reception.resume()
+    await asyncio.wait([call.request(call.reception.resume())])
     call.talking = False  # a router that stops now gives him back to the dialplan, as any caller who waits
     try:
-        rung = await hunt(call, action, timeout_s)
+        rung = await hunt(call, action, timeout_s, early=False)  # who asked is in the bridge, and would be heard too
     except CallerGoneError:
         call.talking = True
         call.tell(e.TransferFailed(at=now(), by=call.party(channel), outcome="cancelled"))
         raise
     call.talking = True
-    await call.reception.end()
+    await asyncio.wait([call.request(call.reception.end())])
     return rung.winner or Failed(rung.outcome)
 
 

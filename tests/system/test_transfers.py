@@ -254,6 +254,52 @@ async def test_a_caller_whose_transfer_fails_when_the_phone_has_gone_is_taken_by
     assert (record.answered_by, record.ended_by) == ("PJSIP/carol", "caller")
 
 
+async def test_the_agent_is_not_heard_beside_the_early_media_of_the_number_to_which_he_transfers(rig: Rig) -> None:
+    async with rig.user("ada", ADAS_HZ) as ada, Phone.provider(rig.asterisk.layout, tone_hz=BOBS_HZ) as provider:
+        talk = await talking(rig, ada)
+        transfer = await talk.ada.transfer("4155550123")
+        ringing = await provider.next_call()
+        await ringing.send_early_media()
+        assert await talk.caller.hears_ringing()
+        await ringing.answer()
+        assert await transfer.outcome() == 200
+        assert await talk.caller.hears(BOBS_HZ, 0.3)
+        await talk.caller.hang_up()
+        await last(rig)
+
+
+async def test_a_caller_who_gives_up_after_the_phone_that_transferred_him_is_the_one_who_ended_the_call(
+    rig: Rig,
+) -> None:
+    async with rig.user("ada", ADAS_HZ) as ada, rig.user("bob", BOBS_HZ) as bob:
+        talk = await talking(rig, ada)
+        await held(rig, talk)
+        await talk.ada.transfer("102")
+        await talk.ada.hang_up()
+        ringing = await bob.next_call()
+        await ringing.ring()
+        assert await talk.caller.hears_ringing()
+        await talk.caller.hang_up()
+        await ringing.cancelled()
+        record, _ = await last(rig)
+    assert record.ended_by == "caller"
+
+
+@pytest.mark.parametrize("by_caller", [False, True])
+async def test_a_transfer_that_replaces_its_own_call_leaves_the_talk_as_it_was(rig: Rig, by_caller: bool) -> None:
+    async with rig.user("ada", ADAS_HZ) as ada, rig.user("carol", BOBS_HZ) as carol:
+        talk = await talking(rig, ada, carol if by_caller else None)
+        phone = talk.caller if by_caller else talk.ada
+        transfer = await phone.transfer("102", replaced=phone)
+        assert await transfer.outcome() == 503
+        assert await talk.caller.hears(ADAS_HZ, 0.3)
+        assert await talk.ada.hears(BOBS_HZ if by_caller else CALLERS_HZ, 0.3)
+        await talk.caller.hang_up()
+        record, story = await last(rig)
+    assert record.ended_by == "caller"
+    assert [event.outcome for event in story if isinstance(event, e.TransferFailed)] == ["gone"]
+
+
 async def test_a_colleague_who_called_transfers_the_agent_to_another_one(rig: Rig) -> None:
     async with rig.user("ada", ADAS_HZ) as ada, rig.user("bob") as bob, rig.user("carol", BOBS_HZ) as carol:
         talk = await talking(rig, ada, carol)

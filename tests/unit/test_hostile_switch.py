@@ -2,6 +2,12 @@
 
 import asyncio
 
+import pytest
+
+from agi_router.routing.destination import QueueDestination
+from agi_router.routing.step import Enqueue, Step
+from agi_router.routing.treatment import Treatment
+from ari_app.calls import talk_limit
 from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelHangingUp,
@@ -243,3 +249,33 @@ async def test_a_caller_who_hangs_up_while_contacts_are_asked_leaves_no_leg_of_t
         assert "hang_up" in exchange.switch.requests
         legs = [type(event) for event in told if isinstance(event, e.LegDialled | e.LegEnded)]
         assert legs == [e.LegDialled, e.LegEnded]
+
+
+async def test_a_talk_ends_at_its_limit_also_when_the_switch_refuses_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(talk_limit, "RETRY_S", 0.01)
+    async with Exchange("ada") as exchange:
+        exchange.rings.treated = Treatment(talk_s=0.05)
+        exchange.arrive()
+        await exchange.until("dial")
+        await asyncio.sleep(0)
+        exchange.pick_up(exchange.switch.dialled[0])
+        await exchange.until("add_to_bridge")
+        exchange.switch.errors["hang_up"] = [RefusedError("500 Internal Server Error")]
+        await exchange.over()
+        (end,) = exchange.ends()
+        assert isinstance(end, e.CallEnded)
+        assert (end.by, end.reason) == ("router", "the talk reached its limit of 0.05 s")
+
+
+async def test_a_caller_whom_the_switch_does_not_lend_to_a_queue_goes_to_the_dialplan() -> None:
+    async with Exchange("ada") as exchange:
+        queue = Step(destination=QueueDestination("support"), timeout_s=5.0, action=Enqueue("support"))
+        exchange.rings.fallback = lambda route_name, at: (queue,)  # type: ignore[method-assign]
+        exchange.switch.taken_contact = "1"  # the place is there
+        exchange.switch.errors["send_to_dialplan"] = [RefusedError("500 Internal Server Error")]
+        exchange.arrive()
+        await exchange.over()
+        assert exchange.switch.requests[-1] == "send_to_dialplan"
+        assert [type(end) for end in exchange.ends()] == [e.SentToDialplan]

@@ -1,0 +1,128 @@
+"""Transfers on a switch that refuses, and with callers who hang up, at the worst moment."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ari_app.calls.inbox import Inbox, Notice, Party, PartyWanted
+from ari_app.calls.ports import (
+    ChannelDestroyed,
+    ChannelHangingUp,
+    ChannelLeft,
+    Consultation,
+    NotFoundError,
+    RefusedError,
+    TransferRequested,
+)
+from ari_app.domain import events as e
+from tests.fakes.switch import CALLER, Exchange
+
+OTHER_CALL = "1772357400.99"
+
+
+@asynccontextmanager
+async def talking() -> AsyncIterator[tuple[Exchange, str]]:
+    """A caller speaks with Ada; the channel of her leg."""
+    async with Exchange("ada") as exchange:
+        exchange.arrive()
+        await exchange.until("dial")
+        await asyncio.sleep(0)
+        leg = exchange.switch.dialled[0]
+        exchange.pick_up(leg)
+        await exchange.until("add_to_bridge")
+        (call,) = exchange.supervisor.live.values()
+        async with asyncio.timeout(3):
+            while not call.talking:
+                await asyncio.sleep(0)
+        yield exchange, leg
+
+
+async def dialled(exchange: Exchange, number: int) -> str:
+    """The channel of the leg that is dialled as this one."""
+    async with asyncio.timeout(3):
+        while len(exchange.switch.dialled) < number:
+            await asyncio.sleep(0.001)
+    return exchange.switch.dialled[number - 1]
+
+
+async def test_a_caller_who_hangs_up_as_his_transfer_begins_is_no_internal_error() -> None:
+    async with talking() as (exchange, leg):
+        exchange.switch.errors["ring"] = [NotFoundError("404 Channel not found")]
+        exchange.switch.asked["ring"].clear()
+        exchange.switch.deliver(TransferRequested(leg, "bob"))
+        await exchange.until("ring")
+        exchange.switch.deliver(ChannelHangingUp(CALLER, 16))
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        await exchange.over()
+        (end,) = exchange.ends()
+        assert isinstance(end, e.CallEnded)
+        assert (end.by, end.reason) == ("caller", "")
+
+
+@pytest.mark.parametrize("request_", ["stop_ringing", "tell_transferer done"])
+async def test_a_switch_that_refuses_what_the_talk_does_not_need_leaves_the_transferred_talk(request_: str) -> None:
+    async with talking() as (exchange, leg):
+        exchange.switch.errors[request_] = [RefusedError("500 Internal Server Error")]
+        exchange.switch.deliver(TransferRequested(leg, "bob"))
+        new = await dialled(exchange, 2)
+        exchange.pick_up(new)
+        await exchange.until("tell_transferer done")
+        await asyncio.sleep(0.05)  # time enough to break off
+        assert exchange.ends() == []
+        exchange.switch.deliver(ChannelDestroyed(new, 16))
+        await exchange.over()
+        (end,) = exchange.ends()
+        assert isinstance(end, e.CallEnded)
+        assert end.by == "callee"
+
+
+async def test_a_phone_that_cannot_be_told_of_a_failure_keeps_its_talk() -> None:
+    async with talking() as (exchange, leg):
+        exchange.switch.errors["tell_transferer unavailable"] = [RefusedError("500 Internal Server Error")]
+        exchange.switch.deliver(TransferRequested(leg, "bob"))
+        exchange.switch.deliver(ChannelDestroyed(await dialled(exchange, 2), 19))
+        await exchange.until("tell_transferer unavailable")
+        await asyncio.sleep(0.05)  # time enough to break off
+        assert exchange.ends() == []
+
+
+def other_call(exchange: Exchange) -> Inbox:
+    """The inbox of another call, which answers nothing."""
+    inbox = Inbox(OTHER_CALL)
+    exchange.supervisor.switchboard.watch(OTHER_CALL, inbox)
+    return inbox
+
+
+async def wanted(inbox: Inbox) -> PartyWanted:
+    """What the other call is asked for."""
+    async with asyncio.timeout(3):
+        notice: Notice = await inbox.get()
+    assert isinstance(notice, PartyWanted)
+    return notice
+
+
+async def test_a_party_that_is_given_to_a_caller_who_has_hung_up_stays_where_it_is() -> None:
+    async with talking() as (exchange, leg):
+        inbox = other_call(exchange)
+        exchange.switch.deliver(TransferRequested(leg, "102", Consultation(OTHER_CALL, "peer", "PJSIP/bob-1")))
+        asked = await wanted(inbox)
+        exchange.switch.deliver(ChannelHangingUp(CALLER, 16))
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        await exchange.over()
+        asked.give(Party("other", "peer", "PJSIP/bob-1", "PJSIP/bob", "", ""))
+        assert not exchange.supervisor.switchboard.watches("peer")
+
+
+async def test_a_second_transfer_key_is_answered_while_the_first_one_waits_for_another_call() -> None:
+    async with talking() as (exchange, leg):
+        asked = TransferRequested(leg, "102", Consultation(OTHER_CALL, "peer", "PJSIP/bob-1"))
+        inbox = other_call(exchange)
+        exchange.switch.deliver(asked)
+        first = await wanted(inbox)
+        exchange.switch.deliver(TransferRequested(CALLER, "102"))
+        await exchange.until("tell_transferer declined")
+        first.refuse()
+        await exchange.until("tell_transferer unavailable")
+        assert exchange.ends() == []
