@@ -146,6 +146,8 @@ def _message(error: ErrorDetails, path: Path, known: list[str]) -> str:
             return error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
         case _ if given is None:
             return "has no value; give one, or take the key away"
+        case "string_type":
+            return f"must be a single text, not {_shown(given)}"
         case "model_type" | "dict_type" | "model_attributes_type":
             return "must be a mapping (`key: value` lines, indented)"
         case "list_type" | "tuple_type":

@@ -76,7 +76,8 @@ class FallbackSection(Section):
             raise ValueError("has confirm, which only an external number needs here; set it on the user's device")
         for key, why in _TIMELESS.items():
             if getattr(self, key) is not None and self.timeout_s is not None:
-                raise ValueError(f"has a {key}, which {why}; take timeout_s away")
+                article = "an" if key.startswith("a") else "a"
+                raise ValueError(f"has {article} {key}, which {why}; take timeout_s away")
         if self.order is not None and self.team is None and self.number is None:
             raise ValueError("has an order, in which only the members of a team ring; take order away")
         if self.if_busy is not None and not _OF_PEOPLE & self.model_fields_set:

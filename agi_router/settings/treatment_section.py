@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from agi_router.document import Section
 from agi_router.routing.treatment import PRESS_ONE, Answer, Confirmation, Treatment, Waiting
@@ -10,11 +10,18 @@ from agi_router.settings.values import Name, Sound
 
 MOST_SOUNDS = 20
 MOST_SOUNDS_OF_PROMPT = 5
+KEYS = frozenset("0123456789*#")
 DEFAULT_CONFIRMATION = Confirmation()
 
 
 def _list(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
+
+
+def _key(given: str) -> str:
+    if given not in KEYS:
+        raise ValueError(f'is one key, 0 to 9, * or #, not "{given}"')
+    return given
 
 
 class WaitingSection(Section):
@@ -56,7 +63,7 @@ class ConfirmationSection(Section):
     prompt: Annotated[
         tuple[Sound, ...], BeforeValidator(_list), Field(min_length=1, max_length=MOST_SOUNDS_OF_PROMPT)
     ] = PRESS_ONE
-    digit: Annotated[str, Field(pattern=r"^[0-9*#]$")] = DEFAULT_CONFIRMATION.digit
+    digit: Annotated[str, AfterValidator(_key)] = DEFAULT_CONFIRMATION.digit
     timeout_s: float = Field(default=DEFAULT_CONFIRMATION.timeout_s, ge=3, le=60)
 
     @model_validator(mode="after")

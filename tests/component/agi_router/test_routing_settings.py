@@ -412,7 +412,8 @@ def test_a_response_that_cannot_be_is_told(tmp_path: Path, keys: str, said: str)
         ("defaults: {region: US, fallback: [{hangup: buzy}]}", 'hangup: "buzy" does not exist; did you mean "busy"?'),
         ("defaults: {region: US, fallback: [{hangup: busy, timeout_s: 5}]}", "takes no time"),
         ("defaults: {region: US, fallback: [{dialplan: ivr, timeout_s: 5}]}", "has a dialplan, which takes no time"),
-        ("defaults: {region: US, fallback: [{announcement: a, timeout_s: 5}]}", "which is played to its end"),
+        ("defaults: {region: US, fallback: [{announcement: a, timeout_s: 5}]}", "has an announcement, which is played"),
+        (MINIMAL + "routes: {sales: {hours: {zone: UTC}}}", "hours: must be a single text, not a mapping or a list"),
         (MINIMAL + "directory: {numbers: {abc: {hangup: busy}}}", "numbers.abc: is neither an extension"),
         (
             MINIMAL + "directory: {numbers: {'1': {}}}",

@@ -68,7 +68,7 @@ def test_what_a_route_does_not_say_the_defaults_do(tmp_path: Path) -> None:
         ("waiting: {announcement: 'a&tone:ring'}", "is not the name of a sound"),
         ("limits: {talk_s: 60, warn_s: 60}", "has a warn_s that is not within talk_s"),
         ("confirmation: {digit: 5}", "has digit 5, but the prompt says to press 1; add a prompt of your own"),
-        ("confirmation: {prompt: custom/press-5, digit: 55}", "routes.sales.confirmation.digit: "),
+        ("confirmation: {prompt: custom/press-5, digit: 55}", 'digit: is one key, 0 to 9, * or #, not "55"'),
         ("confirmation: {prompt: []}", "routes.sales.confirmation.prompt: "),
         ("answer: later", "routes.sales.answer: "),
     ],
