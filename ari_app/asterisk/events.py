@@ -83,7 +83,8 @@ def _transfer(event: Mapping[str, Any]) -> ChannelEvent | None:
 
 
 def _hanging_up(event: Mapping[str, Any]) -> ChannelEvent:
-    return ChannelHangingUp(event["channel"]["id"], event.get("cause", 0))
+    # Of a soft request (by ARI, SoftHangup() or TIMEOUT) Asterisk's "cause" holds its internal flags, such as 32.
+    return ChannelHangingUp(event["channel"]["id"], 0 if event.get("soft") else event.get("cause", 0))
 
 
 def _left(event: Mapping[str, Any]) -> ChannelEvent:

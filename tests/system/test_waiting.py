@@ -131,6 +131,7 @@ async def test_a_talk_ends_at_its_limit_after_a_tone_that_both_hear() -> None:
         await rig.idle()
         record = await rig.record()
         assert (record.ended_by, record.reason) == ("router", "the talk reached its limit of 4 s")
+        assert [event.cause for event in await rig.story() if isinstance(event, e.CallEnded)] == [16]
         assert record.talk_s == pytest.approx(4, abs=0.5)
 
 

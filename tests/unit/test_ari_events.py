@@ -5,6 +5,7 @@ import pytest
 from ari_app.asterisk.events import channel_event, present_channel
 from ari_app.calls.ports import (
     ChannelEntered,
+    ChannelHangingUp,
     ChannelHeld,
     ChannelResumed,
     Consultation,
@@ -90,3 +91,11 @@ def test_a_hold_key_is_pressed_and_pressed_again() -> None:
     channel = phone("leg", "PJSIP/ada-1")
     assert channel_event({"type": "ChannelHold", "channel": channel, "musicclass": "x"}) == ChannelHeld("leg")
     assert channel_event({"type": "ChannelUnhold", "channel": channel}) == ChannelResumed("leg")
+
+
+@pytest.mark.parametrize(("request_", "cause"), [({"cause": 16}, 16), ({"cause": 32, "soft": True}, 0), ({}, 0)])
+def test_a_soft_hangup_request_has_no_cause_because_its_number_is_a_flag(
+    request_: dict[str, object], cause: int
+) -> None:
+    event = {"type": "ChannelHangupRequest", "channel": {"id": "1.1"}, **request_}
+    assert channel_event(event) == ChannelHangingUp("1.1", cause)
