@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agi_router.routing.step import Refused, Ring, Step
+from agi_router.routing.decider import Decider
+from agi_router.routing.destination import HangupCause, HangupDestination
+from agi_router.routing.step import HangUp, Refused, Ring, Step
 from ari_app.calls.bridging import LEG_GUARD, guard, guard_newcomer, let_speak, lift_guard
 from ari_app.calls.call import Call, CallerGoneError, Leg, now
 from ari_app.calls.handover import fetch, let_phone_leave, tell_joined, tell_phone
@@ -28,11 +30,16 @@ from ari_app.calls.ports import (
 )
 from ari_app.domain import events as e
 from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
+from ari_app.domain.record import CALLER
 
 LONGEST_TALK: Final = "AGI_ROUTER_MAX_SECONDS"
 """On the caller's channel, from the dialplan: no call is longer."""
 
 LONGEST_RINGING_S: Final = 60.0
+
+_END: Final = Step(
+    destination=HangupDestination(HangupCause.NO_ANSWER), timeout_s=0.0, action=HangUp(HangupCause.NO_ANSWER)
+)
 
 _TOLD_AS_DECLINED: Final = {"refused", "busy", "declined"}
 
@@ -178,7 +185,15 @@ async def _call_target(call: Call, transferer: Leg, request: TransferRequested) 
             return await _ring(call, step.action, step.timeout_s)
         case _:
             await call.telephony.remove_from_bridge(call.bridge_id, call.caller.channel_id)
-            return _go_on(call, (step,))
+            call.routes_asked.clear()  # who was sent by a person, also back again, goes round in no loop
+            return _go_on(call, (step, *_after(call, transferer, call.decider)))
+
+
+def _after(call: Call, transferer: Leg, decider: Decider) -> Sequence[Step]:
+    """What follows when nobody takes him there. Of two colleagues, the one who was called has no route to go by."""
+    if transferer.role != CALLER:
+        return decider.fallback(call.route, now())
+    return (_END,)
 
 
 def _go_on(call: Call, steps: Sequence[Step]) -> Onward:

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from agi_router.routing.destination import NumberDestination, VoicemailDestination
+from agi_router.routing.step import AskRoute, LeaveMessage, Step
 from ari_app.calls.inbox import Inbox, Notice, Party, PartyWanted
 from ari_app.calls.ports import (
     ChannelDestroyed,
@@ -126,3 +128,46 @@ async def test_a_second_transfer_key_is_answered_while_the_first_one_waits_for_a
         first.refuse()
         await exchange.until("tell_transferer unavailable")
         assert exchange.ends() == []
+
+
+async def test_a_caller_may_be_transferred_back_to_the_route_that_he_came_by() -> None:
+    async with talking() as (exchange, leg):
+        line = Step(destination=NumberDestination("200"), timeout_s=5.0, action=AskRoute("sales"))
+        exchange.rings.transfer_target = lambda dialled: line  # type: ignore[method-assign]
+        exchange.switch.deliver(TransferRequested(leg, "200"))
+        again = await dialled(exchange, 2)
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        told = await exchange.over()
+        assert [event.route for event in told if isinstance(event, e.RouteEntered)] == ["sales"]
+        assert again != leg
+
+
+async def test_a_caller_who_was_transferred_to_what_cannot_take_him_goes_on_to_the_fallback_of_his_route() -> None:
+    async with talking() as (exchange, leg):
+        nowhere = Step(destination=VoicemailDestination("101"), timeout_s=5.0, action=LeaveMessage("101@default"))
+        exchange.rings.transfer_target = lambda dialled: nowhere  # type: ignore[method-assign]
+        exchange.switch.deliver(TransferRequested(leg, "101"))
+        await dialled(exchange, 2)
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        told = await exchange.over()
+        (refused,) = [event.code for event in told if isinstance(event, e.StepEnded) and event.outcome == "refused"]
+        assert refused == "voicemail_unavailable"
+        assert [end.by for end in exchange.ends() if isinstance(end, e.CallEnded)] == ["caller"]
+
+
+async def test_an_agent_whom_a_colleague_transfers_to_what_cannot_take_him_is_hung_up() -> None:
+    async with talking() as (exchange, leg):
+        nowhere = Step(destination=VoicemailDestination("101"), timeout_s=5.0, action=LeaveMessage("101@default"))
+        exchange.rings.transfer_target = lambda dialled: nowhere  # type: ignore[method-assign]
+        exchange.switch.deliver(TransferRequested(CALLER, "101"))
+        async with asyncio.timeout(3):
+            while not exchange.ends():
+                await asyncio.sleep(0.001)
+        exchange.switch.deliver(ChannelLeft(leg))
+        exchange.switch.deliver(ChannelDestroyed(leg, 16))
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        exchange.switch.deliver(ChannelDestroyed(CALLER, 16))
+        await exchange.over()
+        assert [(end.by, end.reason) for end in exchange.ends() if isinstance(end, e.CallEnded)] == [
+            ("router", "hangup")
+        ]
