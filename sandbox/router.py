@@ -212,3 +212,13 @@ class Router(RunningRouter):
         """The events of one call."""
         async with read_calls(self._storage) as calls:
             return await calls.trace(call_id)
+
+    async def until_told(self, kind: type[CallEvent]) -> None:
+        """Wait until the trace of the last call has an event of this kind. Raises TimeoutError."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                records = await self.records()
+                happened = await self.trace(records[-1].call_id) if records else ()
+                if any(isinstance(event, kind) for event in happened):
+                    return
+                await asyncio.sleep(POLL_S)

@@ -10,9 +10,10 @@ from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider
 from agi_router.routing.needs import Ahead
 from agi_router.routing.step import Ring, Step, Target
-from ari_app.calls.call import Call, now
+from ari_app.calls.call import Call
+from ari_app.calls.clock import now
 from ari_app.calls.hunt import rings_at_once
-from ari_app.calls.legs import Placing
+from ari_app.calls.placing import Placing
 from ari_app.domain import events as e
 
 LONGEST_LOOKUP_S = 10.0

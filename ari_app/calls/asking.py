@@ -18,7 +18,8 @@ from agi_router.routing.errors import Failure
 from agi_router.routing.hours import Closed
 from agi_router.routing.step import Step
 from ari_app.calls.ahead import Guess
-from ari_app.calls.call import Call, now
+from ari_app.calls.call import Call
+from ari_app.calls.clock import now
 from ari_app.calls.screen_pop import screen_pop
 from ari_app.domain import events as e
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-from ari_app.calls.call import Call, Leg
+from ari_app.calls.call import Call
+from ari_app.calls.leg import Leg
 
 GUARD_PEER: Final = "AGI_ROUTER_PEER"
 """Tells the guard with whom the caller speaks."""
@@ -33,7 +34,7 @@ async def let_speak(call: Call, leg: Leg) -> None:
 
     A leg that has been in the bridge before its answer stays there. Raises TelephonyError, and CallerGoneError.
     """
-    await call.bridge_ready()
+    await call.bridge.ready()
     while leg.alive and not leg.name:
         await call.next_event()
     if leg.is_bridged:

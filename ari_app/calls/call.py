@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import Enum, auto
-from typing import Any, Final, Self, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -15,18 +13,18 @@ from agi_router.routing.shown import Shown
 from agi_router.routing.step import TrunkWay
 from agi_router.routing.treatment import Treatment
 from ari_app.calls.arrival import Arrival
+from ari_app.calls.bridge import Bridge
+from ari_app.calls.clock import now
 from ari_app.calls.ids import bridge_id, leg_channel_id, leg_role, playback_id
 from ari_app.calls.inbox import Inbox, Notice, PartyWanted, Switchboard
+from ari_app.calls.leg import Leg, LegState, contact_of
 from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelEntered,
     ChannelHangingUp,
     ChannelHeld,
     ChannelLeft,
-    ChannelProgressing,
-    ChannelRedirected,
     ChannelResumed,
-    ChannelRinging,
     ChannelUp,
     DialAnswered,
     KeyPressed,
@@ -43,7 +41,7 @@ from ari_app.calls.reception import Reception
 from ari_app.calls.screen_pop import ScreenPop
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
-from ari_app.domain.causes import INTERWORKING, NORMAL_CLEARING, UNKNOWN, LegOutcome, leg_outcome
+from ari_app.domain.causes import INTERWORKING, NORMAL_CLEARING, UNKNOWN, LegOutcome
 from ari_app.domain.record import CALLER
 
 T = TypeVar("T")
@@ -54,81 +52,6 @@ LAST_EVENTS_S: Final = 5.0
 
 class CallerGoneError(Exception):
     """The caller hung up: whatever the story was waiting for does not matter any more."""
-
-
-class LegState(Enum):
-    """The life of a leg, in this order; RINGING may be skipped, and ASKED is only for one that has to confirm."""
-
-    PLACED = auto()
-    RINGING = auto()
-    ASKED = auto()  # picked up, and not yet confirmed
-    UP = auto()
-    ENDED = auto()
-
-
-@dataclass(slots=True, kw_only=True)
-class Leg:
-    """One channel that we created.
-
-    `user` is the id of the user who is called by it, "" for nobody of the directory.
-    `name` is "" until the leg has entered the application. `ending` is the reason why we took it back, for the record.
-    `way` is the trunk that it leads by. `refused`: the switch would not even create or dial it. `reached`: its other
-    end has said more than 100 Trying; when that is so, or the leg has ended, it is `settled`. `is_bridged`: it was in
-    the bridge with the caller before anybody answered.
-    What happens before the leg is `dialled` on record waits in `untold`; of a leg that is never dialled, nothing is.
-    One that has to `confirm` is up when the right key was pressed; `key` is the first that was, and `decided` is set by
-    it or by the leg's end. A `newcomer` was not created by us for this call: it came by a transfer.
-    """
-
-    role: str
-    channel_id: str
-    endpoint: str
-    dial_string: str
-    user: str = ""
-    way: TrunkWay | None = None
-    shown_name: str = ""
-    name: str = ""
-    state: LegState = LegState.PLACED
-    ending: LegOutcome | None = None
-    cause: int = 0
-    tech_cause: int | None = None
-    outcome: LegOutcome | None = None
-    refused: bool = False
-    reached: bool = False
-    progressed: bool = False
-    is_bridged: bool = False
-    redirected_to: str = ""
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
-    exists: asyncio.Event = field(default_factory=asyncio.Event)
-    entered: asyncio.Event = field(default_factory=asyncio.Event)
-    dialled: bool = False
-    untold: list[e.CallEvent] = field(default_factory=list)
-    newcomer: bool = False
-    confirm: bool = False
-    is_asked: bool = False
-    key: str = ""
-    decided: asyncio.Event = field(default_factory=asyncio.Event)
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @classmethod
-    def arrived(cls, role: str, channel_id: str, name: str) -> Self:
-        """The leg that a channel is which is there already, and speaks."""
-        leg = cls(role=role, channel_id=channel_id, endpoint=endpoint_of(name), dial_string="", name=name)
-        leg.state, leg.dialled, leg.newcomer = LegState.UP, True, True
-        leg.exists.set()
-        leg.entered.set()
-        return leg
-
-    @property
-    def number(self) -> str:
-        """What others may be shown of it: the number outside that it called, or the name of its endpoint."""
-        dialled, at, _ = self.dial_string.removeprefix("PJSIP/").rpartition("@")
-        return dialled if at and "/" not in dialled else self.endpoint.removeprefix("PJSIP/")
-
-    @property
-    def alive(self) -> bool:
-        """Whether the channel may still be there."""
-        return self.state is not LegState.ENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +113,7 @@ class Call:
         self.is_over = False  # its end is on record
         self.ended = asyncio.Event()  # the same
         self.on_hold: set[str] = set()  # the channels whose phones hold
-        self._bridge_request: asyncio.Task[None] | None = None
-        self._has_bridge = False
+        self.bridge = Bridge(telephony, self.bridge_id, self.request)
         self.inbox = Inbox(caller.channel_id)
         self._switchboard = switchboard
         self._writer = writer
@@ -260,7 +182,9 @@ class Call:
         for event in leg.untold:
             self.tell(event)
 
-    def _tell_of(self, leg: Leg, event: e.CallEvent) -> None:
+    def _tell_of(self, leg: Leg, event: e.CallEvent | None) -> None:
+        if event is None:
+            return
         if leg.dialled:
             self.tell(event)
         else:
@@ -279,36 +203,6 @@ class Call:
         except TelephonyError as error:
             self.log.info("a request failed", error=str(error))
             return None
-
-    def prepare_bridge(self) -> None:
-        """Have the bridge made while the call is being decided: then the answer need not wait for it."""
-        self._bridge_request = self.request(self._make_bridge())
-
-    async def _make_bridge(self) -> None:
-        await self.telephony.create_bridge(self.bridge_id)
-        self._has_bridge = True
-
-    def found_bridge(self) -> None:
-        """The bridge is there since a life before a restart."""
-        self._has_bridge = True
-
-    async def bridge_ready(self) -> None:
-        """Return when the bridge is there; raise the TelephonyError that prevents it.
-
-        What prevented it while the call was being decided may be over: it is tried once more.
-        """
-        await self._bridge_requested()
-        if not self._has_bridge:
-            await self._make_bridge()
-
-    async def drop_bridge(self) -> None:
-        """Remove the bridge; one that was never made is no error, and one that stays is found at the next reconnect."""
-        await self._bridge_requested()  # a removal that overtakes the creation would miss it
-        await self._logged(self.telephony.destroy_bridge(self.bridge_id))
-
-    async def _bridge_requested(self) -> None:
-        if self._bridge_request is not None:
-            await asyncio.wait([self._bridge_request])
 
     def new_leg(
         self,
@@ -363,7 +257,7 @@ class Call:
     def let_go(self, leg: Leg) -> None:
         """Another call has made this leg its own."""
         leg.ending = LegOutcome.JOINED
-        self._end(leg, NORMAL_CLEARING, None)
+        self._tell_of(leg, leg.end(NORMAL_CLEARING))
         del self.legs[leg.channel_id]
 
     def adopt(self, leg: Leg) -> None:
@@ -424,7 +318,9 @@ class Call:
                 if not self.talking or self.transferring:  # one at a time
                     self.request(self.telephony.tell_transferer(event.waiting, TransferOutcome.DECLINED))
             case KeyPressed():
-                self._note_key(event)
+                leg = self.legs.get(event.channel_id)
+                if leg is not None:
+                    self._tell_of(leg, leg.press(event.digit, self.treatment.confirmation.digit))
             case ChannelHeld():
                 self.on_hold.add(event.channel_id)
                 self.tell(e.Held(at=now(), party=self.party(event.channel_id)))
@@ -453,71 +349,17 @@ class Call:
                     self.caller_cause = event.cause
 
     def _note_on(self, leg: Leg, event: LifeEvent) -> None:
-        match event:
-            case ChannelEntered():
-                leg.name = event.name
-                leg.entered.set()
-                if event.up or not leg.alive:
-                    self._note_answer(leg)
-            case ChannelRinging():
-                self._note_reached(leg)
-                if leg.state is LegState.PLACED:
-                    leg.state = LegState.RINGING
-                    self._tell_of(leg, e.LegRinging(at=now(), leg=leg.role))
-            case ChannelProgressing():
-                self._note_reached(leg)
-                if not leg.progressed:
-                    leg.progressed = True
-                    self._tell_of(leg, e.LegProgressed(at=now(), leg=leg.role))
-            case ChannelRedirected():
-                leg.redirected_to = leg.redirected_to or event.target
-            case ChannelUp():
-                self._note_answer(leg)
-            case ChannelDestroyed():
-                if leg.alive:
-                    self._end(leg, event.cause, event.tech_cause)
-            case ChannelHangingUp():
-                leg.cause = leg.cause or event.cause
-            case ChannelLeft():
-                # A leg's cause follows with ChannelDestroyed; of other channels that may never be told.
-                if leg.newcomer and leg.alive:
-                    self._end(leg, leg.cause or NORMAL_CLEARING, None)
-
-    def _note_reached(self, leg: Leg) -> None:
-        leg.reached = True
-        leg.settled.set()
-
-    def _note_answer(self, leg: Leg) -> None:
-        self._note_reached(leg)
-        if not leg.alive:  # its hangup failed, or it was given up while it was placed, and now somebody has picked up
+        picked_up = isinstance(event, ChannelUp) or (isinstance(event, ChannelEntered) and (event.up or not leg.alive))
+        if picked_up and not leg.alive:  # its hangup failed, or it was given up while it was placed
             self.request(self.telephony.hang_up(leg.channel_id, "normal"))
-        elif leg.state not in (LegState.ASKED, LegState.UP):
-            leg.state = LegState.ASKED if leg.confirm else LegState.UP
-            self._tell_of(leg, e.LegAnswered(at=now(), leg=leg.role))
+        if isinstance(event, ChannelDestroyed) and leg.alive:
+            self._blame_caller(leg)
+        self._tell_of(leg, leg.hear(event))
 
-    def _note_key(self, event: KeyPressed) -> None:
-        leg = self.legs.get(event.channel_id)
-        if leg is None or leg.state is not LegState.ASKED or leg.ending is not None or leg.key:
-            return
-        leg.key = event.digit
-        if leg.key == self.treatment.confirmation.digit:
-            leg.state = LegState.UP
-            self._tell_of(leg, e.LegConfirmed(at=now(), leg=leg.role))
-        leg.decided.set()
-
-    def _end(self, leg: Leg, cause: int, tech_cause: int | None) -> None:
-        leg.cause, leg.tech_cause = cause or leg.cause, tech_cause
-        if leg.is_bridged and leg.state is not LegState.UP and self.caller_hangs_up:  # his guard has ended it
+    def _blame_caller(self, leg: Leg) -> None:
+        """A leg that he heard before its answer is ended by his guard, and not by itself."""
+        if leg.is_bridged and leg.state is not LegState.UP and self.caller_hangs_up:
             leg.ending = leg.ending or LegOutcome.CANCELLED
-        leg.outcome = leg.ending or _ended_by_itself(leg, cause, tech_cause)
-        leg.state = LegState.ENDED
-        leg.decided.set()
-        leg.gone.set()
-        leg.exists.set()
-        leg.entered.set()
-        leg.settled.set()
-        ended = e.LegEnded(at=now(), leg=leg.role, outcome=leg.outcome.value, cause=leg.cause, tech_cause=tech_cause)
-        self._tell_of(leg, ended)
 
     async def last_events(self) -> None:
         """After the end: read on until every leg is known to be gone, so that the record has its cause."""
@@ -532,7 +374,7 @@ class Call:
             for leg in self.legs.values():
                 if leg.alive:
                     leg.ending = leg.ending or LegOutcome.LOST
-                    self._end(leg, 0, None)
+                    self._tell_of(leg, leg.end(UNKNOWN))
 
     def legs_given_up(self) -> None:
         """The end of legs that we have hung up without waiting to see it."""
@@ -540,31 +382,4 @@ class Call:
             if leg.alive:
                 if leg.state is not LegState.UP:
                     leg.ending = leg.ending or LegOutcome.CANCELLED
-                self._end(leg, NORMAL_CLEARING, None)
-
-
-def _ended_by_itself(leg: Leg, cause: int, tech_cause: int | None) -> LegOutcome:
-    match leg.state:
-        case LegState.UP:
-            return LegOutcome.ANSWERED
-        case LegState.ASKED:
-            return LegOutcome.UNCONFIRMED
-        case _:
-            return leg_outcome(cause, tech_cause)
-
-
-def endpoint_of(channel_name: str) -> str:
-    """ "PJSIP/ada-0000001f" -> "PJSIP/ada"."""
-    return channel_name.rpartition("-")[0] or channel_name
-
-
-def contact_of(dial_string: str) -> str:
-    """ "PJSIP/ada/sip:ada@127.0.0.1:5061" -> "sip:ada@127.0.0.1:5061"; a trunk's dial string stays as it is."""
-    technology, _, rest = dial_string.partition("/")
-    _, slash, contact = rest.partition("/")
-    return contact if slash and technology == "PJSIP" else dial_string
-
-
-def now() -> datetime:
-    """The present moment, in UTC."""
-    return datetime.now(UTC)
+                self._tell_of(leg, leg.end(NORMAL_CLEARING))

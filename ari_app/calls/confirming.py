@@ -8,8 +8,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from ari_app.calls.call import Call, Leg, LegState, now
+from ari_app.calls.call import Call
+from ari_app.calls.clock import now
 from ari_app.calls.ids import prompt_id
+from ari_app.calls.leg import Leg, LegState
 from ari_app.calls.ports import TelephonyError
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from agi_router.routing.step import Target, TrunkTarget
 from agi_router.routing.treatment import Waiting
 from ari_app.calls.bridging import guard_early
-from ari_app.calls.call import Call, Leg
+from ari_app.calls.call import Call
+from ari_app.calls.leg import Leg
 from ari_app.calls.ports import TelephonyError
 
 
@@ -38,7 +39,7 @@ class EarlyMedia:
         await self.leave()
         members = [call.caller.channel_id, leg.channel_id]
         try:
-            await call.bridge_ready()
+            await call.bridge.ready()
             await asyncio.gather(
                 guard_early(call, leg), call.telephony.add_to_bridge(call.bridge_id, members, introduce=False)
             )

@@ -5,10 +5,12 @@ from contextlib import suppress
 from typing import Final
 
 from ari_app.calls.bridging import GUARDED_CALLER, LEG_GUARD, guard_newcomer, lift_guard
-from ari_app.calls.call import Call, Leg, LegState, contact_of, endpoint_of, now
+from ari_app.calls.call import Call
+from ari_app.calls.clock import now
 from ari_app.calls.inbox import Party, PartyWanted
-from ari_app.calls.legs import take_back
+from ari_app.calls.leg import Leg, LegState, contact_of, endpoint_of
 from ari_app.calls.ports import Consultation, TelephonyError, TransferOutcome
+from ari_app.calls.taking_back import take_back
 from ari_app.domain import events as e
 from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
 

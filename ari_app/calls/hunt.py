@@ -11,10 +11,12 @@ from typing import Final
 
 from agi_router.routing.order import IfBusy, Order, arrange, next_round
 from agi_router.routing.step import Member, Ring, Target, distinct
-from ari_app.calls.call import Call, now
+from ari_app.calls.call import Call
+from ari_app.calls.clock import now
 from ari_app.calls.early_media import EarlyMedia, may_be_heard
-from ari_app.calls.legs import Placing, Rung, most_telling, ring
+from ari_app.calls.placing import Placing
 from ari_app.calls.presence import Presence
+from ari_app.calls.ringing import Rung, most_telling, ring
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
 

@@ -13,11 +13,13 @@ from ari_app.calls.ahead import Guess
 from ari_app.calls.announcing import silence
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.asking import ask, take_in
-from ari_app.calls.call import Call, CallerGoneError, Leg, now
-from ari_app.calls.legs import take_back
+from ari_app.calls.call import Call, CallerGoneError
+from ari_app.calls.clock import now
+from ari_app.calls.leg import Leg
 from ari_app.calls.queueing import wait_in_queue
 from ari_app.calls.screen_pop import screen_pop
 from ari_app.calls.steps import after_queue, follow
+from ari_app.calls.taking_back import take_back
 from ari_app.calls.talk import talk
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
@@ -34,7 +36,7 @@ async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
     asking = asyncio.create_task(ask(call, decider, guess))
     # After the question in the event loop's order: everybody waits for its answer, and for these nobody.
     call.request(call.reception.arrive(call.treatment))
-    call.prepare_bridge()
+    call.bridge.prepare()
     try:
         decision = await call.hear_until(asking)
         await take_in(call, decision)
@@ -61,7 +63,7 @@ async def resume_fallback(
     call.shown = decider.shown(_info(record))
     call.screen_pop = screen_pop(record, call.shown, described)
     call.request(call.reception.arrive(call.treatment, announce=False))
-    call.prepare_bridge()
+    call.bridge.prepare()
     try:
         await follow(call, decider.fallback(route, now()))
     except CallerGoneError:
@@ -84,7 +86,7 @@ async def resume_queue(call: Call, record: CallRecord, described: e.CallerDescri
         if call.away:
             await call.telephony.subscribe(call.caller.channel_id)
         if await after_queue(call, await wait_in_queue(call, record.destination)):
-            call.prepare_bridge()
+            call.bridge.prepare()
             await follow(call, after)
     except CallerGoneError:
         call.tell_caller_gone()
@@ -122,4 +124,4 @@ async def finish(call: Call) -> None:
         if leg.alive and leg.ending is None:
             take_back(call, leg, LegOutcome.ANSWERED if call.talking else LegOutcome.CANCELLED)
     await call.last_events()
-    await call.drop_bridge()
+    await call.bridge.drop()

@@ -4,7 +4,8 @@ import asyncio
 
 from agi_router.routing.errors import Failure
 from agi_router.routing.step import FindLastAgent, Refused, Ring
-from ari_app.calls.call import Call, now
+from ari_app.calls.call import Call
+from ari_app.calls.clock import now
 from ari_app.domain import events as e
 
 

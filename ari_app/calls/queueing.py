@@ -13,7 +13,8 @@ from typing import Final
 
 from agi_router.routing.dialplan_place import DialplanPlace
 from agi_router.routing.errors import Failure
-from ari_app.calls.call import Call, now
+from ari_app.calls.call import Call
+from ari_app.calls.clock import now
 from ari_app.calls.leaving import lend_to, missing_place
 from ari_app.calls.ports import ChannelEntered, DialAnswered
 from ari_app.domain import events as e

@@ -15,10 +15,12 @@ import structlog
 
 from agi_router.routing.destination import AnnouncementDestination, QueueDestination
 from ari_app.calls.arrival import arrival_on_record, read_arrival
-from ari_app.calls.call import Call, Caller, Leg, now
+from ari_app.calls.call import Call, Caller
+from ari_app.calls.clock import now
 from ari_app.calls.ids import leg_channel_id, new_call_id, owner
 from ari_app.calls.inbound import resume_fallback, resume_queue, resume_talk
 from ari_app.calls.leaving import give_back
+from ari_app.calls.leg import Leg
 from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelEntered,
@@ -238,7 +240,7 @@ class Recovery:
         self, record: CallRecord | None, call_id: str, caller: PresentChannel, present: PresentChannel
     ) -> None:
         call = self._supervisor.new_call(call_id, Caller(caller.channel_id, caller.name, caller.up))
-        call.found_bridge()
+        call.bridge.found()
         if record is not None:
             call.step, call.route, call.leg_count = record.step, record.route, _highest(record)
             call.called_number = record.called_number

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from agi_router.routing.errors import Failure
 from agi_router.routing.step import Refused, Ring, Target, TrunkTarget, distinct
-from ari_app.calls.call import Call, Leg, now
+from ari_app.calls.call import Call
+from ari_app.calls.clock import now
+from ari_app.calls.leg import Leg
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
 

@@ -20,11 +20,13 @@ from agi_router.routing.step import (
 )
 from ari_app.calls.announcing import announce
 from ari_app.calls.asking import ask_route
-from ari_app.calls.call import Call, CallerGoneError, Leg, now
+from ari_app.calls.call import Call, CallerGoneError
+from ari_app.calls.clock import now
 from ari_app.calls.hunt import hunt
 from ari_app.calls.last_agent import find_last_agent
 from ari_app.calls.leaving import back_to_dialplan, go_to
-from ari_app.calls.legs import Placing
+from ari_app.calls.leg import Leg
+from ari_app.calls.placing import Placing
 from ari_app.calls.queueing import Queued, enqueue
 from ari_app.calls.talk import converse
 from ari_app.calls.voicemail import leave_message

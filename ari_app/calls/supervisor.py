@@ -9,7 +9,8 @@ import structlog
 
 from agi_router.routing.decider import Decider
 from ari_app.calls.arrival import Arrival, read_arrival
-from ari_app.calls.call import Call, Caller, CallerGoneError, now
+from ari_app.calls.call import Call, Caller, CallerGoneError
+from ari_app.calls.clock import now
 from ari_app.calls.ids import new_call_id
 from ari_app.calls.inbound import inbound
 from ari_app.calls.inbox import Switchboard

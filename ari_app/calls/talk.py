@@ -6,10 +6,12 @@ from datetime import datetime
 
 from agi_router.routing.step import Step
 from ari_app.calls.bridging import guard_again, let_speak, lift_guard
-from ari_app.calls.call import LAST_EVENTS_S, Call, CallerGoneError, Leg, endpoint_of, now
+from ari_app.calls.call import LAST_EVENTS_S, Call, CallerGoneError
+from ari_app.calls.clock import now
 from ari_app.calls.handover import hand_over
 from ari_app.calls.inbox import PartyWanted
-from ari_app.calls.legs import TRANSFERS
+from ari_app.calls.leg import Leg, endpoint_of
+from ari_app.calls.leg_variables import TRANSFERS
 from ari_app.calls.ports import (
     ChannelEntered,
     ChannelHeld,

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
 
-from ari_app.calls.call import Call, now
+from ari_app.calls.call import Call
+from ari_app.calls.clock import now
 from ari_app.calls.ids import playback_id
 from ari_app.calls.ports import TelephonyError
 

@@ -16,10 +16,11 @@ from agi_router.routing.decider import Decider
 from agi_router.routing.destination import HangupCause, HangupDestination
 from agi_router.routing.step import HangUp, Refused, Ring, Step
 from ari_app.calls.bridging import LEG_GUARD, guard, guard_newcomer, let_speak, lift_guard
-from ari_app.calls.call import Call, CallerGoneError, Leg, now
+from ari_app.calls.call import Call, CallerGoneError
+from ari_app.calls.clock import now
 from ari_app.calls.handover import fetch, let_phone_leave, tell_joined, tell_phone
 from ari_app.calls.hunt import hunt
-from ari_app.calls.legs import take_back
+from ari_app.calls.leg import Leg
 from ari_app.calls.ports import (
     ChannelEntered,
     Consultation,
@@ -28,6 +29,7 @@ from ari_app.calls.ports import (
     TransferOutcome,
     TransferRequested,
 )
+from ari_app.calls.taking_back import take_back
 from ari_app.domain import events as e
 from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
 from ari_app.domain.record import CALLER

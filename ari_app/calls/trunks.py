@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import Final
 
 from agi_router.routing.step import TrunkWay
-from ari_app.calls.call import Call, Leg, now
+from ari_app.calls.call import Call
+from ari_app.calls.clock import now
+from ari_app.calls.leg import Leg
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
 from ari_app.domain.failover import lies_in_trunk

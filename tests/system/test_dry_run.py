@@ -99,11 +99,16 @@ async def test_devices_are_shown_with_contacts_and_state_and_nobody_rings() -> N
         assert (told["route"], told["value"], told["destination"]) == ("sales", ADA, {"type": "user", "value": ADA})
         told["devices"][0]["contacts"].sort()
         assert told["devices"] == [
-            {"endpoint": "PJSIP/ada", "contacts": sorted([contact(ada), contact(again)]), "state": "online"},
-            {"endpoint": "PJSIP/ada-desk", "contacts": [contact(desk)], "state": "online"},
-            {"endpoint": "PJSIP/ada-mobile", "contacts": [], "state": "offline"},
-            {"endpoint": "PJSIP/ghost", "contacts": [], "state": "missing"},
-            {"endpoint": f"PJSIP/{OUTSIDE}@trunk", "contacts": None, "state": "online"},
+            {
+                "endpoint": "PJSIP/ada",
+                "contacts": sorted([contact(ada), contact(again)]),
+                "state": "online",
+                "confirm": False,
+            },
+            {"endpoint": "PJSIP/ada-desk", "contacts": [contact(desk)], "state": "online", "confirm": False},
+            {"endpoint": "PJSIP/ada-mobile", "contacts": [], "state": "offline", "confirm": False},
+            {"endpoint": "PJSIP/ghost", "contacts": [], "state": "missing", "confirm": False},
+            {"endpoint": f"PJSIP/{OUTSIDE}@trunk", "contacts": None, "state": "online", "confirm": False},
         ]
         people = await dry_run(rig.router, "sales", CALLER)
         assert people.rows[-7:] == [
@@ -124,16 +129,16 @@ async def test_without_the_router_devices_are_shown_all_the_same_and_without_ast
         ran = await dry_run(rig.router, "sales", CALLER, "--json")
         assert ran.status == 0
         assert ran.told["devices"] == [
-            {"endpoint": "PJSIP/ada", "contacts": [contact(ada)], "state": "online"},
-            {"endpoint": "PJSIP/ada-desk", "contacts": [], "state": "offline"},
-            {"endpoint": "PJSIP/ada-mobile", "contacts": [], "state": "offline"},
+            {"endpoint": "PJSIP/ada", "contacts": [contact(ada)], "state": "online", "confirm": False},
+            {"endpoint": "PJSIP/ada-desk", "contacts": [], "state": "offline", "confirm": False},
+            {"endpoint": "PJSIP/ada-mobile", "contacts": [], "state": "offline", "confirm": False},
         ]
         await rig.asterisk.stop()
         ran = await dry_run(rig.router, "sales", CALLER, "--json")
         assert (ran.status, ran.err, ran.told["error"]) == (0, "", None)
         assert ran.told["destination"] == {"type": "user", "value": ADA}
         assert ran.told["devices"] == [
-            {"endpoint": endpoint, "contacts": None, "state": None}
+            {"endpoint": endpoint, "contacts": None, "state": None, "confirm": False}
             for endpoint in ("PJSIP/ada", "PJSIP/ada-desk", "PJSIP/ada-mobile")
         ]
         assert ada.received == []

@@ -1,4 +1,4 @@
-"""Ring the targets of a step: every contact of every device at once; the first to answer wins.
+"""The legs of a step are placed: every contact of every device gets one.
 
 A leg is created, enters the application, and only then is dialled: Asterisk refuses requests for it before. The ids are
 ours and watched beforehand, so an answer can't be faster than we are. A leg is never *originated*: Asterisk would then
@@ -10,20 +10,19 @@ contact when it was asked last, the first contact rings at once, and the device 
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Final, assert_never
+from collections.abc import Mapping, Sequence
+from typing import Final, assert_never
 
-from agi_router.routing.caller_id import shown_number
 from agi_router.routing.step import EndpointTarget, Target, TrunkTarget, TrunkWay
-from ari_app.calls.bridging import GUARDED_CALLER, LEG_GUARD
-from ari_app.calls.call import Call, Leg, LegState, now
-from ari_app.calls.confirming import ask_each, is_asked
+from ari_app.calls.call import Call
+from ari_app.calls.clock import now
 from ari_app.calls.early_media import EarlyMedia
+from ari_app.calls.leg import Leg
+from ari_app.calls.leg_variables import is_hidden_from, leg_variables, own_number
 from ari_app.calls.ports import ChannelDestroyed, RefusedError, TelephonyError
 from ari_app.calls.redirects import Redirects
-from ari_app.calls.screen_pop import SENT_NAME, SHOWN, SHOWN_NAME
+from ari_app.calls.screen_pop import SENT_NAME, SHOWN_NAME
+from ari_app.calls.taking_back import take_back
 from ari_app.calls.trunks import failed_by_its_trunk, next_way, watch_setup
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
@@ -31,40 +30,7 @@ from ari_app.domain.causes import LegOutcome
 GUARD_S: Final = 5
 """Asterisk's own ring timeout is this much longer than ours: it ends a leg whose router has died."""
 
-TRANSFERS: Final = {"PJSIP_TRANSFER_HANDLING()": "ari-only"}
-"""On a phone's channel: its Transfer key asks us, and not Asterisk, which would go past the dial policy."""
-
 TAKEN_CONTACT: Final = "CHANNEL(pjsip,target_uri)"
-
-
-Joining = Callable[[], Coroutine[Any, Any, Sequence[Target]]]
-"""Waits for the next targets that may ring beside the others; () when there are no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """What came of ringing: the leg that answered, or the word for why none did."""
-
-    winner: Leg | None
-    outcome: str
-
-
-def take_back(call: Call, leg: Leg, ending: LegOutcome) -> None:
-    """Hang up a leg that is not wanted any more; `ending` is what the record and the phone are told."""
-    leg.ending = ending
-    call.request(_hang_up(call, leg, ending))
-
-
-async def _hang_up(call: Call, leg: Leg, ending: LegOutcome) -> None:
-    await leg.exists.wait()  # a hangup that overtakes the creation would miss it
-    match ending:
-        case LegOutcome.ANSWERED_ELSEWHERE | LegOutcome.GUESSED_WRONG:  # neither is a missed call
-            reason = "answered_elsewhere"
-        case LegOutcome.NO_ANSWER:
-            reason = "no_answer"
-        case _:
-            reason = "normal"
-    await call.telephony.hang_up(leg.channel_id, reason)
 
 
 class Placing:
@@ -218,14 +184,14 @@ class Placing:
         """Place one leg, without waiting for it."""
         self._call.request(self._create(leg))
         if self._only_create:
-            self._undialled[leg.channel_id] = _variables(self._call, leg)
+            self._undialled[leg.channel_id] = leg_variables(self._call, leg)
         else:
             self._call.tell_dialled(leg)
             self._call.request(self._dial(leg))
 
     async def _create(self, leg: Leg) -> bool:
         """Make the leg's channel; whether that succeeded. The story waits for events: without one it ends like any."""
-        call, variables = self._call, _variables(self._call, leg)
+        call, variables = self._call, leg_variables(self._call, leg)
         leg.shown_name = variables.get(SHOWN_NAME, "")
         try:
             if leg.ending is None:
@@ -240,7 +206,7 @@ class Placing:
 
     async def _dial_created(self, leg: Leg, known: Mapping[str, str]) -> None:
         """Ring a leg that was created ahead, when only these of its variables were known."""
-        call, variables = self._call, _variables(self._call, leg)
+        call, variables = self._call, leg_variables(self._call, leg)
         leg.shown_name = variables.get(SHOWN_NAME, "")
         call.tell_dialled(leg)
         await leg.entered.wait()
@@ -254,7 +220,7 @@ class Placing:
         The name goes last and without `i`: Asterisk then sends it to a phone that takes such news.
         """
         call, pop = self._call, self._call.screen_pop
-        name = {} if _is_hidden_from(leg) or _own_number(call, leg) is not None else dict(pop.name)
+        name = {} if is_hidden_from(leg) or own_number(call, leg) is not None else dict(pop.name)
         shown = name.pop(SHOWN_NAME, "")
         await leg.entered.wait()
         if leg.ending is not None or not leg.alive:
@@ -273,7 +239,7 @@ class Placing:
             return
         if self.early is not None:
             await self.early.join(leg)
-        source = None if leg.shown_name or _own_number(call, leg) is not None else call.caller.channel_id
+        source = None if leg.shown_name or own_number(call, leg) is not None else call.caller.channel_id
         try:
             await call.telephony.dial(leg.channel_id, source, self._timeout_s)
         except TelephonyError as error:
@@ -293,152 +259,3 @@ class Placing:
         leg.refused = isinstance(error, RefusedError)
         call.log.info("a leg could not be placed", leg=leg.role, endpoint=leg.endpoint, error=str(error))
         call.request(call.telephony.hang_up(leg.channel_id, "normal"))  # it may be there, and the answer was late
-
-
-async def ring(
-    call: Call,
-    targets: Sequence[Target],
-    timeout_s: float,
-    placing: Placing | None = None,
-    joining: Joining | None = None,
-    *,
-    early: EarlyMedia | None = None,
-) -> Rung:
-    """Ring all targets for at most `timeout_s` seconds. Raises CallerGoneError; leaves nothing ringing either way.
-
-    `placing` may have begun with some targets already, also with others: those are taken back. `joining` returns
-    further targets when they may ring too, one time after the other, and () when no more will come. `early` lets the
-    caller hear what the only target's leg sends before its answer.
-    """
-    placing = placing or Placing(call, timeout_s)
-    placing.early = early
-    winner: Leg | None = None
-    joining_in: asyncio.Task[None] | None = None
-    ending = LegOutcome.CANCELLED  # until something better is known: the caller gave up, or the router stops
-    try:
-        async with asyncio.timeout(timeout_s):
-            await call.hear_until(asyncio.create_task(placing.place(targets)))
-            joining_in = None if joining is None else asyncio.create_task(_join_in(placing, joining))
-            winner = await _first_answer(call, placing, joining_in)
-        ending = LegOutcome.ANSWERED_ELSEWHERE
-    except TimeoutError:
-        if joining_in is not None:
-            joining_in.cancel()
-        await placing.stop()
-        _take_back_all(call, [leg for leg in placing.legs if not is_asked(leg)], LegOutcome.NO_ANSWER)
-        winner = await _late_answer(call, placing)
-        ending = LegOutcome.ANSWERED_ELSEWHERE if winner else LegOutcome.NO_ANSWER
-    finally:
-        if joining_in is not None:
-            joining_in.cancel()
-            await asyncio.gather(joining_in, return_exceptions=True)
-        await placing.stop()
-        _take_back_all(call, [leg for leg in placing.legs if leg is not winner], ending)
-    if winner is None and early is not None:
-        await early.leave()
-    return Rung(winner, "answered" if winner else _why_nobody(placing.legs, timed_out=ending is LegOutcome.NO_ANSWER))
-
-
-def _take_back_all(call: Call, legs: Sequence[Leg], ending: LegOutcome) -> None:
-    for leg in legs:
-        if leg.alive and leg.ending is None:
-            take_back(call, leg, ending)
-
-
-def _variables(call: Call, leg: Leg) -> dict[str, str]:
-    """What is set on a leg before its INVITE: the guard, the screen pop, and the number shown if not the caller's."""
-    pop = call.screen_pop
-    told = {} if _is_hidden_from(leg) else pop.phone
-    guard = LEG_GUARD | {GUARDED_CALLER: call.caller.name}
-    transfers = TRANSFERS if leg.way is None and call.carries_out_transfers else {}
-    own = _own_number(call, leg)
-    if own is not None:
-        told = {name: value for name, value in told.items() if not name.startswith(SHOWN)}
-    return {**pop.variables, **told, **guard, **transfers, **_shown(own)}
-
-
-def _is_hidden_from(leg: Leg) -> bool:
-    """Whether name and headers are nothing for this leg: a carrier is not told what the customer's API says."""
-    return leg.way is not None and not leg.way.trusted
-
-
-def _own_number(call: Call, leg: Leg) -> str | None:
-    """The number of ours that is shown instead of the caller's; "" for none at all, None for the caller's own."""
-    return shown_number(leg.way.caller_id, call.called_number) if leg.way else None
-
-
-def _shown(number: str | None) -> dict[str, str]:
-    """The variables that show a number of our own. Without any, a leg shows nobody."""
-    if not number:
-        return {}
-    return {
-        "CONNECTEDLINE(num,i)": number,
-        SHOWN_NAME: "",
-        "CONNECTEDLINE(num-pres,i)": "allowed",
-        "CONNECTEDLINE(name-pres,i)": "allowed",
-    }
-
-
-async def _join_in(placing: Placing, joining: Joining) -> None:
-    """Place what joins in while the others ring."""
-    while targets := await joining():
-        await placing.add(targets)
-
-
-async def _first_answer(call: Call, placing: Placing, joining_in: asyncio.Task[None] | None) -> Leg | None:
-    """The first leg that is up, and confirmed if it has to be.
-
-    None when all have ended or were given up, and none joins in any more. Phones that answer in the same instant come
-    in one by one, and so do keys.
-    """
-    while True:
-        placing.fail_over()
-        if placing.is_redirected:
-            await call.hear_until(asyncio.create_task(placing.follow_redirects()))
-        for leg in placing.legs:
-            if leg.state is LegState.UP and leg.ending is None:
-                return leg
-        ask_each(call, placing.legs, partial(take_back, call))
-        if joining_in is not None and not joining_in.done():
-            await call.next_event_until(joining_in)
-            continue
-        if joining_in is not None:
-            joining_in.result()
-        if not any(leg.alive and leg.ending is None for leg in placing.legs) and not call.caller_hangs_up:
-            return None
-        await call.next_event()
-
-
-async def _late_answer(call: Call, placing: Placing) -> Leg | None:
-    """The time to ring is up, but who has picked up and is asked to confirm is not cut off in the middle."""
-    try:
-        async with asyncio.timeout(call.treatment.confirmation.timeout_s):
-            return await _first_answer(call, placing, None)
-    except TimeoutError:
-        return None
-
-
-_TELLING = (
-    LegOutcome.NO_ANSWER,
-    LegOutcome.BUSY,
-    LegOutcome.DECLINED,
-    LegOutcome.UNCONFIRMED,
-    LegOutcome.REDIRECTED,
-    LegOutcome.UNAVAILABLE,
-    LegOutcome.NOT_FOUND,
-    LegOutcome.FAILED,
-)
-
-
-def _why_nobody(legs: Sequence[Leg], *, timed_out: bool) -> str:
-    """One word for a step that nobody answered: somebody who was there and said no tells more than one who was not."""
-    outcomes = {leg.ending or leg.outcome for leg in legs}
-    if timed_out and (not outcomes or LegOutcome.NO_ANSWER in outcomes):
-        return LegOutcome.NO_ANSWER.value
-    return most_telling(outcome.value for outcome in outcomes if outcome is not None)
-
-
-def most_telling(outcomes: Iterable[str]) -> str:
-    """Of several reasons why nobody answered, the one to tell."""
-    known = set(outcomes)
-    return next((telling.value for telling in _TELLING if telling in known), LegOutcome.UNAVAILABLE.value)
