@@ -17,10 +17,22 @@ from agi_router.routing.hours import Calendar, State
 from agi_router.routing.last_agent import Talk, TalkLog
 from agi_router.routing.memory import Memory, NoMemory
 from agi_router.routing.numbers import EXAMPLE, is_e164
-from agi_router.routing.step import EndpointTarget, FindLastAgent, Refused, Ring, Step, Target, TrunkTarget, TrunkWay
+from agi_router.routing.order import IfBusy
+from agi_router.routing.step import (
+    EndpointTarget,
+    FindLastAgent,
+    Member,
+    Refused,
+    Ring,
+    Step,
+    Target,
+    TrunkTarget,
+    TrunkWay,
+    distinct,
+)
 from ari_app.app import look_up_devices
 from ari_app.calls.ids import new_call_id
-from ari_app.cli.members import StandingMember, standing_members
+from ari_app.cli.members import FREE, StandingMember, standing_members
 from ari_app.cli.outcome import Status
 from ari_app.settings import Settings
 from ari_app.storage.call_reader import read_calls
@@ -132,6 +144,7 @@ async def decide(settings: Settings, question: Question) -> Outcome:
         leads = first.refused is None
         if isinstance(first.action, Ring):
             members = await standing_members(settings, first.action)
+            targets = distinct(_called(first.action, members))
     return Outcome(
         route=question.route,
         decision=decision,
@@ -141,6 +154,14 @@ async def decide(settings: Settings, question: Question) -> Outcome:
         error=error,
         status=Status.OK if leads or decision.closed is not None else Status.FAILED,
     )
+
+
+def _called(action: Ring, standing: tuple[StandingMember, ...]) -> tuple[Member, ...]:
+    """The members without those who are busy and skipped for it."""
+    if action.if_busy is not IfBusy.SKIP:
+        return action.members
+    busy = {member.user for member in standing if member.state not in (None, FREE)}
+    return tuple(member for member in action.members if member.user not in busy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from ari_app.settings import Settings
 from ari_app.storage.call_reader import read_calls
 from ari_app.storage.errors import StorageError
 
+FREE = "free"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingMember:
@@ -57,6 +59,6 @@ async def _recall(presence: Presence, settings: Settings, action: Ring) -> None:
 
 def _standing(member: Member, busy: Busy | None, states: Mapping[str, str] | None) -> StandingMember:
     if busy is None:
-        return StandingMember(user=member.user, name=member.name, state=None if states is None else "free")
+        return StandingMember(user=member.user, name=member.name, state=None if states is None else FREE)
     for_s = None if busy.for_s is None else round(busy.for_s, 1)
     return StandingMember(user=member.user, name=member.name, state=busy.why.value, for_s=for_s)
