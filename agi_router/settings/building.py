@@ -1,20 +1,12 @@
 """From valid sections to the frozen settings of routing, and the rules that hold between sections."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agi_router.decide import RoutingSettings
 from agi_router.document import ConfigError, Document, suggestion
 from agi_router.lookup.guard import NetworkGuard
 from agi_router.lookup.upstream import same_origin
-from agi_router.routing.destination import (
-    AnnouncementDestination,
-    DestinationType,
-    DialplanDestination,
-    HangupDestination,
-    QueueDestination,
-    VoicemailDestination,
-)
+from agi_router.routing.destination import DestinationType
 from agi_router.routing.needs import Ahead
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.route import (
@@ -32,20 +24,11 @@ from agi_router.routing.treatment import Answer, Treatment
 from agi_router.settings.directory_building import DirectoryBuilding
 from agi_router.settings.findings import At, Findings
 from agi_router.settings.hours_building import HoursBuilding
+from agi_router.settings.patience import CARRIERS_PATIENCE_S, longest_answer_s, unanswered_s
 from agi_router.settings.request_building import RequestBuilding
 from agi_router.settings.response_section import ResponseSection
 from agi_router.settings.sections import RouteSection, RoutingSections
 from agi_router.settings.show_section import ShowSection
-
-ANSWERS_OR_ENDS = (
-    HangupDestination,
-    DialplanDestination,
-    AnnouncementDestination,
-    QueueDestination,
-    VoicemailDestination,
-)
-CARRIERS_PATIENCE_S = 120
-"""Carriers give up a call that is not answered, the first of them after one minute, most after two or three."""
 
 MAY_BE_TEAMS = frozenset({DestinationType.TEAM, DestinationType.NUMBER, DestinationType.AUTO})
 
@@ -134,7 +117,10 @@ class _Building:
         timeout_s = section.ringing.timeout_s or self.sections.defaults.timeout_s
         fallback, closed = section.fallback, section.closed
         chain = None if fallback is None else self.names.chain(fallback, (*at, "fallback"), timeout_s)
-        self._check_patience(treatment, timeout_s, self.fallback if chain is None else chain, at)
+        closed_chain = None if closed is None else self.names.chain(closed, (*at, "closed"), timeout_s)
+        open_s = longest_answer_s(section.response, timeout_s)
+        open_s += unanswered_s(self.fallback if chain is None else chain)
+        self._check_patience(treatment, max(open_s, unanswered_s(closed_chain or ())), at)
         return Route(
             name=name,
             request=self.requests.request(section.request, (*at, "request")),
@@ -147,11 +133,10 @@ class _Building:
             showing=self.showing if section.show is None else _showing(section.show, self.names, (*at, "show")),
             fallback=chain,
             hours=self.hours.of_route(section.hours, at, has_closed=closed is not None),
-            closed=None if closed is None else self.names.chain(closed, (*at, "closed"), timeout_s),
+            closed=closed_chain,
         )
 
-    def _check_patience(self, treatment: Treatment, timeout_s: float, chain: Sequence[FallbackStep], at: At) -> None:
-        steps_s = timeout_s + sum(step.timeout_s for step in chain if not isinstance(step.destination, ANSWERS_OR_ENDS))
+    def _check_patience(self, treatment: Treatment, steps_s: float, at: At) -> None:
         longest_s = min(steps_s, treatment.chain_s or steps_s)
         if treatment.answer is Answer.ON_BRIDGE and longest_s > CARRIERS_PATIENCE_S:
             self.found.warn(

@@ -1,5 +1,6 @@
 """`answer`, `waiting` and `limits`: what a route says, what `defaults` say for it, and what does not fit."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,31 @@ def test_a_chain_that_outlasts_a_carriers_patience_is_warned_of(
         (warning,) = warnings
         assert f"may ring for {seconds} s before the caller is answered" in warning
         assert "answer: on_wait" in warning
+
+
+@pytest.mark.parametrize(
+    ("chain", "seconds"),
+    [
+        ("{announcement: x}, {endpoint: b, timeout_s: 120}", None),
+        ("{announcement: x, answer: false}, {endpoint: b, timeout_s: 120}", 200),
+        ("{dialplan: ivr}, {endpoint: b, timeout_s: 120}", None),
+        ("{voicemail: '1'}, {endpoint: b, timeout_s: 120}", None),
+    ],
+)
+def test_what_rings_behind_a_step_that_answers_or_ends_the_call_is_not_counted(
+    tmp_path: Path, chain: str, seconds: int | None
+) -> None:
+    warnings = load(tmp_path, config(f"fallback: [{{endpoint: a, timeout_s: 60}}, {chain}]")).warnings
+    assert [warning.partition("may ring for ")[2].partition(" s ")[0] for warning in warnings] == (
+        [] if seconds is None else [str(seconds)]
+    )
+
+
+def test_a_table_of_values_and_the_chain_of_a_closed_route_are_counted_as_well(tmp_path: Path) -> None:
+    closed = "hours: office\n    closed: [{endpoint: a, timeout_s: 60}, {endpoint: b, timeout_s: 61}]"
+    text = config(closed) + 'hours: {office: {zone: UTC, open: ["mon 09:00-10:00"]}}\n'
+    (of_the_closed,) = load(tmp_path, text).warnings
+    assert "may ring for 121 s" in of_the_closed
+    table = "response: {path: to, values: {vip: {endpoint: a, timeout_s: 130}}}"
+    (of_the_table,) = load(tmp_path, re.sub(r"response: .*", table, config(""))).warnings
+    assert "may ring for 130 s" in of_the_table
