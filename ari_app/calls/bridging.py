@@ -68,11 +68,15 @@ async def _set(call: Call, told: Mapping[str, str]) -> None:
 
 
 async def guard_again(call: Call, leg: Leg) -> None:
-    """After a hold, unless the leg is not the one any more: Asterisk takes a call off hold when it transfers it."""
+    """After a hold, unless the leg is not the one any more: Asterisk takes a call off hold when it transfers it.
+
+    A transfer that comes to nothing sets the guard by itself.
+    """
     with suppress(TimeoutError):
         async with asyncio.timeout(SETTLED_S):
             await call.ended.wait()
-    if leg.alive and leg.ending is None and not call.on_hold and not call.is_over:
+    is_quiet = not (call.on_hold or call.transferring or call.is_over)
+    if leg.alive and leg.ending is None and is_quiet:
         await guard(call, leg)
 
 

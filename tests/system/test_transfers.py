@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
+from ari_app.calls.bridging import SETTLED_S
 from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord
 from sandbox import Answer, Phone
@@ -237,6 +238,24 @@ async def test_a_phone_that_hangs_up_as_soon_as_its_transfer_is_accepted_leaves_
         assert (await talk.caller.ended()).how == "bye"
         record, _ = await last(rig)
     assert (record.answered_by, record.ended_by) == ("PJSIP/bob", "callee")
+
+
+async def test_a_phone_that_has_just_taken_up_the_call_may_transfer_and_leave_too(rig: Rig) -> None:
+    async with rig.user("ada", ADAS_HZ) as ada, rig.user("bob", BOBS_HZ) as bob:
+        talk = await talking(rig, ada)
+        await held(rig, talk)
+        await talk.ada.resume()
+        await talk.ada.transfer("102")
+        ringing = await bob.next_call()
+        await ringing.ring()
+        assert await talk.caller.hears_ringing()
+        await asyncio.sleep(SETTLED_S + 0.2)  # now the guard would be there again
+        await talk.ada.hang_up()
+        await ringing.answer()
+        assert await talk.caller.hears(BOBS_HZ, 0.3)
+        await talk.caller.hang_up()
+        record, _ = await last(rig)
+    assert (record.answered_by, record.ended_by) == ("PJSIP/bob", "caller")
 
 
 async def test_a_caller_whose_transfer_fails_when_the_phone_has_gone_is_taken_by_the_fallback(rig: Rig) -> None:
