@@ -28,7 +28,12 @@ async def read_settings(path: Path) -> Settings:
     except OSError as error:
         raise _broken_off(path, f"no process could be started to read it: {error.strerror or error}") from error
     # Our own process wrote it. In a thread, for a large configuration takes its time here, too.
-    read = await asyncio.to_thread(pickle.loads, written)
+    try:
+        read = await asyncio.to_thread(pickle.loads, written)
+    except Exception as error:
+        raise _broken_off(
+            path, f"it was read by another version of agi-router than the one that runs ({error!r}); restart the router"
+        ) from error
     if not isinstance(read, Settings):
         raise ConfigError(read)
     return read
