@@ -9,7 +9,7 @@ from agi_router.routing.dialplan_place import DialplanPlace
 from agi_router.routing.errors import Failure
 from ari_app.calls.call import Call
 from ari_app.calls.clock import now
-from ari_app.calls.ports import NotFoundError, TelephonyError
+from ari_app.calls.ports import NotFoundError, RefusedError, TelephonyError
 from ari_app.domain import events as e
 
 RESULT_VARIABLE: Final = "AGI_ROUTER_RESULT"
@@ -24,8 +24,11 @@ async def back_to_dialplan(call: Call, reason: str) -> None:
 
 async def give_back(call: Call, reason: str) -> None:
     """Send the caller to the dialplan and tell it why. Raises NotFoundError when he hung up a moment ago."""
-    await call.reception.end()
-    await call.telephony.set_variable(call.caller.channel_id, RESULT_VARIABLE, reason)
+    try:
+        await call.reception.end()
+        await call.telephony.set_variable(call.caller.channel_id, RESULT_VARIABLE, reason)
+    except RefusedError as error:  # better there with a sound too many, or without the reason, than with nobody
+        call.log.warning("the dialplan is not told why a caller comes back", error=str(error))
     await call.telephony.send_to_dialplan(call.caller.channel_id)
     call.tell(e.SentToDialplan(at=now(), reason=reason))
 

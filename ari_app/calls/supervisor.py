@@ -1,7 +1,7 @@
 """All calls of this process: one guarded task each, under one TaskGroup."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Set
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Set
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from ari_app.calls.ports import (
     Deciders,
     NotFoundError,
     PresentChannel,
+    RefusedError,
     Telephony,
     TelephonyError,
 )
@@ -166,9 +167,9 @@ class Supervisor:
         try:
             async with asyncio.timeout(GIVE_BACK_S):
                 alive = [leg.channel_id for leg in call.legs.values() if leg.alive]
-                await asyncio.gather(*(self._telephony.hang_up(leg, "normal") for leg in alive))
+                await asyncio.gather(*(self._despite(self._telephony.hang_up(leg, "normal")) for leg in alive))
                 call.legs_given_up()
-                await self._telephony.destroy_bridge(call.bridge_id)
+                await self._despite(self._telephony.destroy_bridge(call.bridge_id))
                 if call.talking and not call.is_over:
                     await self._telephony.hang_up(call.caller.channel_id, "failure")
                     call.tell(e.CallEnded(at=now(), by="router", cause=0, reason=reason))
@@ -178,6 +179,13 @@ class Supervisor:
             call.tell(e.CallEnded(at=now(), by="caller", cause=16, reason=reason))
         except (TelephonyError, TimeoutError) as error:
             call.log.warning("a call could not be given back; it is looked for at the next reconnect", error=str(error))
+
+    async def _despite(self, request: Awaitable[None]) -> None:
+        """What Asterisk refuses here must not keep the caller from the dialplan."""
+        try:
+            await request
+        except RefusedError as error:
+            log.warning("not all of a call could be cleared; the next reconnect tries again", error=str(error))
 
     def _end_orphan(self, channel_id: str) -> None:
         assert self._tasks is not None

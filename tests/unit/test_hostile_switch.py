@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from agi_router.routing.destination import QueueDestination
-from agi_router.routing.step import Enqueue, Step
+from agi_router.routing.destination import QueueDestination, TeamDestination
+from agi_router.routing.step import EndpointTarget, Enqueue, Member, Ring, Step
 from agi_router.routing.treatment import Treatment
 from ari_app.calls import talk_limit
 from ari_app.calls.ports import (
@@ -277,5 +277,29 @@ async def test_a_caller_whom_the_switch_does_not_lend_to_a_queue_goes_to_the_dia
         exchange.switch.errors["send_to_dialplan"] = [RefusedError("500 Internal Server Error")]
         exchange.arrive()
         await exchange.over()
+        assert exchange.switch.requests[-1] == "send_to_dialplan"
+        assert [type(end) for end in exchange.ends()] == [e.SentToDialplan]
+
+
+@pytest.mark.parametrize("refused", ["hang_up", "destroy_bridge", "set_variable"])
+async def test_a_story_that_breaks_gives_the_caller_back_whatever_else_is_refused(refused: str) -> None:
+    async with Exchange() as exchange:
+        both = Ring((Member("", (EndpointTarget("ada"), EndpointTarget("bob"))),))
+        step = Step(destination=TeamDestination("two"), timeout_s=5.0, action=both)
+        exchange.rings.fallback = lambda route_name, at: (step,)  # type: ignore[method-assign]
+        contacts = exchange.switch.contacts
+
+        async def breaking_for_bob(channel_id: str, endpoint: str) -> tuple[str, ...]:
+            if endpoint == "bob":
+                await exchange.until("dial")
+                await asyncio.sleep(0.01)  # both, and with a leg that rings
+                exchange.switch.errors[refused] = [RefusedError("500 Internal Server Error")]
+                raise UnreachableError("no answer in time")
+            return await contacts(channel_id, endpoint)
+
+        exchange.switch.contacts = breaking_for_bob  # type: ignore[method-assign]
+        exchange.arrive()
+        await exchange.over()
+        assert exchange.switch.errors[refused] == []
         assert exchange.switch.requests[-1] == "send_to_dialplan"
         assert [type(end) for end in exchange.ends()] == [e.SentToDialplan]
