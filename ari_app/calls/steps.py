@@ -27,6 +27,7 @@ from ari_app.calls.last_agent import find_last_agent
 from ari_app.calls.leaving import back_to_dialplan, go_to
 from ari_app.calls.leg import Leg
 from ari_app.calls.placing import Placing
+from ari_app.calls.ports import RefusedError
 from ari_app.calls.queueing import Queued, enqueue
 from ari_app.calls.talk import converse
 from ari_app.calls.voicemail import leave_message
@@ -145,7 +146,7 @@ async def after_queue(call: Call, queued: Queued | None) -> bool:
         _tell_end(call, queued.outcome)
     else:
         _tell_failure(call, queued.outcome, queued.reason)
-    await call.hear_until(asyncio.create_task(call.reception.resume()))
+    await _wait_on(call)
     return True
 
 
@@ -159,7 +160,15 @@ async def _announce(call: Call, sounds: tuple[str, ...], *, answer: bool) -> Non
         _tell_end(call, "played")
     else:
         _tell_failure(call, "failed", unplayable)
-    await call.hear_until(asyncio.create_task(call.reception.resume()))
+    await _wait_on(call)
+
+
+async def _wait_on(call: Call) -> None:
+    """Let the caller hear again that he waits. If Asterisk refuses that, he goes on all the same."""
+    try:
+        await call.hear_until(asyncio.create_task(call.reception.resume()))
+    except RefusedError as error:
+        call.log.warning("a caller can't hear that he waits", error=str(error))
 
 
 def _tell_start(call: Call, step: Step) -> None:

@@ -4,16 +4,19 @@ import asyncio
 
 import pytest
 
-from agi_router.routing.destination import QueueDestination, TeamDestination
-from agi_router.routing.step import EndpointTarget, Enqueue, Member, Ring, Step
+from agi_router.routing.destination import AnnouncementDestination, QueueDestination, TeamDestination
+from agi_router.routing.step import Announce, EndpointTarget, Enqueue, Member, Ring, Step
 from agi_router.routing.treatment import Treatment
 from ari_app.calls import talk_limit
+from ari_app.calls.clock import now
+from ari_app.calls.ids import sound_ids
 from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelHangingUp,
     ChannelLeft,
     ChannelUp,
     NotFoundError,
+    PlaybackEnded,
     PresentChannel,
     RefusedError,
     UnreachableError,
@@ -303,3 +306,20 @@ async def test_a_story_that_breaks_gives_the_caller_back_whatever_else_is_refuse
         assert exchange.switch.errors[refused] == []
         assert exchange.switch.requests[-1] == "send_to_dialplan"
         assert [type(end) for end in exchange.ends()] == [e.SentToDialplan]
+
+
+async def test_a_caller_who_cannot_hear_that_he_waits_goes_on_to_the_next_step() -> None:
+    async with Exchange("ada") as exchange:
+        sound = Step(destination=AnnouncementDestination(("a",)), timeout_s=5.0, action=Announce(("a",), answer=True))
+        then = exchange.rings.fallback("sales", now())
+        exchange.rings.fallback = lambda route_name, at: (sound, *then)  # type: ignore[method-assign]
+        exchange.arrive()
+        await exchange.until("play")
+        (call,) = exchange.supervisor.live.values()
+        exchange.switch.errors["ring"] = [RefusedError("500 Internal Server Error")]
+        exchange.switch.deliver(PlaybackEnded(CALLER, sound_ids(call.call_id, call.step, 1)[0], failed=False))
+        await exchange.until("dial")
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        await exchange.over()
+        assert exchange.switch.errors["ring"] == []
+        assert [end.by for end in exchange.ends() if isinstance(end, e.CallEnded)] == ["caller"]
