@@ -175,7 +175,8 @@ async def test_an_api_slower_than_its_deadline_is_given_up(rig: Rig) -> None:
     fallen = await fall_back(rig, "hasty", reason="api_timeout")
     failed = failure(fallen)
     (asked,) = fallen.of(e.RequestSent)
-    assert 0.2 <= (failed.at - asked.at).total_seconds() < 1
+    # The 0.2 s count from the question, which is a little older than the request that leaves.
+    assert 0.15 <= (failed.at - asked.at).total_seconds() < 1
     assert rig.api.in_progress[ANSWER] == 0
 
 
