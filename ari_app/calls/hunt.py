@@ -52,7 +52,7 @@ class _Hunt:
         self._placed = placed
         self._early = early
         self._ends_at = asyncio.get_running_loop().time() + timeout_s
-        self._left = arrange(action.members, action.order, call.presence.history(action.team), _CHANCE)
+        self._left = arrange(action.members, action.order, call.presence.history(action.team, action.members), _CHANCE)
         self._together = action.order is Order.SIMULTANEOUS
         self._told: set[str] = set()
         self._is_on = False

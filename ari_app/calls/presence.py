@@ -123,11 +123,15 @@ class Presence(CallWriter):
             return Standing.BUSY
         return Standing.RINGING if member.user and self._rung[member.user] else Standing.FREE
 
-    def history(self, team: str) -> History:
-        """The past of a team's members. Who was not rung since the start had his last turn with his last talk."""
-        talks = {user: talk.ended_at for user, talk in self._last_talk.items()}
-        rung = {user: at for (of_team, user), at in self._last_rung.items() if of_team == team}
-        speaking = {user: datetime.now(UTC) for user, legs in self._picked_up.items() if legs and user}
+    def history(self, team: str, members: Iterable[Member]) -> History:
+        """The past of these members of a team.
+
+        Who was not rung since the start had his last turn with his last talk.
+        """
+        users = [member.user for member in members if member.user]
+        talks = {user: talk.ended_at for user in users if (talk := self._last_talk.get(user))}
+        rung = {user: at for user in users if (at := self._last_rung.get((team, user)))}
+        speaking = {user: datetime.now(UTC) for user in users if self._picked_up[user]}
         return History(last_rung={**talks, **rung}, last_talk={**talks, **speaking})
 
     @contextmanager

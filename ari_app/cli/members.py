@@ -44,7 +44,7 @@ async def standing_members(settings: Settings, action: Ring) -> tuple[StandingMe
     await _recall(presence, settings, action)
     for device, state in (states or {}).items():
         presence.device_changed(device, state)
-    members = arrange(action.members, action.order, presence.history(action.team), random.Random())  # noqa: S311
+    members = arrange(action.members, action.order, presence.history(action.team, action.members), random.Random())  # noqa: S311
     return tuple(_standing(member, presence.busy(member), states) for member in members)
 
 
