@@ -25,6 +25,7 @@ from ari_app.storage.last_good import open_last_good
 from ari_app.storage.serving import open_database
 from ari_app.storage.settings import StorageSettings
 from tests.component.storage_events import answered_call, arrived, at
+from tests.promised import DRY_RUN_KEYS
 
 AGI_ROUTER = Path(sys.executable).with_name("agi-router")
 ANSWERED, LOST = "20260301T093000-9f3a2c1b77aa", "20260301T093100-aa00bb11cc22"
@@ -286,27 +287,11 @@ async def test_other_commands_refuse_a_bad_configuration_with_status_2(command: 
 
 # --- test-route
 
-KEYS = [
-    "route",
-    "closed",
-    "failed_attempts",
-    "request",
-    "answer",
-    "value",
-    "source",
-    "age_s",
-    "destination",
-    "carries",
-    "members",
-    "devices",
-    "error",
-]
-
 
 async def test_the_dry_run_shows_question_answer_and_who_would_ring(command: Command, api: str) -> None:
     ran = await command("test-route", "sales", "+12025550101", "--json")
     told = ran.json
-    assert (ran.status, list(told)) == (0, KEYS)
+    assert (ran.status, list(told)) == (0, DRY_RUN_KEYS)
     assert told["request"]["method"] == "GET"
     assert told["request"]["url"].startswith(f"{api}/user?n=%2B12025550101")
     assert "geheim" not in ran.out
@@ -414,7 +399,7 @@ async def test_a_number_that_is_not_e164_is_refused_with_an_example(command: Com
     )
     assert (text.status, program.status) == (2, 2)
     assert "for example +1" in text.err
-    assert list(program.json) == KEYS
+    assert list(program.json) == DRY_RUN_KEYS
     assert program.json["error"]["code"] == "number_not_e164"
     assert program.json["request"] is None
 
@@ -437,7 +422,7 @@ def office_hours(command: Command) -> None:
 async def test_the_dry_run_of_a_closed_route_tells_why_and_asks_nobody(command: Command) -> None:
     ask = ("test-route", "sales", "+12025550101", "--at", "2026-12-25 10:00")
     text, program = await command(*ask), await command(*ask, "--json")
-    assert (text.status, program.status, list(program.json)) == (0, 0, KEYS)
+    assert (text.status, program.status, list(program.json)) == (0, 0, DRY_RUN_KEYS)
     assert [" ".join(line.split()) for line in text.out.splitlines()] == [
         'hours closed: Fri 2026-12-25 10:00 in America/New_York is the holiday 12-25 of "office"; '
         "it opens Mon 2026-12-28 09:00",
@@ -547,7 +532,7 @@ async def test_the_dry_run_tells_that_the_last_good_answer_leads_nowhere_by_now(
 
 async def test_without_a_database_there_is_no_last_good_answer_to_ask_for(command: Command) -> None:
     ran = await command("test-route", "sales", "+12025550101", "--last-good", "--json")
-    assert (ran.status, list(ran.json), ran.json["error"]["code"]) == (1, KEYS, "database_unusable")
+    assert (ran.status, list(ran.json), ran.json["error"]["code"]) == (1, DRY_RUN_KEYS, "database_unusable")
 
 
 async def test_a_bad_configuration_is_one_json_object_too(command: Command) -> None:

@@ -9,13 +9,14 @@ import pytest
 
 from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord
-from sandbox import Api, Asterisk, Phone
+from sandbox import Answer, Api, Asterisk, Phone
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config, Router, router_config
 
 DID = "+14155550100"
 CALLER = "+14155550177"
 ADA = "456"
+ANSWER = "/answer"
 
 Change = Callable[[Config], None]
 
@@ -70,6 +71,21 @@ class Rig:
         """The ids of Asterisk's bridges."""
         lines = (await self.asterisk.cli("bridge show all")).splitlines()[1:]
         return [line.split()[0] for line in lines if line.strip()]
+
+    async def call_by(self, route: str, value: object) -> OutgoingCall:
+        """A customer calls by this route, whose API (at ANSWER) says that the call belongs `to` the value."""
+        self.api.answers[ANSWER] = Answer(body={"to": value})
+        await self.asterisk.cli(f"dialplan set global AGI_ROUTER_ROUTE {route}")
+        return await self.call()
+
+    async def newest(self) -> CallRecord:
+        """The record of the last call."""
+        return (await self.router.records())[-1]
+
+    async def step_ends(self) -> list[tuple[str, str]]:
+        """How each step of the last call ended, and the code of the reason."""
+        trace = await self.router.trace((await self.newest()).call_id)
+        return [(event.outcome, event.code) for event in trace if isinstance(event, e.StepEnded)]
 
     async def record(self) -> CallRecord:
         """The record of the only call."""

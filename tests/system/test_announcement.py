@@ -7,18 +7,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from ari_app.domain import events as e
-from ari_app.domain.record import CallRecord, Disposition
-from sandbox import Answer
-from sandbox.phone.outgoing import OutgoingCall
+from ari_app.domain.record import Disposition
 from sandbox.router import Config
 from sandbox.tone import one_second
-from tests.system.rig import Rig, running
+from tests.system.rig import ANSWER, Rig, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ANSWER = "/answer"
 LOW_HZ, HIGH_HZ = 697, 1477
 LOW, HIGH, LONG = "recordings/low", "recordings/high", "recordings/long"
 
@@ -49,26 +45,9 @@ async def rig() -> AsyncIterator[Rig]:
         yield rig
 
 
-async def call(rig: Rig, route: str, value: str) -> OutgoingCall:
-    """A customer calls, and the API of this route names `value`."""
-    rig.api.answers[ANSWER] = Answer(body={"to": value})
-    await rig.asterisk.cli(f"dialplan set global AGI_ROUTER_ROUTE {route}")
-    return await rig.call()
-
-
-async def newest(rig: Rig) -> CallRecord:
-    return (await rig.router.records())[-1]
-
-
-async def ends(rig: Rig) -> list[tuple[str, str]]:
-    """How each step of the newest call ended, and the code of the reason."""
-    trace = await rig.router.trace((await newest(rig)).call_id)
-    return [(event.outcome, event.code) for event in trace if isinstance(event, e.StepEnded)]
-
-
 async def test_sounds_are_heard_one_after_the_other_and_then_the_phone_rings(rig: Rig) -> None:
     async with rig.user("carol") as carol:
-        caller = await call(rig, "answer", f"sound:{LOW},{HIGH}")
+        caller = await rig.call_by("answer", f"sound:{LOW},{HIGH}")
         await caller.answered()
         assert await caller.hears(LOW_HZ, 0.3)
         assert carol.received == []
@@ -80,31 +59,31 @@ async def test_sounds_are_heard_one_after_the_other_and_then_the_phone_rings(rig
         assert all(await asyncio.gather(caller.hears(1000, 0.2), ringing.hears(500, 0.2)))
         await caller.hang_up()
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.disposition, record.answered_by) == (Disposition.ANSWERED, "PJSIP/carol")
-    assert await ends(rig) == [("played", ""), ("answered", "")]
+    assert await rig.step_ends() == [("played", ""), ("answered", "")]
 
 
 async def test_early_media_is_heard_without_an_answer_and_the_hangup_keeps_its_cause(rig: Rig) -> None:
-    caller = await call(rig, "early", "closed")
+    caller = await rig.call_by("early", "closed")
     await caller.progressed(183)
     assert await caller.hears(LOW_HZ, 0.3)
     assert await caller.final_status() == 486
     await rig.idle()
-    assert (await newest(rig)).disposition == Disposition.REJECTED
-    assert await ends(rig) == [("played", "")]
+    assert (await rig.newest()).disposition == Disposition.REJECTED
+    assert await rig.step_ends() == [("played", "")]
 
 
 @pytest.mark.parametrize("value", ["recordings/absent", f"recordings/absent,{LOW}"])
 async def test_a_sound_that_is_not_there_is_on_record_and_the_chain_goes_on(rig: Rig, value: str) -> None:
     async with rig.user("carol") as carol:
-        caller = await call(rig, "answer", value)
+        caller = await rig.call_by("answer", value)
         await (await carol.next_call()).answer()
         await caller.answered()
         await caller.hang_up()
         await rig.idle()
-    assert await ends(rig) == [("failed", "sound_unplayable"), ("answered", "")]
-    assert (await newest(rig)).error_code == "sound_unplayable"
+    assert await rig.step_ends() == [("failed", "sound_unplayable"), ("answered", "")]
+    assert (await rig.newest()).error_code == "sound_unplayable"
 
 
 @pytest.mark.parametrize(
@@ -112,27 +91,27 @@ async def test_a_sound_that_is_not_there_is_on_record_and_the_chain_goes_on(rig:
 )
 async def test_an_answer_names_nothing_but_sounds(rig: Rig, value: str) -> None:
     async with rig.user("carol") as carol:
-        caller = await call(rig, "answer", value)
+        caller = await rig.call_by("answer", value)
         ringing = await carol.next_call()
         await caller.cancel()
         await ringing.cancelled()
         await rig.idle()
-    assert (await newest(rig)).error_code == "value_not_sound"
+    assert (await rig.newest()).error_code == "value_not_sound"
 
 
 async def test_a_caller_who_hangs_up_ends_it(rig: Rig) -> None:
-    caller = await call(rig, "answer", LONG)
+    caller = await rig.call_by("answer", LONG)
     await caller.answered()
     assert await caller.hears(LOW_HZ, 0.3)
     await caller.hang_up()
     await rig.idle()
-    assert (await newest(rig)).disposition == Disposition.ABANDONED
-    assert await ends(rig) == [("cancelled", "")]
+    assert (await rig.newest()).disposition == Disposition.ABANDONED
+    assert await rig.step_ends() == [("cancelled", "")]
 
 
 async def test_the_router_that_is_killed_meanwhile_begins_it_again(rig: Rig) -> None:
     async with rig.user("carol") as carol:
-        caller = await call(rig, "again", "nobody")
+        caller = await rig.call_by("again", "nobody")
         await caller.answered()
         assert await caller.hears(LOW_HZ, 0.3)
         await rig.router.records()
@@ -145,5 +124,5 @@ async def test_the_router_that_is_killed_meanwhile_begins_it_again(rig: Rig) -> 
         assert await caller.hears(1000, 0.2)
         await caller.hang_up()
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.recovered, record.answered_by) == (True, "PJSIP/carol")

@@ -101,13 +101,9 @@ async def speak(rig: Rig, caller: OutgoingCall, ringing: IncomingCall) -> CallRe
     await caller.hang_up()
     assert (await ringing.ended()).how == "bye"
     await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.disposition, record.error_code) == (Disposition.ANSWERED, "")
     return record
-
-
-async def newest(rig: Rig) -> CallRecord:
-    return (await rig.router.records())[-1]
 
 
 def provider(rig: Rig) -> Phone:
@@ -209,7 +205,7 @@ async def test_a_hangup_tells_the_caller_its_cause(rig: Rig, cause: str, status:
         assert await caller.final_status() == status
         await rig.idle()
         assert carol.received == []
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.disposition, record.ended_by, record.cause) == (Disposition.REJECTED, "router", q850)
     assert (record.destination_type, record.destination, record.legs) == ("hangup", cause, ())
 
@@ -258,7 +254,7 @@ async def test_each_step_of_a_chain_rings_for_its_own_time(rig: Rig) -> None:
         assert 4.5 < first_ended - began < 5.5
         assert 5.5 < second_ended - first_ended < 6.5
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert [(leg.endpoint, leg.outcome) for leg in record.legs] == [
         ("PJSIP/ada", "no_answer"),
         ("PJSIP/bob", "no_answer"),
@@ -278,7 +274,7 @@ async def test_after_the_last_step_the_dialplan_goes_on_and_knows_why(rig: Rig) 
         await (await ada.next_call()).reject(603)
         assert await caller.final_status() == 480
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.disposition, record.reason) == (Disposition.TO_DIALPLAN, "no step was answered")
     assert [(leg.endpoint, leg.outcome) for leg in record.legs] == [("PJSIP/ada", "declined")]  # bob is not registered
     assert f"operator:{DID}:SUCCESS:no step was answered" in rig.asterisk.log_path.read_text()

@@ -8,16 +8,13 @@ import pytest
 import pytest_asyncio
 
 from ari_app.domain import events as e
-from ari_app.domain.record import CallRecord, Disposition
-from sandbox import Answer
-from sandbox.phone.outgoing import OutgoingCall
+from ari_app.domain.record import Disposition
 from sandbox.router import Config
-from tests.system.rig import Rig, running
+from tests.system.rig import ANSWER, Rig, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ANSWER = "/answer"
 IVR = """\
 [ivr]
 exten => s,1,Answer()
@@ -52,17 +49,6 @@ async def rig() -> AsyncIterator[Rig]:
         yield rig
 
 
-async def call(rig: Rig, route: str, value: str) -> OutgoingCall:
-    """A customer calls, and the API of this route names `value`."""
-    rig.api.answers[ANSWER] = Answer(body={"to": value})
-    await rig.asterisk.cli(f"dialplan set global AGI_ROUTER_ROUTE {route}")
-    return await rig.call()
-
-
-async def newest(rig: Rig) -> CallRecord:
-    return (await rig.router.records())[-1]
-
-
 @pytest.mark.parametrize(
     ("route", "value", "tone_hz", "where"),
     [
@@ -73,11 +59,11 @@ async def newest(rig: Rig) -> CallRecord:
     ],
 )
 async def test_the_caller_goes_on_at_the_place(rig: Rig, route: str, value: str, tone_hz: int, where: str) -> None:
-    caller = await call(rig, route, value)
+    caller = await rig.call_by(route, value)
     await caller.answered()
     assert await caller.hears(tone_hz, 0.2)
     await rig.router.until(lambda status: status["live_calls"] == 0)
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.disposition, record.destination_type, record.destination) == (
         Disposition.TO_DIALPLAN,
         "dialplan",
@@ -95,43 +81,43 @@ async def test_the_caller_goes_on_at_the_place(rig: Rig, route: str, value: str,
 )
 async def test_where_nothing_stands_the_step_is_refused_and_the_chain_goes_on(rig: Rig, value: str, code: str) -> None:
     async with rig.user("carol") as carol:
-        caller = await call(rig, "answer", value)
+        caller = await rig.call_by("answer", value)
         await (await carol.next_call()).answer()
         await caller.answered()
         await caller.hang_up()
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.error_code, record.answered_by) == (code, "PJSIP/carol")
 
 
 @pytest.mark.parametrize("value", ["agi-router-call,s,1", "from-carrier,+19005550123,1", "ivr)},s,1", "ivr,${X},1"])
 async def test_an_answer_leads_to_no_other_context(rig: Rig, value: str) -> None:
     async with rig.user("carol") as carol:
-        caller = await call(rig, "answer", value)
+        caller = await rig.call_by("answer", value)
         ringing = await carol.next_call()
         await ringing.ring()
         await caller.cancel()
         await ringing.cancelled()
         await rig.idle()
-    assert (await newest(rig)).error_code in {"policy_dialplan", "value_not_dialplan"}
+    assert (await rig.newest()).error_code in {"policy_dialplan", "value_not_dialplan"}
 
 
 async def test_asterisk_that_cannot_tell_what_is_there_loses_no_caller(rig: Rig) -> None:
     await rig.asterisk.cli("module unload func_dialplan.so")
     async with rig.user("carol") as carol:
-        caller = await call(rig, "answer", "ivr")
+        caller = await rig.call_by("answer", "ivr")
         ringing = await carol.next_call()
         await caller.cancel()
         await ringing.cancelled()
         await rig.idle()
     await rig.asterisk.cli("module load func_dialplan.so")
-    assert (await newest(rig)).error_code == "dialplan_unknown"
+    assert (await rig.newest()).error_code == "dialplan_unknown"
 
 
 async def test_a_caller_who_hangs_up_on_his_way_is_abandoned_or_gone_on_and_nothing_is_left(rig: Rig) -> None:
     for hold_s in (0.0, 0.01, 0.03):
-        caller = await call(rig, "answer", "ivr")
+        caller = await rig.call_by("answer", "ivr")
         await asyncio.sleep(hold_s)  # the way takes some hundredths of a second
         await caller.close()
         await rig.idle()
-        assert (await newest(rig)).disposition in {Disposition.ABANDONED, Disposition.TO_DIALPLAN}
+        assert (await rig.newest()).disposition in {Disposition.ABANDONED, Disposition.TO_DIALPLAN}

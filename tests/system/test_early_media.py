@@ -94,11 +94,7 @@ async def speak(rig: Rig, caller: OutgoingCall, phone: IncomingCall, tone_hz: in
     await phone.hang_up()
     assert (await caller.ended()).how == "bye"
     await rig.idle()
-    return await newest(rig)
-
-
-async def newest(rig: Rig) -> CallRecord:
-    return (await rig.router.records())[-1]
+    return await rig.newest()
 
 
 async def test_a_trunk_is_heard_before_its_answer_and_after_it(rig: Rig, provider: Phone) -> None:
@@ -163,7 +159,7 @@ async def test_a_caller_who_hangs_up_in_early_media_leaves_nothing(rig: Rig, pro
     await caller.cancel()
     await at_provider.cancelled()
     await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.disposition, record.step, record.cause) == ("abandoned", 1, 16)
     assert [leg.outcome for leg in record.legs] == ["cancelled"]
     assert len(provider.received) == 1
@@ -237,7 +233,7 @@ async def test_an_answer_while_the_router_is_away_is_a_talk_when_it_comes_back(r
     await at_provider.hang_up()
     assert (await caller.ended()).how == "bye"
     await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.disposition, record.answered_by, record.ended_by) == ("answered", "PJSIP/trunk", "callee")
 
 

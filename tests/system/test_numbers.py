@@ -8,7 +8,6 @@ import pytest
 import pytest_asyncio
 
 from ari_app.domain import events as e
-from ari_app.domain.record import CallRecord
 from sandbox import Answer
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
@@ -59,12 +58,8 @@ async def call(rig: Rig, **answers: str) -> OutgoingCall:
     return await rig.call()
 
 
-async def newest(rig: Rig) -> CallRecord:
-    return (await rig.router.records())[-1]
-
-
 async def rerouted(rig: Rig) -> list[str]:
-    trace = await rig.router.trace((await newest(rig)).call_id)
+    trace = await rig.router.trace((await rig.newest()).call_id)
     return [event.route for event in trace if isinstance(event, e.RouteEntered)]
 
 
@@ -75,7 +70,7 @@ async def test_an_extension_rings_its_user(rig: Rig) -> None:
         await caller.answered()
         await caller.hang_up()
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.destination_type, record.destination, record.agent) == ("number", "101", "456")
 
 
@@ -87,7 +82,7 @@ async def test_a_number_with_a_route_behind_it_asks_that_route_and_takes_its_fal
         await caller.answered()
         await caller.hang_up()
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.route, record.destination, record.answered_by) == ("second", "200", "PJSIP/carol")
     assert await rerouted(rig) == ["second"]
     asked = [event.url for event in await rig.router.trace(record.call_id) if isinstance(event, e.RequestSent)]
@@ -101,7 +96,7 @@ async def test_routes_that_lead_to_each_other_are_left_and_the_chain_goes_on(rig
         await caller.answered()
         await caller.hang_up()
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.error_code, record.answered_by) == ("number_loop", "PJSIP/carol")
     assert await rerouted(rig) == ["first", "second"]
 
@@ -115,7 +110,7 @@ async def test_a_caller_who_gives_up_while_the_second_api_is_asked_leaves_nothin
     await caller.cancel()
     held.set()
     await rig.idle()
-    assert (await newest(rig)).disposition == "abandoned"
+    assert (await rig.newest()).disposition == "abandoned"
 
 
 async def test_a_call_without_a_route_takes_that_of_the_called_number(rig: Rig) -> None:
@@ -126,7 +121,7 @@ async def test_a_call_without_a_route_takes_that_of_the_called_number(rig: Rig) 
         await caller.answered()
         await caller.hang_up()
         await rig.idle()
-    assert ((await newest(rig)).route, await rerouted(rig)) == ("second", [])
+    assert ((await rig.newest()).route, await rerouted(rig)) == ("second", [])
 
 
 async def test_a_router_that_is_killed_in_the_second_route_goes_on_with_its_fallback(rig: Rig) -> None:
@@ -142,5 +137,5 @@ async def test_a_router_that_is_killed_in_the_second_route_goes_on_with_its_fall
         await caller.answered()
         await caller.hang_up()
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.route, record.answered_by, record.recovered) == ("second", "PJSIP/carol", True)

@@ -7,18 +7,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from ari_app.domain import events as e
-from ari_app.domain.record import CallRecord, Disposition
-from sandbox import Answer
-from sandbox.phone.outgoing import OutgoingCall
+from ari_app.domain.record import Disposition
 from sandbox.router import Config
 from sandbox.tone import MUSIC_ON_HOLD_HZ
-from tests.system.rig import ADA, Rig, running
+from tests.system.rig import ADA, ANSWER, Rig, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ANSWER = "/answer"
 QUEUES = """\
 [general]
 [support-queue]
@@ -65,34 +61,17 @@ async def rig() -> AsyncIterator[Rig]:
         yield rig
 
 
-async def call(rig: Rig, route: str, value: str) -> OutgoingCall:
-    """A customer calls, and the API of this route names `value`."""
-    rig.api.answers[ANSWER] = Answer(body={"to": value})
-    await rig.asterisk.cli(f"dialplan set global AGI_ROUTER_ROUTE {route}")
-    return await rig.call()
-
-
-async def newest(rig: Rig) -> CallRecord:
-    return (await rig.router.records())[-1]
-
-
-async def ends(rig: Rig) -> list[tuple[str, str]]:
-    """How each step of the newest call ended, and the code of the reason."""
-    trace = await rig.router.trace((await newest(rig)).call_id)
-    return [(event.outcome, event.code) for event in trace if isinstance(event, e.StepEnded)]
-
-
 async def served(rig: Rig) -> None:
     """The record knows who answered."""
     async with asyncio.timeout(5):
-        while (await newest(rig)).answered_at is None:
+        while (await rig.newest()).answered_at is None:
             await asyncio.sleep(0.05)  # the record has no event
 
 
 @pytest.mark.parametrize("who", ["caller", "member"])
 async def test_a_caller_hears_music_and_is_served_by_a_member_whose_phones_all_ring(rig: Rig, who: str) -> None:
     async with rig.user("ada") as desk, rig.user("ada") as mobile:
-        caller = await call(rig, "queue", "support")
+        caller = await rig.call_by("queue", "support")
         await caller.answered()
         assert await caller.hears(MUSIC_ON_HOLD_HZ, 0.3)
         ringing, also = await desk.next_call(), await mobile.next_call()
@@ -104,23 +83,23 @@ async def test_a_caller_hears_music_and_is_served_by_a_member_whose_phones_all_r
         await first.hang_up()
         assert (await other.ended()).how == "bye"
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.disposition, record.answered_by, record.agent) == (Disposition.ANSWERED, "PJSIP/ada", ADA)
     assert (record.ended_by, record.cause) == ("caller" if who == "caller" else "callee", 16)
     assert record.talk_s is not None
     assert 0.1 < record.talk_s < 10  # 0.2 s of it are heard, and more than that passes on a busy machine
-    assert await ends(rig) == [("answered", "")]
+    assert await rig.step_ends() == [("answered", "")]
 
 
 async def test_a_member_without_a_local_channel_is_known_too(rig: Rig) -> None:
     async with rig.user("bob") as bob:
-        caller = await call(rig, "queue", "plain")
+        caller = await rig.call_by("queue", "plain")
         await (await bob.next_call()).answer()
         assert await caller.hears(1000, 0.2)
         await served(rig)
         await caller.hang_up()
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.answered_by, record.agent) == ("PJSIP/bob", "77")
 
 
@@ -130,19 +109,19 @@ async def test_a_member_without_a_local_channel_is_known_too(rig: Rig) -> None:
 )
 async def test_a_queue_that_takes_nobody_leads_to_the_next_step(rig: Rig, queue: str, end: tuple[str, str]) -> None:
     async with rig.user("carol") as carol:
-        caller = await call(rig, "queue", queue)
+        caller = await rig.call_by("queue", queue)
         await (await carol.next_call()).answer()
         assert await caller.hears(1000, 0.2)
         await caller.hang_up()
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.answered_by, record.error_code) == ("PJSIP/carol", end[1])
-    assert await ends(rig) == [end, ("answered", "")]
+    assert await rig.step_ends() == [end, ("answered", "")]
 
 
 async def test_a_caller_nobody_serves_in_time_goes_on(rig: Rig) -> None:
     async with rig.user("ada") as ada, rig.user("carol") as carol:
-        caller = await call(rig, "chain", "nobody")
+        caller = await rig.call_by("chain", "nobody")
         ringing = await ada.next_call()
         await ringing.ring()
         await ringing.cancelled(timeout_s=8)
@@ -150,25 +129,25 @@ async def test_a_caller_nobody_serves_in_time_goes_on(rig: Rig) -> None:
         assert await caller.hears(1000, 0.2)
         await caller.hang_up()
         await rig.idle()
-    assert await ends(rig) == [("no_answer", ""), ("answered", "")]
+    assert await rig.step_ends() == [("no_answer", ""), ("answered", "")]
 
 
 async def test_a_caller_who_gives_up_in_the_queue_is_abandoned(rig: Rig) -> None:
     async with rig.user("ada") as ada:
-        caller = await call(rig, "queue", "support")
+        caller = await rig.call_by("queue", "support")
         await caller.answered()
         ringing = await ada.next_call()
         await ringing.ring()
         await caller.hang_up()
         await ringing.cancelled()
         await rig.idle()
-    assert (await newest(rig)).disposition == Disposition.ABANDONED
-    assert await ends(rig) == [("cancelled", "")]
+    assert (await rig.newest()).disposition == Disposition.ABANDONED
+    assert await rig.step_ends() == [("cancelled", "")]
 
 
 async def test_a_router_that_comes_back_while_he_waits_takes_him_on(rig: Rig) -> None:
     async with rig.user("carol") as carol:
-        caller = await call(rig, "chain", "nobody")
+        caller = await rig.call_by("chain", "nobody")
         assert await caller.hears(MUSIC_ON_HOLD_HZ, 0.2)
         await rig.router.records()
         await rig.router.kill()
@@ -177,14 +156,14 @@ async def test_a_router_that_comes_back_while_he_waits_takes_him_on(rig: Rig) ->
         assert await caller.hears(1000, 0.2)
         await caller.hang_up()
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.recovered, record.answered_by) == (True, "PJSIP/carol")
-    assert await ends(rig) == [("no_answer", ""), ("answered", "")]
+    assert await rig.step_ends() == [("no_answer", ""), ("answered", "")]
 
 
 async def test_a_router_that_is_stopped_leaves_him_in_the_queue_and_finds_him_served(rig: Rig) -> None:
     async with rig.user("ada") as ada:
-        caller = await call(rig, "queue", "support")
+        caller = await rig.call_by("queue", "support")
         ringing = await ada.next_call()
         assert await rig.router.stop() == 0
         await ringing.answer()
@@ -193,28 +172,28 @@ async def test_a_router_that_is_stopped_leaves_him_in_the_queue_and_finds_him_se
         await ringing.hang_up()
         assert (await caller.ended()).how == "bye"
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.recovered, record.ended_by) == (True, "callee")
 
 
 async def test_the_dialplan_catches_a_caller_who_comes_back_to_no_router(rig: Rig) -> None:
-    caller = await call(rig, "chain", "nobody")
+    caller = await rig.call_by("chain", "nobody")
     assert await caller.hears(MUSIC_ON_HOLD_HZ, 0.2)
     await rig.router.records()
     await rig.router.kill()
     assert (await caller.ended(10)).how == "bye"
     await rig.router.start()
     await rig.idle()
-    assert (await newest(rig)).disposition == Disposition.INTERRUPTED
+    assert (await rig.newest()).disposition == Disposition.INTERRUPTED
 
 
 async def test_an_old_dialplan_without_the_context_loses_no_caller(rig: Rig) -> None:
     await rig.asterisk.cli("dialplan remove context agi-router-queue")
     async with rig.user("carol") as carol:
-        caller = await call(rig, "queue", "support")
+        caller = await rig.call_by("queue", "support")
         ringing = await carol.next_call()
         await caller.cancel()
         await ringing.cancelled()
         await rig.idle()
     await rig.asterisk.cli("dialplan reload")
-    assert await ends(rig) == [("refused", "dialplan_missing"), ("cancelled", "")]
+    assert await rig.step_ends() == [("refused", "dialplan_missing"), ("cancelled", "")]

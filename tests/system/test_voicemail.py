@@ -8,17 +8,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from ari_app.domain.record import CallRecord, Disposition
-from sandbox import Answer
-from sandbox.phone.outgoing import OutgoingCall
+from ari_app.domain.record import Disposition
 from sandbox.router import Config
 from sandbox.tone import one_second
-from tests.system.rig import Rig, running
+from tests.system.rig import ANSWER, Rig, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ANSWER = "/answer"
 UNAVAILABLE_HZ, BUSY_HZ = 697, 1477
 
 
@@ -51,20 +48,9 @@ async def rig() -> AsyncIterator[Rig]:
         yield rig
 
 
-async def call(rig: Rig, route: str, value: str) -> OutgoingCall:
-    """A customer calls, and the API of this route names `value`."""
-    rig.api.answers[ANSWER] = Answer(body={"to": value})
-    await rig.asterisk.cli(f"dialplan set global AGI_ROUTER_ROUTE {route}")
-    return await rig.call()
-
-
-async def newest(rig: Rig) -> CallRecord:
-    return (await rig.router.records())[-1]
-
-
 @pytest.mark.parametrize("value", ["101", "101@default"])
 async def test_a_caller_hears_the_greeting_and_leaves_a_message(rig: Rig, value: str) -> None:
-    caller = await call(rig, "voicemail", value)
+    caller = await rig.call_by("voicemail", value)
     await caller.answered()
     assert await caller.hears(UNAVAILABLE_HZ, 0.3)
     async with asyncio.timeout(15):
@@ -73,7 +59,7 @@ async def test_a_caller_hears_the_greeting_and_leaves_a_message(rig: Rig, value:
     await asyncio.sleep(1)  # what he says
     await caller.hang_up()
     await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.disposition, record.destination_type) == (Disposition.TO_VOICEMAIL, "voicemail")
     assert record.destination == "101@default"
 
@@ -81,12 +67,12 @@ async def test_a_caller_hears_the_greeting_and_leaves_a_message(rig: Rig, value:
 @pytest.mark.parametrize(("status", "tone_hz"), [(486, BUSY_HZ), (480, UNAVAILABLE_HZ)])
 async def test_the_greeting_tells_why_nobody_answered(rig: Rig, status: int, tone_hz: int) -> None:
     async with rig.user("carol") as carol:
-        caller = await call(rig, "chain", "nobody")
+        caller = await rig.call_by("chain", "nobody")
         await (await carol.next_call()).reject(status)
         assert await caller.hears(tone_hz, 0.3)
         await caller.hang_up()
         await rig.idle()
-    assert (await newest(rig)).disposition == Disposition.TO_VOICEMAIL
+    assert (await rig.newest()).disposition == Disposition.TO_VOICEMAIL
 
 
 @pytest.mark.parametrize(
@@ -95,22 +81,22 @@ async def test_the_greeting_tells_why_nobody_answered(rig: Rig, status: int, ton
 )
 async def test_a_mailbox_that_is_not_there_leads_to_the_next_step(rig: Rig, value: str, code: str) -> None:
     async with rig.user("carol") as carol:
-        caller = await call(rig, "voicemail", value)
+        caller = await rig.call_by("voicemail", value)
         await (await carol.next_call()).answer()
         assert await caller.hears(1000, 0.2)
         await caller.hang_up()
         await rig.idle()
-    record = await newest(rig)
+    record = await rig.newest()
     assert (record.error_code, record.answered_by) == (code, "PJSIP/carol")
 
 
 async def test_an_asterisk_without_voicemail_leads_to_the_next_step(rig: Rig) -> None:
     await rig.asterisk.cli("module unload app_voicemail.so")
     async with rig.user("carol") as carol:
-        caller = await call(rig, "voicemail", "101")
+        caller = await rig.call_by("voicemail", "101")
         ringing = await carol.next_call()
         await caller.cancel()
         await ringing.cancelled()
         await rig.idle()
     await rig.asterisk.cli("module load app_voicemail.so")
-    assert (await newest(rig)).error_code == "voicemail_unavailable"
+    assert (await rig.newest()).error_code == "voicemail_unavailable"
