@@ -23,7 +23,7 @@ from ari_app.asterisk.telephony import AriTelephony
 from ari_app.calls.presence import Presence
 from ari_app.calls.recovery import Recovery
 from ari_app.calls.supervisor import Supervisor
-from ari_app.control.server import serve_control
+from ari_app.control.server import Arguments, serve_control
 from ari_app.live.reload import Reloading, as_json
 from ari_app.live.roster import roster
 from ari_app.live.routing import LiveRouting
@@ -96,7 +96,7 @@ async def serve(config: Path, settings: Settings) -> None:
 
         reloading = Reloading(config, settings, take)
 
-        async def status() -> Mapping[str, Any]:
+        async def status(_: Arguments) -> Mapping[str, Any]:
             return {
                 **_status(started, connection, supervisor, call_log),
                 **reloading.status(),
@@ -106,7 +106,7 @@ async def serve(config: Path, settings: Settings) -> None:
                 "tokens": [token_as_json(route, state) for route, state in routing.in_force.tokens().items()],
             }
 
-        async def reload() -> Mapping[str, Any]:
+        async def reload(_: Arguments) -> Mapping[str, Any]:
             return as_json(await reloading.reload())
 
         await parts.enter_async_context(serve_control(settings.control, {"status": status, "reload": reload}))

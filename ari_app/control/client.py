@@ -12,7 +12,12 @@ class NoRouterError(ControlError):
     """No router listens at this socket."""
 
 
-def ask(settings: ControlSettings, command: str, deadline_s: float = DEADLINE_S) -> Mapping[str, Any]:
+def ask(
+    settings: ControlSettings,
+    command: str,
+    deadline_s: float = DEADLINE_S,
+    arguments: Mapping[str, Any] | None = None,
+) -> Mapping[str, Any]:
     """The running router's result. Raises NoRouterError when none runs, ControlError when it gives no result in time.
 
     What the router was asked to do it does also when this deadline has passed.
@@ -22,7 +27,7 @@ def ask(settings: ControlSettings, command: str, deadline_s: float = DEADLINE_S)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(deadline_s)
             connection.connect(str(path))
-            connection.sendall(json.dumps({"command": command}).encode() + b"\n")
+            connection.sendall(json.dumps({"command": command, "arguments": arguments or {}}).encode() + b"\n")
             with connection.makefile("rb") as lines:
                 line = lines.readline()
     except (FileNotFoundError, ConnectionRefusedError):

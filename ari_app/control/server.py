@@ -14,8 +14,9 @@ from ari_app.control.settings import DEADLINE_S, LONGEST_LINE, ControlError, Con
 
 log = structlog.get_logger("agi_router.control")
 
-Commands = Mapping[str, Callable[[], Awaitable[Mapping[str, Any]]]]
-"""What the socket can be asked: a name, and a coroutine function that gives a JSON object.
+Arguments = Mapping[str, Any]
+Commands = Mapping[str, Callable[[Arguments], Awaitable[Mapping[str, Any]]]]
+"""What the socket can be asked: a name, and a coroutine function from a JSON object to another one.
 
 It takes the time it needs, and runs on when the peer has gone. A ControlError of it is told to the peer."""
 
@@ -73,12 +74,13 @@ class _Connections:
 
     async def _answer_to(self, line: bytes) -> Mapping[str, Any]:
         try:
-            name = json.loads(line)["command"]
+            asked = json.loads(line)
+            name, arguments = asked["command"], dict(asked.get("arguments", {}))
             command = self._commands[name]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return _error("this is no command of this router", f"Commands are: {', '.join(sorted(self._commands))}.")
         try:
-            return {"result": dict(await command())}
+            return {"result": dict(await command(arguments))}
         except ControlError as error:
             return _error(str(error), error.remedy)
         except Exception:

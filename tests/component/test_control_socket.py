@@ -12,7 +12,7 @@ import structlog
 
 from ari_app.control import server
 from ari_app.control.client import NoRouterError, ask
-from ari_app.control.server import serve_control
+from ari_app.control.server import Arguments, serve_control
 from ari_app.control.settings import LONGEST_LINE, ControlError, ControlSettings
 
 
@@ -21,11 +21,11 @@ def settings(tmp_path: Path) -> ControlSettings:
     return ControlSettings(tmp_path / "control.sock")
 
 
-async def status() -> Mapping[str, Any]:
+async def status(_: Arguments) -> Mapping[str, Any]:
     return {"pid": 1, "ari_connected": True}
 
 
-async def broken() -> Mapping[str, Any]:
+async def broken(_: Arguments) -> Mapping[str, Any]:
     raise RuntimeError("a bug")
 
 
@@ -41,7 +41,16 @@ async def sent(settings: ControlSettings, line: bytes) -> dict[str, Any]:
 
 async def test_a_command_is_answered(settings: ControlSettings) -> None:
     async with serve_control(settings, {"status": status}):
-        assert await asyncio.to_thread(ask, settings, "status") == await status()
+        assert await asyncio.to_thread(ask, settings, "status") == await status({})
+
+
+async def test_a_command_takes_arguments(settings: ControlSettings) -> None:
+    async def echo(arguments: Arguments) -> Mapping[str, Any]:
+        return arguments
+
+    async with serve_control(settings, {"echo": echo}):
+        assert await asyncio.to_thread(ask, settings, "echo", arguments={"number": "+14155550177"})
+        assert await asyncio.to_thread(ask, settings, "echo") == {}
 
 
 async def test_only_the_router_s_user_may_ask(settings: ControlSettings) -> None:
@@ -64,7 +73,7 @@ async def test_the_socket_of_a_dead_router_is_replaced(settings: ControlSettings
     with pytest.raises(NoRouterError):
         ask(settings, "status")
     async with serve_control(settings, {"status": status}):
-        assert await asyncio.to_thread(ask, settings, "status") == await status()
+        assert await asyncio.to_thread(ask, settings, "status") == await status({})
 
 
 async def test_the_socket_of_a_living_router_is_left_to_it(settings: ControlSettings) -> None:
@@ -72,7 +81,7 @@ async def test_the_socket_of_a_living_router_is_left_to_it(settings: ControlSett
         with pytest.raises(ControlError, match="another router serves"):
             async with serve_control(settings, {}):
                 pass
-        assert await asyncio.to_thread(ask, settings, "status") == await status()
+        assert await asyncio.to_thread(ask, settings, "status") == await status({})
 
 
 async def test_a_file_that_is_no_socket_is_not_removed(settings: ControlSettings) -> None:
@@ -103,7 +112,7 @@ async def test_an_endless_line_is_refused_and_the_next_peer_is_answered(settings
     async with serve_control(settings, {"status": status}):
         answer = await sent(settings, b"x" * (LONGEST_LINE + 1) + b"\n")
         assert "longer than" in answer["error"]["message"]
-        assert await asyncio.to_thread(ask, settings, "status") == await status()
+        assert await asyncio.to_thread(ask, settings, "status") == await status({})
 
 
 async def test_a_silent_peer_is_dropped_after_its_deadline(
@@ -133,7 +142,7 @@ async def test_a_command_takes_the_time_it_needs_and_others_are_answered_meanwhi
     monkeypatch.setattr(server, "DEADLINE_S", 0.05)
     going, done = asyncio.Event(), asyncio.Event()
 
-    async def slow() -> Mapping[str, Any]:
+    async def slow(_: Arguments) -> Mapping[str, Any]:
         going.set()
         await done.wait()
         return {"slow": True}
@@ -142,7 +151,7 @@ async def test_a_command_takes_the_time_it_needs_and_others_are_answered_meanwhi
         asking = asyncio.create_task(asyncio.to_thread(ask, settings, "slow"))
         await going.wait()
         await asyncio.sleep(0.1)  # twice the deadline of a peer
-        assert await asyncio.to_thread(ask, settings, "status") == await status()
+        assert await asyncio.to_thread(ask, settings, "status") == await status({})
         done.set()
         assert await asking == {"slow": True}
 
@@ -150,7 +159,7 @@ async def test_a_command_takes_the_time_it_needs_and_others_are_answered_meanwhi
 async def test_a_command_goes_on_when_its_peer_has_gone(settings: ControlSettings) -> None:
     going, peer_gone, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def slow() -> Mapping[str, Any]:
+    async def slow(_: Arguments) -> Mapping[str, Any]:
         going.set()
         await peer_gone.wait()
         done.set()
@@ -168,7 +177,7 @@ async def test_a_command_goes_on_when_its_peer_has_gone(settings: ControlSetting
 
 
 async def test_why_a_command_can_t_be_done_is_told_with_the_remedy(settings: ControlSettings) -> None:
-    async def refused() -> Mapping[str, Any]:
+    async def refused(_: Arguments) -> Mapping[str, Any]:
         raise ControlError("not now", "Wait.")
 
     async with serve_control(settings, {"refused": refused}):
@@ -178,11 +187,11 @@ async def test_why_a_command_can_t_be_done_is_told_with_the_remedy(settings: Con
 
 
 async def test_an_answer_of_any_length_is_read(settings: ControlSettings) -> None:
-    async def long() -> Mapping[str, Any]:
+    async def long(_: Arguments) -> Mapping[str, Any]:
         return {"long": "x" * (2 * LONGEST_LINE)}
 
     async with serve_control(settings, {"long": long}):
-        assert await asyncio.to_thread(ask, settings, "long") == await long()
+        assert await asyncio.to_thread(ask, settings, "long") == await long({})
 
 
 async def test_a_bug_in_a_command_is_told_and_logged(settings: ControlSettings) -> None:

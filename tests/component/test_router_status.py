@@ -6,7 +6,7 @@ from pathlib import Path
 from agi_router.decide import Router
 from agi_router.routing.call_info import CallInfo
 from ari_app.app import token_as_json, upstream_as_json
-from ari_app.control.server import serve_control
+from ari_app.control.server import Arguments, serve_control
 from ari_app.settings import load_settings
 from sandbox import Answer, Api
 from tests.component.test_cli import Command
@@ -29,7 +29,7 @@ async def test_an_upstream_is_shown_with_its_breaker_which_the_next_configuratio
         settings = load_settings(config)
         async with Router(settings.routing) as router:
 
-            async def status() -> dict[str, object]:
+            async def status(_: Arguments) -> dict[str, object]:
                 return {"pid": 1, "upstreams": [upstream_as_json(each) for each in router.upstreams.status()]}
 
             command = Command(config)
@@ -76,7 +76,7 @@ async def test_the_token_of_each_route_is_shown_with_its_end_or_with_why_there_i
             for route in ("sales", "support"):
                 await router.route(CallInfo(call_id="c", route_name=route), lambda _: None)
 
-            async def status() -> dict[str, object]:
+            async def status(_: Arguments) -> dict[str, object]:
                 return {"tokens": [token_as_json(route, state) for route, state in router.tokens().items()]}
 
             command = Command(config)
