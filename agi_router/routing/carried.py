@@ -8,6 +8,7 @@ from typing import Any
 
 from agi_router.routing.errors import RoutingError, shown
 from agi_router.routing.path import JsonPath
+from agi_router.routing.printable import one_line
 from agi_router.routing.route import LONGEST_RING_S, SHORTEST_RING_S, Carries
 
 LONGEST_NAME = 80
@@ -36,11 +37,6 @@ def carried(carries: Carries, answer: Any) -> Carried:
     if notes:
         fields["notes"] = tuple(notes)
     return fields
-
-
-def one_line(text: str) -> str:
-    """The text without control characters, line breaks, and marks that steer the writing direction."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _texts(named: Mapping[str, tuple[JsonPath, ...]], answer: Any, notes: list[str]) -> dict[str, str]:

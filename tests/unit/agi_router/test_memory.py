@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from agi_router.lookup.cache import Cache
 from agi_router.lookup.outage import is_outage, names_nobody
 from agi_router.routing.call_info import CallInfo
-from agi_router.routing.carried import CARRIED_HEADER, CARRIED_VARIABLE, one_line
+from agi_router.routing.carried import CARRIED_HEADER, CARRIED_VARIABLE
 from agi_router.routing.decision import ReceivedAnswer
 from agi_router.routing.destination import DestinationType
 from agi_router.routing.errors import Failure
 from agi_router.routing.memory import as_json, from_json, question_key
+from agi_router.routing.printable import one_line
 from agi_router.routing.route import VARIABLE_PREFIX
 from agi_router.routing.template import call_values
 from agi_router.routing.understood import Understood

@@ -1,0 +1,168 @@
+"""One TCP connection of the AGI door: bytes in, lines out; bounded, and noticed at once when it breaks."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from agi_router.fastagi.errors import HangUpError
+
+LONGEST_HEADER: Final = 16 * 1024
+"""In bytes. Asterisk's own lines take about 600; the arguments of AGI() may be 8 KB."""
+
+LONGEST_ANSWER: Final = 64 * 1024
+"""In bytes: the contacts of many devices make long values."""
+
+HANGUP: Final = b"HANGUP"
+BEGUN: Final = re.compile(rb"200 result=-?\d* \(")
+ANSWER: Final = re.compile(rb"200 result=-?\d*( \(.*\))?|5\d\d[ -].{0,500}")
+"""Only these go on to panoramisk's parser: it fails on a line without a status, and takes its time on others."""
+
+NEVER: Final = float("inf")
+
+
+class Owner(Protocol):
+    """Who is told of a connection's life: the door."""
+
+    def arrived(self, connection: "Connection") -> None:
+        """It is open."""
+
+    def asked(self, connection: "Connection", header: bytes) -> None:
+        """Its header is complete, in bytes without the empty line."""
+
+    def left(self, connection: "Connection") -> None:
+        """It is closed."""
+
+
+class Connection(asyncio.Protocol):
+    """Gives its header to the owner, then answer after answer to `readline`.
+
+    It stands in for the reader and the writer of panoramisk's Request. `due` is the moment of the loop's clock from
+    which on the peer is too slow; the owner looks at it, so that no command needs a timer of its own.
+    """
+
+    def __init__(self, owner: Owner, header_deadline_s: float, answer_deadline_s: float) -> None:
+        self.source = ""
+        self.gone: HangUpError | None = None
+        self.on_gone: Callable[[], None] | None = None
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._answer_deadline_s = answer_deadline_s
+        self.due = self._loop.time() + header_deadline_s
+        self._transport: asyncio.Transport | None = None
+        self._received = bytearray()
+        self._has_asked = False
+        self._waiting: asyncio.Future[bytes] | None = None
+        self._begun = b""
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The peer is there."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self.source = peer[0] if peer else ""
+        self._owner.arrived(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes, cut anywhere."""
+        if self.gone is not None:
+            return
+        self._received += data
+        if not self._has_asked and not self._take_header():
+            return
+        self._take_lines()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The peer has gone, or we have closed."""
+        self.end(f"the connection broke: {exc}" if exc else "the connection is closed")
+        self._owner.left(self)
+
+    # What panoramisk's Request calls.
+
+    def write(self, line: bytes) -> None:
+        """Send a command, whose answer is awaited from now on."""
+        if self.gone is not None:
+            raise self.gone
+        assert self._transport is not None, "commands are sent on an open connection"
+        self._begun = b""
+        self._waiting = self._loop.create_future()
+        self.due = self._loop.time() + self._answer_deadline_s
+        self._transport.write(line)
+
+    async def drain(self) -> None:
+        """Nothing to wait for: a command is short, and the next one waits for its answer."""
+
+    async def readline(self) -> bytes:
+        """The next answer, its line's end included. Raises HangUpError."""
+        if self.gone is not None:
+            raise self.gone
+        assert self._waiting is not None, "a command was written"
+        try:
+            return await self._waiting
+        finally:
+            self._waiting = None
+
+    # What the door calls.
+
+    def end(self, why: str) -> None:
+        """Nothing is read any more: whoever waits gets a HangUpError."""
+        if self.gone is not None:
+            return
+        self.gone = HangUpError(why)
+        self._received.clear()
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(self.gone)
+        if self.on_gone is not None:
+            self.on_gone()
+
+    def close(self) -> None:
+        """Send what is still to be sent, then close; the peer has the time of one answer to read it."""
+        self.end("the door has closed the connection")
+        self.due = self._loop.time() + self._answer_deadline_s
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self, why: str) -> None:
+        """Close at once."""
+        self.end(why)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _take_header(self) -> bool:
+        end = self._received.find(b"\n\n")
+        if end < 0 and len(self._received) <= LONGEST_HEADER:
+            return False
+        if not 0 <= end <= LONGEST_HEADER:
+            self.abort(f"the header is longer than {LONGEST_HEADER} bytes")
+            return False
+        header = bytes(self._received[:end])
+        del self._received[: end + 2]
+        self._has_asked = True
+        self.due = NEVER
+        self._owner.asked(self, header)
+        return self.gone is None
+
+    def _take_lines(self) -> None:
+        while self.gone is None and (end := self._received.find(b"\n")) >= 0:
+            line = bytes(self._received[:end])
+            del self._received[: end + 1]
+            if line.rstrip() == HANGUP:
+                self.end("the channel was hung up")
+            elif self._waiting is not None and not self._waiting.done():
+                self._answer(self._waiting, line)
+        if len(self._received) > LONGEST_ANSWER:
+            self.abort(f"an answer is longer than {LONGEST_ANSWER} bytes")
+
+    def _answer(self, waiting: asyncio.Future[bytes], line: bytes) -> None:
+        """Hand an answer over once it is whole: a value with line breaks in it comes as several lines."""
+        if self._begun:
+            line = self._begun + b" " + line
+        if BEGUN.match(line) and not line.endswith(b")") and len(line) <= LONGEST_ANSWER:
+            self._begun = line
+        elif ANSWER.fullmatch(line):
+            self.due = NEVER
+            waiting.set_result(line.decode(errors="replace").encode() + b"\n")
+        elif not line.startswith(b"100"):  # which says that the answer is still to come
+            self.abort("the peer answers in no way of AGI")
