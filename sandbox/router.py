@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Protocol, Self
 
 import yaml
 
@@ -100,19 +100,49 @@ class RunningRouter:
         return False
 
 
+class Process(Protocol):
+    """A router's process, as asyncio.subprocess.Process is one."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs."""
+
+    async def wait(self) -> int:
+        """Wait for its end; the `returncode`."""
+
+    def send_signal(self, signal: int, /) -> None:
+        """Raises ProcessLookupError after its end."""
+
+
+async def serve(config_path: Path, log: IO[bytes]) -> Process:
+    """`agi-router serve`, started as an operator starts it; it dies with its owner."""
+    return await asyncio.create_subprocess_exec(
+        *("setpriv", "--pdeathsig", "KILL", str(Path(sys.executable).with_name("agi-router"))),
+        *("--config", str(config_path), "serve"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+    )
+
+
 class Router(RunningRouter):
     """`agi-router serve`, up between `async with` and its end; `config` is written anew at each `start` and `reload`.
 
-    Its log is in `log_path`; it dies with its owner.
+    Its log is in `log_path`; `serve` starts its process.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, serve: Callable[[Path, IO[bytes]], Awaitable[Process]] = serve) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="agi-router-")
         super().__init__(Path(self._folder.name) / "agi-router.yaml")
         self.config = config
         self.tasks_at_rest = 0
         self.log_path = self.config_path.with_name("router.log")
-        self._process: asyncio.subprocess.Process | None = None
+        self._serve = serve
+        self._process: Process | None = None
         self._storage = StorageSettings.at(self.config_path.with_name(DATABASE))
 
     async def __aenter__(self) -> Self:
@@ -134,13 +164,7 @@ class Router(RunningRouter):
         """Start; wait until it answers on its control socket and, unless told otherwise, is connected to Asterisk."""
         self.config_path.write_text(yaml.safe_dump(self.config))
         with self.log_path.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *("setpriv", "--pdeathsig", "KILL", str(Path(sys.executable).with_name("agi-router"))),
-                *("--config", str(self.config_path), "serve"),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            self._process = await self._serve(self.config_path, log)
         status = await self.until(lambda status: bool(status["asterisk_connected"]) or not connected)
         if connected:  # without a connection there are fewer
             self.tasks_at_rest = int(status["tasks"])
@@ -167,7 +191,7 @@ class Router(RunningRouter):
         process, self._process = self._process, None
         if process is None:
             raise SandboxError("the router is not running. Call start() first.")
-        process.terminate()
+        process.send_signal(signal.SIGTERM)
         return await process.wait()
 
     async def ended(self) -> int:

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -11,7 +13,8 @@ from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord
 from sandbox import Answer, Api, Asterisk, Phone
 from sandbox.phone.outgoing import OutgoingCall
-from sandbox.router import Config, Router, router_config
+from sandbox.router import Config, Process, Router, router_config
+from tests import warm
 
 DID = "+14155550100"
 CALLER = "+14155550177"
@@ -97,6 +100,11 @@ class Rig:
         return list(await self.router.trace((await self.record()).call_id))
 
 
+async def warm_router(config_path: Path, log: IO[bytes]) -> Process:
+    """A router that is spared its imports; tests/component and the demo's tests start it as operators do."""
+    return await warm.start("--config", str(config_path), "serve", stdout=log, stderr=log)
+
+
 @contextlib.asynccontextmanager
 async def running(
     change: Change | None = None, *, numbered_phones: int = 0, extra_dialplan: str = ""
@@ -107,5 +115,5 @@ async def running(
             config = router_config(asterisk, api.search_url)
             if change is not None:
                 change(config)
-            async with Router(config) as router, Phone.carrier(asterisk.layout, tone_hz=500) as carrier:
+            async with Router(config, warm_router) as router, Phone.carrier(asterisk.layout, tone_hz=500) as carrier:
                 yield Rig(asterisk, api, router, carrier)

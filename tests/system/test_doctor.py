@@ -17,7 +17,7 @@ import yaml
 from sandbox import Phone
 from sandbox.router import Config, Router
 from tests.fakes.wire import Wire
-from tests.system.rig import Change, Rig, running
+from tests.system.rig import Change, Rig, running, warm_router
 
 OF_THE_MACHINE = {"host-name", "disk", "transfers"}
 """What they find depends on where the tests run, and on the version of its Asterisk."""
@@ -350,7 +350,7 @@ async def test_an_application_that_another_router_holds_is_a_warning() -> None:
     async with running(small) as rig, rig.user("ada"):
         other = copy.deepcopy(rig.router.config)
         await rig.router.kill()
-        async with Router(other):
+        async with Router(other, warm_router):
             wrong = (await examine(rig)).wrong()
             assert wrong == {"router": "error", "reload": "skipped", "application": "warning"}
 

@@ -11,7 +11,7 @@ from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config, Router
 from tests.fakes.wire import Wire
-from tests.system.rig import CALLER, DID, Rig, running
+from tests.system.rig import CALLER, DID, Rig, running, warm_router
 
 
 async def talking(rig: Rig, ada: Phone) -> tuple[OutgoingCall, IncomingCall]:
@@ -252,7 +252,7 @@ async def test_a_silent_wire_is_noticed_by_the_heartbeat() -> None:
 
 async def test_a_router_that_is_replaced_by_another_one_ends_and_does_not_take_the_application_back() -> None:
     async with running() as rig, rig.user("ada") as ada:
-        async with Router(rig.router.config) as second:
+        async with Router(rig.router.config, warm_router) as second:
             assert await rig.router.ended() == 3
             call = await rig.call()
             await (await ada.next_call()).answer()
