@@ -24,6 +24,7 @@ from ari_app.calls.presence import Presence
 from ari_app.calls.recovery import Recovery
 from ari_app.calls.supervisor import Supervisor
 from ari_app.control.server import Arguments, serve_control
+from ari_app.live.placing import placing
 from ari_app.live.reload import Reloading, as_json
 from ari_app.live.roster import roster
 from ari_app.live.routing import LiveRouting
@@ -109,7 +110,8 @@ async def serve(config: Path, settings: Settings) -> None:
         async def reload(_: Arguments) -> Mapping[str, Any]:
             return as_json(await reloading.reload())
 
-        await parts.enter_async_context(serve_control(settings.control, {"status": status, "reload": reload}))
+        commands = {"status": status, "reload": reload, "call": placing(supervisor)}
+        await parts.enter_async_context(serve_control(settings.control, commands))
         log.info("the router serves", app=settings.asterisk.ari.app, pid=os.getpid())
         try:
             await _run(stop, supervisor, connection, reloading)

@@ -13,6 +13,7 @@ from types import TracebackType
 
 from agi_router.decide.finding import Finder, Found
 from agi_router.decide.last_agent import last_agent
+from agi_router.decide.planning import Planner
 from agi_router.decide.routing_settings import RoutingSettings
 from agi_router.directory.directory import Directory
 from agi_router.lookup.client import LookupClient
@@ -22,6 +23,7 @@ from agi_router.lookup.tokens import TokenState
 from agi_router.lookup.upstream import Upstreams
 from agi_router.routing.auth import Auth, OAuth2Auth
 from agi_router.routing.call_info import CallInfo
+from agi_router.routing.click_to_dial import CallRequest, PlannedCall
 from agi_router.routing.decision import Decision, LookupProgress
 from agi_router.routing.destination import ExternalDestination
 from agi_router.routing.dialled import dialled_destination
@@ -71,6 +73,7 @@ class Router:
             settings.teams,
             queues=settings.queues,
         )
+        self._planner = Planner(self._directory, settings.policy, settings.click_to_dial, settings.campaigns)
         self._fallback = settings.fallback
         self._treatment = settings.treatment
         self._showing = settings.showing
@@ -135,6 +138,13 @@ class Router:
             unknown = ExternalDestination(dialled)
             return Step(destination=unknown, timeout_s=TRANSFER_RING_S, action=Refused(refusal.failure))
         return self._directory.step(where, TRANSFER_RING_S)
+
+    def plan(self, request: CallRequest) -> PlannedCall | Failure:
+        """See the protocol."""
+        try:
+            return self._planner.plan(request)
+        except RoutingError as refusal:
+            return refusal.failure
 
     def route_of(self, called_number: str) -> str:
         """See the protocol."""

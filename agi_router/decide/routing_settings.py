@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from agi_router.directory.campaigns import Campaign
 from agi_router.directory.numbers import InternalNumber, ToRoute
 from agi_router.directory.queues import Queue
 from agi_router.directory.teams import Team
@@ -10,6 +11,7 @@ from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import User
 from agi_router.lookup.guard import NetworkGuard
 from agi_router.lookup.upstream import UpstreamLimits
+from agi_router.routing.click_to_dial import ClickToDial
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.route import FallbackStep, Route
 from agi_router.routing.shown import Showing
@@ -37,6 +39,8 @@ class RoutingSettings:
     showing: Showing = field(default_factory=Showing)
     numbers: tuple[InternalNumber, ...] = ()
     queues: tuple[Queue, ...] = ()
+    campaigns: tuple[Campaign, ...] = ()
+    click_to_dial: ClickToDial = field(default_factory=ClickToDial)
     warnings: tuple[str, ...] = ()
 
     @property

@@ -1,6 +1,7 @@
 """The directory: from a destination to the targets that ring, the dial policy in front of every number outside."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from agi_router.directory.numbers import InternalNumber, ToRoute
@@ -113,6 +114,15 @@ class Directory:
         except RoutingError as refusal:
             return Refused(refusal.failure)
 
+    def extension(self, user_id: str) -> str:
+        """The extension of this user, "" when he has none."""
+        user = self._users.get(user_id)
+        return (user.extension if user else None) or ""
+
+    def is_ours(self, number: str) -> bool:
+        """Whether this number (E.164) is one of ours: calls come in by it, or a trunk shows it."""
+        return number in self._numbers or self._trunks.owns(number)
+
     def has_team(self, team: str) -> bool:
         """Whether there is a team with this id."""
         return team in self._teams
@@ -148,6 +158,17 @@ class Directory:
     ) -> Step:
         """The step that tries this destination: what is done, or why it rings nobody. No `order` means the team's."""
         return Step(destination=destination, timeout_s=timeout_s, action=self._action(destination, order, if_busy))
+
+    def outgoing(self, destination: ExternalDestination, timeout_s: float, caller_id: str = "") -> Step:
+        """The step that calls a number outside for one of us, who shows `caller_id` (E.164), "" what the trunk has."""
+        action: Action
+        try:
+            target = self._trunk_target(destination.number, destination.trunks)
+            ways = self._trunks.outgoing(target.via, caller_id)
+            action = Ring((Member("", (replace(target, via=ways),)),))
+        except RoutingError as refusal:
+            action = Refused(refusal.failure)
+        return Step(destination=destination, timeout_s=timeout_s, action=action)
 
     def _action(self, destination: Destination, order: Order | None, if_busy: IfBusy) -> Action:
         try:
@@ -240,8 +261,9 @@ class Directory:
 
     def _device_target(self, device: Device, user_id: str) -> Target:
         match device:
-            case EndpointDevice(endpoint, confirm):
-                return self._endpoint_target(endpoint, user_id, confirm=confirm)
+            case EndpointDevice(endpoint, confirm, auto_answer):
+                target = self._endpoint_target(endpoint, user_id, confirm=confirm)
+                return replace(target, auto_answer=auto_answer)
             case ExternalDevice(number, trunks, confirm):
                 return self._trunk_target(number, trunks, user_id, confirm=confirm)
             case _:

@@ -1,11 +1,11 @@
 """Trunks: the PJSIP endpoints that lead outside, and the ways they make to a number."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agi_router.routing.caller_id import CallerId, OwnNumber
+from agi_router.routing.caller_id import CalledNumber, CallerId, OwnNumber
 from agi_router.routing.errors import RoutingError
-from agi_router.routing.numbers import NumberFormat, for_trunk
+from agi_router.routing.numbers import NumberFormat, for_trunk, normalise
 from agi_router.routing.step import TrunkWay
 
 DEFAULT_SETUP_TIMEOUT_S = 4.0
@@ -49,6 +49,24 @@ class Trunks:
             raise RoutingError("trunk_unknown", what, "add it to trunks")
         return tuple(self._way(number, trunk) for trunk in named)
 
+    def outgoing(self, ways: Iterable[TrunkWay], caller_id: str = "") -> tuple[TrunkWay, ...]:
+        """These ways, for a call that one of us has asked for: they show `caller_id` (E.164).
+
+        Without any, a trunk that shows the called number shows the first one of ours: it was not called.
+        """
+        return tuple(replace(way, caller_id=self._own_caller_id(self._trunks[way.trunk], caller_id)) for way in ways)
+
+    def owns(self, number: str) -> bool:
+        """Whether a trunk shows this number (E.164) as one of ours."""
+        return any(number in _ours(trunk, self._region) for trunk in self._trunks.values())
+
+    def _own_caller_id(self, trunk: Trunk, caller_id: str) -> CallerId:
+        if caller_id:
+            return OwnNumber(for_trunk(caller_id, trunk.number_format, self._region))
+        if isinstance(trunk.caller_id, CalledNumber):
+            return OwnNumber(next(iter(trunk.caller_id.ours.values()), ""))
+        return trunk.caller_id
+
     def _way(self, number: str, trunk: Trunk) -> TrunkWay:
         return TrunkWay(
             trunk=trunk.name,
@@ -58,6 +76,17 @@ class Trunks:
             trusted=trunk.trusted,
             setup_timeout_s=trunk.setup_timeout_s,
         )
+
+
+def _ours(trunk: Trunk, region: str) -> frozenset[str]:
+    """The numbers that the trunk shows as ours, in E.164."""
+    match trunk.caller_id:
+        case OwnNumber(number):
+            return frozenset(filter(None, [normalise(number, region)]))
+        case CalledNumber(ours):
+            return frozenset(ours)
+        case _:
+            return frozenset()
 
 
 def leads_to_one(endpoint: str, trunk_endpoints: Iterable[str]) -> bool:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 class EndpointDevice:
     """A phone of our own: a PJSIP endpoint, without technology; every contact of it rings.
 
-    With `confirm` it answers only by a key that is pressed on it.
+    With `confirm` it answers only by a key that is pressed on it. With `auto_answer` it picks up by itself when its
+    user has asked for the call; other calls ring.
     """
 
     endpoint: str
     confirm: bool = False
+    auto_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

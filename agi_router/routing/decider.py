@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from agi_router.routing.call_info import CallInfo
+from agi_router.routing.click_to_dial import CallRequest, PlannedCall
 from agi_router.routing.decision import Decision, LookupProgress
 from agi_router.routing.errors import Failure
 from agi_router.routing.last_agent import LastAgent
@@ -50,6 +51,13 @@ class Decider(Protocol):
 
     def transfer_target(self, dialled: str) -> Step:
         """Whom a phone means that transfers or redirects a call to `dialled`; never raises: a refusal is the action."""
+        ...
+
+    def plan(self, request: CallRequest) -> PlannedCall | Failure:
+        """Whom to ring for a call that somebody asks for, or why that can't be understood; never raises.
+
+        What the dial policy forbids is understood: then the customer's step is refused.
+        """
         ...
 
     def route_of(self, called_number: str) -> str:

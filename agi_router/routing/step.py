@@ -16,12 +16,13 @@ class EndpointTarget:
 
     With `confirm` whoever picks up has answered only when he has confirmed it. `user` is the id of the user whose
     device it is, "" where the destination names the endpoint itself. The same phone is the same target, whoever is
-    called by it.
+    called by it. With `auto_answer` it is asked to pick up by itself, in a call that its user has asked for.
     """
 
     endpoint: str
     user: str = field(default="", compare=False)
     confirm: bool = False
+    auto_answer: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from agi_router.routing.route import (
 )
 from agi_router.routing.shown import Showing
 from agi_router.routing.treatment import Answer, Treatment
+from agi_router.settings.click_to_dial_building import campaigns, click_to_dial
 from agi_router.settings.directory_building import DirectoryBuilding
 from agi_router.settings.findings import At, Findings
 from agi_router.settings.hours_building import HoursBuilding
@@ -78,6 +79,7 @@ class _Building:
         trunks, users, numbers = self.names.trunks(), self.names.users(), self.names.numbers(s.routes)
         teams = self.names.teams()
         queues = self.names.queues()
+        outbound = campaigns(self.found, self.names, s.campaigns)
         routes = tuple(self._route(name, route) for name, route in s.routes.items())
         self.hours.warn()
         asked = {same_origin(url.origin) for route in routes for url in route.request.urls}
@@ -96,6 +98,8 @@ class _Building:
             trunks=trunks,
             numbers=numbers,
             queues=queues,
+            campaigns=outbound,
+            click_to_dial=click_to_dial(s.click_to_dial, s.defaults.treatment().confirmation),
             policy=self.names.policy,
             guard=NetworkGuard(tuple(s.network.allowed_networks)),
             upstreams=upstreams,

@@ -136,6 +136,9 @@ class DirectoryBuilding:
     def _user(self, section: UserSection, at: At) -> User:
         if not section.devices:
             self.found.warn(at, f'user "{section.id}" has no devices, so nothing rings for him; add some')
+        if sum(device.auto_answer for device in section.devices) > 1:
+            what = f'user "{section.id}" has several devices with auto_answer, and the first one would always win'
+            self.found.problem((*at, "devices"), f"{what}; let one of them have it")
         return User(
             id=section.id,
             name=section.name,
@@ -148,7 +151,7 @@ class DirectoryBuilding:
 
     def _device(self, section: DeviceSection, at: At) -> Device:
         if section.endpoint is not None:
-            return EndpointDevice(self._phone(section.endpoint, at), section.confirm)
+            return EndpointDevice(self._phone(section.endpoint, at), section.confirm, section.auto_answer)
         number = self._external(section.external or "", section.trunk or (), at)
         return ExternalDevice(number, section.trunk or (), section.confirm)
 
@@ -224,7 +227,7 @@ class DirectoryBuilding:
         if step.user is not None:
             return UserDestination(self._user_id(step.user, (*at, "user")))
         if step.team is not None:
-            return TeamDestination(self._team_id(step.team, (*at, "team")))
+            return TeamDestination(self.team_id(step.team, (*at, "team")))
         if step.endpoint is not None:
             return EndpointDestination(self._phone(step.endpoint, (*at, "endpoint")))
         if step.hangup is not None:
@@ -272,7 +275,8 @@ class DirectoryBuilding:
             self.found.problem(at, f'"{given}" is no internal number' + suggestion(given, sorted(known)))
         return number or given
 
-    def _team_id(self, given: str, at: At) -> str:
+    def team_id(self, given: str, at: At) -> str:
+        """The id of a team that is known."""
         known = [team.id for team in self.directory.teams]
         if given not in known:
             hint = suggestion(given, known) or "; add it to directory.teams"

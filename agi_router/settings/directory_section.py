@@ -31,6 +31,7 @@ class DeviceSection(Section):
     external: str | None = None
     trunk: TrunkNames | None = None
     confirm: bool = False
+    auto_answer: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -40,6 +41,8 @@ class DeviceSection(Section):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         exactly_one(self, ("endpoint", "external"))
+        if self.auto_answer and (self.external is not None or self.confirm):
+            raise ValueError("auto_answer is for a phone of yours that need not confirm; take it away")
         return self
 
 

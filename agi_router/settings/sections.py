@@ -7,6 +7,7 @@ from agi_router.lookup.upstream import UpstreamLimits
 from agi_router.routing.needs import Ahead
 from agi_router.routing.order import IfBusy, Order
 from agi_router.routing.route import DEFAULT_RING_S
+from agi_router.settings.click_to_dial_section import CampaignSection, ClickToDialSection
 from agi_router.settings.directory_section import DirectorySection, PolicySection, TrunkSection
 from agi_router.settings.hours_section import CalendarSection
 from agi_router.settings.request_section import RequestSection
@@ -81,4 +82,6 @@ class RoutingSections(Section):
     upstreams: tuple[UpstreamSection, ...] = ()
     defaults: DefaultsSection
     hours: dict[Name, CalendarSection] = Field(default_factory=dict)
+    campaigns: tuple[CampaignSection, ...] = ()
+    click_to_dial: ClickToDialSection = ClickToDialSection()
     routes: dict[Name, RouteSection] = Field(default_factory=dict)

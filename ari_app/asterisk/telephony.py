@@ -61,6 +61,10 @@ class AriTelephony(Telephony):
         media = [f"sound:{sound}" for sound in sounds]
         await self._ari.channels.playWithId(channelId=channel_id, playbackId=playback_id, media=media)
 
+    async def play_tone(self, channel_id: str, playback_id: str, tone: str) -> None:
+        """See Telephony."""
+        await self._ari.channels.playWithId(channelId=channel_id, playbackId=playback_id, media=[f"tone:{tone}"])
+
     async def stop_playing(self, playback_id: str) -> None:
         """See Telephony."""
         with suppress(NotFoundError):
@@ -134,15 +138,12 @@ class AriTelephony(Telephony):
         return endpoint in self._had_one_contact
 
     async def create_leg(
-        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
+        self, channel_id: str, dial_string: str, originator: str | None, variables: Mapping[str, str]
     ) -> None:
         """See Telephony."""
+        made_for = {"originator": originator} if originator else {}
         await self._ari.channels.create(
-            channelId=channel_id,
-            endpoint=dial_string,
-            app=self._app,
-            originator=originator,
-            variables=dict(variables),
+            channelId=channel_id, endpoint=dial_string, app=self._app, variables=dict(variables), **made_for
         )
 
     async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:

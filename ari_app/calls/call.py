@@ -1,13 +1,14 @@
 """One call as its story sees it: the caller's channel, the legs, the inbox, and the record that it tells."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import structlog
 
+from agi_router.routing.click_to_dial import First
 from agi_router.routing.decider import Decider
 from agi_router.routing.shown import Shown
 from agi_router.routing.step import TrunkWay
@@ -15,7 +16,7 @@ from agi_router.routing.treatment import Treatment
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.bridge import Bridge
 from ari_app.calls.clock import now
-from ari_app.calls.ids import bridge_id, leg_channel_id, leg_role, playback_id
+from ari_app.calls.ids import bridge_id, leg_channel_id, leg_role, owner, playback_id, requester_id
 from ari_app.calls.inbox import Inbox, Notice, PartyWanted, Switchboard
 from ari_app.calls.leg import Leg, LegState, contact_of
 from ari_app.calls.ports import (
@@ -56,11 +57,21 @@ class CallerGoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The caller's channel: its id, the name by which the hangup guard knows it, and whether it is answered already."""
+    """The caller's channel: its id, the name by which the hangup guard knows it, and whether it is answered already.
+
+    Of a call that somebody asks for, the caller is whoever picks up first. Until then he `is_there` not, and no channel
+    has the id.
+    """
 
     channel_id: str
     name: str
     up: bool = False
+    is_there: bool = True
+
+    @classmethod
+    def to_come(cls, call_id: str) -> Self:
+        """Nobody yet."""
+        return cls(requester_id(call_id), "", is_there=False)
 
 
 class Call:
@@ -105,6 +116,9 @@ class Call:
         self.step = 0
         self.last_outcome = ""  # of the step before
         self.arrival = Arrival()
+        self.first: First | None = None  # of a call that was asked for
+        self.announcements: Mapping[str, tuple[str, ...]] = {}  # by the outcome that they tell
+        self.auto_answers = False  # phones that can pick up by themselves: their user has asked for the call
         self.route = ""
         self.routes_asked: list[str] = []
         self.decider: Decider | None = None
@@ -118,7 +132,8 @@ class Call:
         self._switchboard = switchboard
         self._writer = writer
         self._requests: asyncio.TaskGroup | None = None
-        switchboard.watch(caller.channel_id, self.inbox)
+        if caller.is_there:
+            switchboard.watch(caller.channel_id, self.inbox)
 
     def _new_reception(self, *, is_answered: bool) -> Reception:
         return Reception(
@@ -151,7 +166,7 @@ class Call:
 
     def tell_caller_gone(self) -> None:
         """Put on record that the caller's channel is gone: he hung up, or we cut the call short."""
-        by = "router" if self.cut_short else "caller"
+        by = "router" if self.cut_short else "caller" if self.caller.is_there else "requester"
         self.tell(e.CallEnded(at=now(), by=by, cause=self.caller_cause, reason=self.cut_short))
 
     def tell_arrival(self, arrival: Arrival) -> None:
@@ -225,6 +240,23 @@ class Call:
         """The role of one more leg."""
         self.leg_count += 1
         return leg_role(self.leg_count)
+
+    def withdraw(self) -> None:
+        """Whoever asked for the call does not want it any more. Once somebody has picked up, it is a call like any."""
+        if not self.caller.is_there:
+            self.inbox.put(ChannelDestroyed(self.caller.channel_id, NORMAL_CLEARING))
+
+    @property
+    def has_dialplan(self) -> bool:
+        """Whether the caller came from the dialplan, which can go on with him; a channel of ours has nowhere to go."""
+        return owner(self.caller.channel_id) is None and self.caller.is_there
+
+    def begin_with(self, leg: Leg) -> None:
+        """Nobody was the caller, and this leg is from now on: it has picked up."""
+        self.caller = Caller(leg.channel_id, leg.name, up=True)
+        self.reception = self._receptions[leg.channel_id] = self._new_reception(is_answered=True)
+        self.inbox.is_of_caller(leg.channel_id)
+        self.tell(e.FirstAnswered(at=now(), leg=leg.role, channel_id=leg.channel_id))
 
     def put_in_callers_place(self, leg: Leg) -> Leg:
         """The caller leaves this leg to others: it is the caller from now on. Returns him, as a leg."""

@@ -6,6 +6,7 @@
     prompt  agr-<call>-leg-2-prompt          playback id of what the second leg is asked to confirm
     sounds  agr-<call>-sounds        playback id of what we play: one thing at a time
     sound   agr-<call>-sound-2-1             playback id of the first sound of the second step
+    asker   agr-<call>-requester             stands in the caller's place until somebody has picked up: no channel
     probe   agr-probe-5f0c1d2e3a4b           a channel of a dry run: it asks for contacts and is never dialled
 
 A duplicate id answers 409, so a request that was sent twice can't make a twin.
@@ -38,6 +39,11 @@ def leg_channel_id(call_id: str, role: str) -> str:
 def bridge_id(call_id: str) -> str:
     """The id of a call's bridge."""
     return f"{_PREFIX}{call_id}-{_BRIDGE}"
+
+
+def requester_id(call_id: str) -> str:
+    """What stands for a channel while a call that was asked for has no caller yet."""
+    return f"{_PREFIX}{call_id}-requester"
 
 
 def playback_id(call_id: str) -> str:

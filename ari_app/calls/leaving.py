@@ -11,6 +11,7 @@ from ari_app.calls.call import Call
 from ari_app.calls.clock import now
 from ari_app.calls.ports import NotFoundError, RefusedError, TelephonyError
 from ari_app.domain import events as e
+from ari_app.domain.causes import UNKNOWN
 
 RESULT_VARIABLE: Final = "AGI_ROUTER_RESULT"
 """Tells the dialplan lines after `Stasis()` why the caller comes back."""
@@ -23,7 +24,15 @@ async def back_to_dialplan(call: Call, reason: str) -> None:
 
 
 async def give_back(call: Call, reason: str) -> None:
-    """Send the caller to the dialplan and tell it why. Raises NotFoundError when he hung up a moment ago."""
+    """Send the caller to the dialplan and tell it why; one who did not come from it is hung up.
+
+    Raises NotFoundError when he hung up a moment ago.
+    """
+    if not call.has_dialplan:
+        if call.caller.is_there:
+            await call.telephony.hang_up(call.caller.channel_id, "failure")
+        call.tell(e.CallEnded(at=now(), by="router", cause=UNKNOWN, reason=reason))
+        return
     try:
         await call.reception.end()
         await call.telephony.set_variable(call.caller.channel_id, RESULT_VARIABLE, reason)

@@ -43,7 +43,8 @@ class Leg:
     the bridge with the caller before anybody answered.
     What happens before the leg is `dialled` on record waits in `untold`; of a leg that is never dialled, nothing is.
     One that has to `confirm` is up when the right key was pressed; `key` is the first that was, and `decided` is set by
-    it or by the leg's end. A `newcomer` was not created by us for this call: it came by a transfer.
+    it or by the leg's end. With `auto_answer` its phone is asked to pick up by itself. A `newcomer` was not created by
+    us for this call: it came by a transfer.
     """
 
     role: str
@@ -71,6 +72,7 @@ class Leg:
     untold: list[e.CallEvent] = field(default_factory=list)
     newcomer: bool = False
     confirm: bool = False
+    auto_answer: bool = False
     is_asked: bool = False
     key: str = ""
     decided: asyncio.Event = field(default_factory=asyncio.Event)

@@ -12,6 +12,14 @@ TRANSFERS: Final = {"PJSIP_TRANSFER_HANDLING()": "ari-only"}
 """On a phone's channel: its Transfer key asks us, and not Asterisk, which would go past the dial policy."""
 
 
+AUTO_ANSWER: Final = {
+    "PJSIP_HEADER(add,Call-Info)": "<sip:agi-router>;answer-after=0",
+    "PJSIP_HEADER(add,Alert-Info)": "<http://agi-router>;info=alert-autoanswer;delay=0",
+    "PJSIP_HEADER(add,Answer-Mode)": "Auto",
+}
+"""How phones are asked to pick up by themselves: Snom, Grandstream and baresip; Yealink and Polycom; RFC 5373."""
+
+
 def leg_variables(call: Call, leg: Leg) -> dict[str, str]:
     """What is set on a leg before its INVITE: the guard, the screen pop, and the number shown if not the caller's."""
     pop = call.screen_pop
@@ -21,7 +29,8 @@ def leg_variables(call: Call, leg: Leg) -> dict[str, str]:
     own = own_number(call, leg)
     if own is not None:
         told = {name: value for name, value in told.items() if not name.startswith(SHOWN)}
-    return {**pop.variables, **told, **guard, **transfers, **_shown(own)}
+    by_itself = AUTO_ANSWER if leg.auto_answer else {}
+    return {**pop.variables, **told, **guard, **transfers, **by_itself, **_shown(own)}
 
 
 def is_hidden_from(leg: Leg) -> bool:

@@ -19,7 +19,7 @@ from ari_app.calls.clock import now
 from ari_app.calls.early_media import EarlyMedia
 from ari_app.calls.leg import Leg
 from ari_app.calls.leg_variables import is_hidden_from, leg_variables, own_number
-from ari_app.calls.ports import ChannelDestroyed, RefusedError, TelephonyError
+from ari_app.calls.ports import ChannelDestroyed, NotFoundError, RefusedError, TelephonyError
 from ari_app.calls.redirects import Redirects
 from ari_app.calls.screen_pop import SENT_NAME, SHOWN_NAME
 from ari_app.calls.taking_back import take_back
@@ -127,19 +127,29 @@ class Placing:
             case TrunkTarget():
                 self._ways[target] = list(target.via)
                 self._by_next_trunk(target)
-            case EndpointTarget() if self._call.telephony.had_one_contact(target.endpoint) and not self._only_create:
+            case EndpointTarget() if self._may_ring_before_asking(target):
                 await self._ring_and_ask(target)
             case EndpointTarget():
-                self._ring_contacts(target, await self._contacts(target))
+                self._ring_contacts(target, await self._contacts(target, self._call.caller.channel_id))
             case _:
                 assert_never(target)
 
-    async def _contacts(self, target: EndpointTarget) -> tuple[str, ...] | None:
+    def _may_ring_before_asking(self, target: EndpointTarget) -> bool:
+        """It likely has one contact; or there is no channel yet by which its contacts could be asked for."""
+        if not self._call.caller.is_there:
+            return True
+        return self._call.telephony.had_one_contact(target.endpoint) and not self._only_create
+
+    async def _contacts(self, target: EndpointTarget, channel_id: str) -> tuple[str, ...] | None:
         """None for an endpoint that Asterisk does not know."""
         try:
-            return await self._call.telephony.contacts(self._call.caller.channel_id, target.endpoint)
+            return await self._call.telephony.contacts(channel_id, target.endpoint)
         except RefusedError:
             return None
+        except NotFoundError:
+            if self._call.caller.is_there:
+                raise
+            return ()  # the phone by whose channel it was asked has declined meanwhile
 
     def _ring_contacts(self, target: EndpointTarget, contacts: tuple[str, ...] | None) -> None:
         endpoint = f"PJSIP/{target.endpoint}"
@@ -156,7 +166,8 @@ class Placing:
         creating = self._call.request(self._create(leg))
         self._call.request(self._dial(leg))
         try:
-            contacts = await self._contacts(target)
+            channel_id = await self._any_channel(leg)
+            contacts = await self._contacts(target, channel_id) if channel_id else ()
             await asyncio.wait([creating])
         except (asyncio.CancelledError, TelephonyError):
             self._call.tell_dialled(leg)
@@ -175,8 +186,17 @@ class Placing:
             if contact != leg.dial_string:
                 self._ring(self._new_leg(target, endpoint, contact))
 
+    async def _any_channel(self, leg: Leg) -> str:
+        """A channel that lives: the caller's, else this leg's own; "" when it could not be made."""
+        if self._call.caller.is_there:
+            return self._call.caller.channel_id
+        await leg.entered.wait()
+        return leg.channel_id if leg.alive else ""
+
     def _new_leg(self, target: Target, endpoint: str, dial_string: str, way: TrunkWay | None = None) -> Leg:
         leg = self._call.new_leg(endpoint, dial_string, target.user, way, confirm=target.confirm)
+        if isinstance(target, EndpointTarget) and not self._legs[target]:  # of several contacts, one
+            leg.auto_answer = target.auto_answer and self._call.auto_answers
         self._legs[target].append(leg)
         return leg
 
@@ -195,7 +215,8 @@ class Placing:
         leg.shown_name = variables.get(SHOWN_NAME, "")
         try:
             if leg.ending is None:
-                await call.telephony.create_leg(leg.channel_id, leg.dial_string, call.caller.channel_id, variables)
+                originator = call.caller.channel_id if call.caller.is_there else None
+                await call.telephony.create_leg(leg.channel_id, leg.dial_string, originator, variables)
                 return True
         except TelephonyError as error:
             self._failed(leg, error)
@@ -239,7 +260,8 @@ class Placing:
             return
         if self.early is not None:
             await self.early.join(leg)
-        source = None if leg.shown_name or own_number(call, leg) is not None else call.caller.channel_id
+        is_shown = call.caller.is_there and not leg.shown_name and own_number(call, leg) is None
+        source = call.caller.channel_id if is_shown else None
         try:
             await call.telephony.dial(leg.channel_id, source, self._timeout_s)
         except TelephonyError as error:

@@ -241,6 +241,10 @@ class Telephony(Protocol):
         """
         ...
 
+    async def play_tone(self, channel_id: str, playback_id: str, tone: str) -> None:
+        """Play a tone of the channel's country, such as busy or congestion, until `stop_playing`."""
+        ...
+
     async def stop_playing(self, playback_id: str) -> None:
         """End a playback; one that is over already is no error."""
         ...
@@ -297,9 +301,12 @@ class Telephony(Protocol):
         ...
 
     async def create_leg(
-        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
+        self, channel_id: str, dial_string: str, originator: str | None, variables: Mapping[str, str]
     ) -> None:
-        """Create a channel under this id; nothing rings yet. Wait for its ChannelEntered before `dial`."""
+        """Create a channel under this id; nothing rings yet. Wait for its ChannelEntered before `dial`.
+
+        `originator` is the channel for which it is made, None when there is none.
+        """
         ...
 
     async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:

@@ -55,10 +55,12 @@ class _Talk:
 class _Live:
     """A call that goes on: the team of its last step, and whose its legs are.
 
-    `up` are the legs that were picked up, `spoken` those who spoke with the caller.
+    `up` are the legs that were picked up, `spoken` those who spoke with the caller; `first` is the one that became the
+    caller of a call that was asked for.
     """
 
     team: str = ""
+    first: str = ""
     users: dict[str, str] = field(default_factory=dict)
     up: set[str] = field(default_factory=set)
     spoken: set[str] = field(default_factory=set)
@@ -96,7 +98,7 @@ class Presence(CallWriter):
         for record in going_on:
             winner = next((leg for leg in record.legs if leg.answered_at and not leg.ended_at and leg.user), None)
             if record.answered_at is not None and winner is not None:
-                live = self._calls[record.call_id] = _Live(_team(record), {winner.leg: winner.user})
+                live = self._calls[record.call_id] = _Live(_team(record), users={winner.leg: winner.user})
                 self._pick_up(live, winner.leg)
                 live.spoken.add(winner.leg)
 
@@ -158,8 +160,10 @@ class Presence(CallWriter):
     def write(self, call_id: str, event: e.CallEvent) -> None:
         """Take one event of a call of ours."""
         match event:
-            case e.CallArrived() | e.CallRecovered():
+            case e.CallArrived() | e.CallRequested() | e.CallRecovered():
                 self._calls.setdefault(call_id, _Live())
+            case e.FirstAnswered() if live_ := self._calls.get(call_id):
+                live_.first = event.leg
             case e.StepStarted() if live_ := self._calls.get(call_id):
                 live_.team = event.team
             case e.LegDialled() if (live_ := self._calls.get(call_id)) and event.user:
@@ -170,7 +174,7 @@ class Presence(CallWriter):
             case e.LegAnswered() if live_ := self._calls.get(call_id):
                 self._pick_up(live_, event.leg)
             case e.CallAnswered() | e.Transferred() if live_ := self._calls.get(call_id):
-                live_.spoken.add(event.leg)
+                live_.spoken |= {event.leg, live_.first}
             case e.LegEnded() if live_ := self._calls.get(call_id):
                 self._put_down(live_, event.leg, event.at)
             case e.CallEnded() | e.SentToDialplan() if ended := self._calls.pop(call_id, None):

@@ -342,8 +342,8 @@ def _without(departed: Set[str], snapshot: Snapshot) -> Snapshot:
 
 def _expected(call: Call) -> frozenset[str]:
     """The channels that must be there if nothing was missed."""
-    legs = {leg.channel_id for leg in call.legs.values() if leg.alive and leg.exists.is_set()}
-    return frozenset({call.caller.channel_id}) | legs
+    legs = frozenset(leg.channel_id for leg in call.legs.values() if leg.alive and leg.exists.is_set())
+    return legs | {call.caller.channel_id} if call.caller.is_there else legs
 
 
 def _entered(channel: PresentChannel) -> ChannelEntered:

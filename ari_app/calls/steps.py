@@ -22,6 +22,7 @@ from ari_app.calls.announcing import announce
 from ari_app.calls.asking import ask_route
 from ari_app.calls.call import Call, CallerGoneError
 from ari_app.calls.clock import now
+from ari_app.calls.farewell import say_why
 from ari_app.calls.hunt import hunt
 from ari_app.calls.last_agent import find_last_agent
 from ari_app.calls.leaving import back_to_dialplan, go_to
@@ -57,13 +58,13 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
     """
     chain = chain or _Chain(call.treatment.chain_s)
     for step in steps:
-        _tell_start(call, step)
+        tell_start(call, step)
         action = step.action
         if isinstance(action, FindLastAgent):
             action = await _find_last_agent(call, action)
         match action:
             case Refused(why):
-                _tell_failure(call, "refused", why)
+                tell_failure(call, "refused", why)
             case HangUp(cause):
                 await call.telephony.hang_up(call.caller.channel_id, cause.value)
                 call.tell(e.CallEnded(at=now(), by="router", cause=Q850[cause], reason="hangup"))
@@ -71,31 +72,31 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
             case Enqueue(queue):
                 left_s = chain.left(step.timeout_s)
                 if left_s < SHORTEST_STEP_S:
-                    _tell_end(call, "skipped")
+                    tell_end(call, "skipped")
                 elif not await _enqueue(call, queue, left_s):
                     return
             case LeaveMessage(mailbox):
                 missing = await leave_message(call, mailbox)
                 if missing is None:
                     return
-                _tell_failure(call, "refused", missing)
+                tell_failure(call, "refused", missing)
             case GoTo(place):
                 missing = await go_to(call, place)
                 if missing is None:
                     return
-                _tell_failure(call, "refused", missing)
+                tell_failure(call, "refused", missing)
             case AskRoute(route):
                 onward = await ask_route(call, route)
                 if not isinstance(onward, Failure):
                     await follow(call, onward, placed, chain)
                     return
-                _tell_failure(call, "refused", onward)
+                tell_failure(call, "refused", onward)
             case Announce(sounds, answer):
                 await _announce(call, sounds, answer=answer)
             case Ring():
                 left_s = chain.left(step.timeout_s)
                 if left_s < SHORTEST_STEP_S:
-                    _tell_end(call, "skipped")
+                    tell_end(call, "skipped")
                     continue
                 leg = await _ring(call, action, left_s, placed)
                 if leg is not None:
@@ -106,14 +107,17 @@ async def follow(call: Call, steps: Sequence[Step], placed: Placing | None = Non
                 placed = None
             case _:
                 assert_never(action)
-    await back_to_dialplan(call, "no step was answered")
+    if call.has_dialplan:
+        await back_to_dialplan(call, "no step was answered")
+    else:
+        await say_why(call)
 
 
 async def _find_last_agent(call: Call, wanted: FindLastAgent) -> Ring | Refused:
     try:
         return await find_last_agent(call, wanted)
     except CallerGoneError:
-        _tell_end(call, "cancelled")
+        tell_end(call, "cancelled")
         raise
 
 
@@ -121,9 +125,9 @@ async def _ring(call: Call, action: Ring, timeout_s: float, placed: Placing | No
     try:
         rung = await hunt(call, action, timeout_s, placed)
     except CallerGoneError:
-        _tell_end(call, "cancelled")
+        tell_end(call, "cancelled")
         raise
-    _tell_end(call, rung.outcome)
+    tell_end(call, rung.outcome)
     return rung.winner
 
 
@@ -132,7 +136,7 @@ async def _enqueue(call: Call, queue: str, timeout_s: float) -> bool:
     try:
         queued = await enqueue(call, queue, timeout_s)
     except CallerGoneError:
-        _tell_end(call, "answered" if call.is_served else "cancelled")
+        tell_end(call, "answered" if call.is_served else "cancelled")
         raise
     return await after_queue(call, queued)
 
@@ -140,12 +144,12 @@ async def _enqueue(call: Call, queue: str, timeout_s: float) -> bool:
 async def after_queue(call: Call, queued: Queued | None) -> bool:
     """Put on record what came of a queue; whether the caller is still there. He hears again that he waits."""
     if queued is None:
-        _tell_end(call, "answered")
+        tell_end(call, "answered")
         return False
     if queued.reason is None:
-        _tell_end(call, queued.outcome)
+        tell_end(call, queued.outcome)
     else:
-        _tell_failure(call, queued.outcome, queued.reason)
+        tell_failure(call, queued.outcome, queued.reason)
     await _wait_on(call)
     return True
 
@@ -154,12 +158,12 @@ async def _announce(call: Call, sounds: tuple[str, ...], *, answer: bool) -> Non
     try:
         unplayable = await announce(call, sounds, answer=answer)
     except CallerGoneError:
-        _tell_end(call, "cancelled")
+        tell_end(call, "cancelled")
         raise
     if unplayable is None:
-        _tell_end(call, "played")
+        tell_end(call, "played")
     else:
-        _tell_failure(call, "failed", unplayable)
+        tell_failure(call, "failed", unplayable)
     await _wait_on(call)
 
 
@@ -171,7 +175,8 @@ async def _wait_on(call: Call) -> None:
         call.log.warning("a caller can't hear that he waits", error=str(error))
 
 
-def _tell_start(call: Call, step: Step) -> None:
+def tell_start(call: Call, step: Step) -> None:
+    """Put on record that a step begins."""
     action = step.action
     team, order = (action.team, action.order.value) if isinstance(action, Ring) and action.team else ("", "")
     call.step += 1
@@ -188,10 +193,12 @@ def _tell_start(call: Call, step: Step) -> None:
     )
 
 
-def _tell_failure(call: Call, outcome: str, why: Failure) -> None:
-    _tell_end(call, outcome, code=why.code, detail=why.message, remedy=why.remedy)
+def tell_failure(call: Call, outcome: str, why: Failure) -> None:
+    """Put on record that the step came to nothing, and why."""
+    tell_end(call, outcome, code=why.code, detail=why.message, remedy=why.remedy)
 
 
-def _tell_end(call: Call, outcome: str, *, code: str = "", detail: str = "", remedy: str = "") -> None:
+def tell_end(call: Call, outcome: str, *, code: str = "", detail: str = "", remedy: str = "") -> None:
+    """Put on record how the step ended."""
     call.last_outcome = outcome
     call.tell(e.StepEnded(at=now(), step=call.step, outcome=outcome, code=code, detail=detail, remedy=remedy))

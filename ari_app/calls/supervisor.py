@@ -7,9 +7,12 @@ from typing import Any, Final
 
 import structlog
 
+from agi_router.routing.click_to_dial import CallRequest
 from agi_router.routing.decider import Decider
+from agi_router.routing.errors import Failure
 from ari_app.calls.arrival import Arrival, read_arrival
 from ari_app.calls.call import Call, Caller, CallerGoneError
+from ari_app.calls.click_to_dial import click_to_dial
 from ari_app.calls.clock import now
 from ari_app.calls.ids import new_call_id
 from ari_app.calls.inbound import inbound
@@ -107,6 +110,25 @@ class Supervisor:
             self.start(call, _shed(call, arrival))
         else:
             self.start_deciding(call, lambda decider: inbound(call, arrival, decider))
+
+    async def place(self, request: CallRequest) -> str | Failure:
+        """Begin the call that somebody asks for; its id, or why it is not even begun."""
+        if not self._takes_calls:
+            return Failure("router_stops", "the router is stopping", "ask again when it runs")
+        if self.in_setup >= self.max_in_setup:
+            return Failure(
+                "overload",
+                f"{self.in_setup} calls are being set up, and calls.max_in_setup allows no more",
+                "ask again in a few seconds",
+            )
+        async with self._deciders.for_a_call() as decider:
+            planned = decider.plan(request)
+        if isinstance(planned, Failure):
+            return planned
+        call_id = new_call_id()
+        call = self.new_call(call_id, Caller.to_come(call_id))
+        self.start_deciding(call, lambda _: click_to_dial(call, planned))
+        return call_id
 
     def take_held(self) -> None:
         """After a reconciliation: whoever was held, and is on no record, is a new caller."""

@@ -80,3 +80,14 @@ Q850 = {
     HangupCause.UNALLOCATED: 1,
     HangupCause.REJECTED: 21,
 }
+
+# What a call that was asked for ends with, by the outcome of its last step.
+Q850_OF_OUTCOME = {
+    LegOutcome.BUSY.value: USER_BUSY,
+    LegOutcome.NO_ANSWER.value: NO_ANSWER,
+    LegOutcome.DECLINED.value: CALL_REJECTED,
+    LegOutcome.UNAVAILABLE.value: 20,
+    LegOutcome.NOT_FOUND.value: 1,
+    LegOutcome.FAILED.value: 38,
+    "refused": CALL_REJECTED,
+}

@@ -27,6 +27,33 @@ class CallArrived(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequested(Happened):
+    """Somebody asked for a call: a user (`user`, his id, "" for anybody of a team) is to speak with `number`.
+
+    `first` is who is rung first, agent or customer; `name` is whose number it is, `caller_id` the number of ours that
+    is shown to him, `campaign` its id, `key` tells who asked.
+    """
+
+    first: str
+    user: str
+    user_name: str
+    number: str
+    name: str = ""
+    caller_id: str = ""
+    campaign: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstAnswered(Happened):
+    """The side of a requested call that was rung first has picked up: this leg is the caller from now on."""
+
+    leg: str
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutsideHours(Happened):
     """The route is closed, by the hours of its calendar: nothing is asked.
 
@@ -416,7 +443,7 @@ class SentToDialplan(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(Happened):
-    """The call is over. `by` is caller, callee, router or unknown; the cause is Q.850."""
+    """The call is over. `by` is caller, callee, requester, router or unknown; the cause is Q.850."""
 
     by: str
     cause: int
@@ -425,6 +452,8 @@ class CallEnded(Happened):
 
 CallEvent = (
     CallArrived
+    | CallRequested
+    | FirstAnswered
     | RouteEntered
     | OutsideHours
     | RequestSent

@@ -23,6 +23,21 @@ class Disposition(StrEnum):
     TO_VOICEMAIL = "to_voicemail"  # nobody spoke with the caller, who could leave a message
     FAILED = "failed"  # the router or Asterisk failed it
     INTERRUPTED = "interrupted"  # its end was not seen
+    AGENT_UNREACHED = "agent_unreached"  # of a requested call: no phone of the agent was picked up
+    CUSTOMER_UNREACHED = "customer_unreached"  # of a requested call: the customer did not answer
+
+
+class Direction(StrEnum):
+    """Where a call comes from."""
+
+    INBOUND = "inbound"  # the dialplan sent it
+    OUTBOUND = "outbound"  # somebody asked for it
+
+
+UNREACHED: Final = frozenset(
+    {"no_answer", "busy", "declined", "unconfirmed", "redirected", "unavailable", "not_found", "refused", "failed"}
+)
+"""Outcomes of a step by which a requested call ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +69,9 @@ class CallRecord:
 
     `answered_by` is the endpoint that won, `agent` the id of the user whose it is ("" for nobody of the directory);
     after a transfer they are those of the last one who spoke. `channel_id` is the caller's channel.
+    A call that was asked for is outbound: `first` tells which side was rung first (agent or customer), `called_number`
+    is the customer's, `agent` the user for whom it was placed, `caller_name` his name, `caller_number` the number of
+    ours that was shown. `campaign` is an id, `key` tells who asked.
     `closed_by` is the calendar outside of whose hours the call came, "" when its route was open.
     """
 
@@ -79,6 +97,10 @@ class CallRecord:
     cause: int | None = None
     reason: str = ""
     recovered: bool = False
+    direction: Direction = Direction.INBOUND
+    first: str = ""
+    campaign: str = ""
+    key: str = ""
     legs: tuple[LegRecord, ...] = ()
 
     @property
@@ -122,6 +144,21 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
                 channel_id=event.channel_id,
                 started_at=event.at,
             )
+        case e.CallRequested():
+            return replace(
+                record,
+                direction=Direction.OUTBOUND,
+                first=event.first,
+                called_number=event.number,
+                caller_number=event.caller_id,
+                caller_name=event.user_name,
+                agent=event.user,
+                campaign=event.campaign,
+                key=event.key,
+                started_at=event.at,
+            )
+        case e.FirstAnswered():
+            return replace(record, channel_id=event.channel_id)
         case e.RouteEntered():
             return replace(record, route=event.route)
         case e.CallerDescribed():
@@ -223,12 +260,15 @@ def _disposition(record: CallRecord, ended: e.CallEnded) -> Disposition:
     if record.answered_at is not None:
         return Disposition.ANSWERED
     match ended.by:
-        case "caller":
+        case "caller" | "requester":
             return Disposition.ABANDONED
         case "unknown":
             return Disposition.INTERRUPTED
         case "router" if ended.reason == "hangup":
             return Disposition.REJECTED
+        case "router" if record.direction is Direction.OUTBOUND and ended.reason in UNREACHED:
+            reached_agent = bool(record.channel_id) == (record.first == "agent")
+            return Disposition.CUSTOMER_UNREACHED if reached_agent else Disposition.AGENT_UNREACHED
         case _:
             return Disposition.FAILED
 
@@ -252,6 +292,8 @@ def _caller_moved(record: CallRecord, event: e.Transferred) -> CallRecord:
 def _spoken_with(record: CallRecord, leg: str) -> CallRecord:
     won = record.leg(leg)
     by, agent = (won.endpoint, won.user) if won else (leg, "")
+    if record.direction is Direction.OUTBOUND:  # whom he speaks with may be nobody of ours
+        agent = agent or record.agent
     return replace(record, answered_by=by, agent=agent)
 
 

@@ -101,6 +101,7 @@ BUSY = {"in_call": "in a call", "wrap_up": "in wrap-up", "dnd": "on DND"}
 _ENDED_BY = {
     "caller": "the caller hung up",
     "callee": "the called party hung up",
+    "requester": "whoever asked for the call took it back",
     "router": "the router ended the call",
 }
 
@@ -165,6 +166,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
         case e.CallArrived():
             called = f" for {event.called_number}" if event.called_number else ""
             return f"{_caller(event)} called{called}: route {event.route or '(none)'}"
+        case e.CallRequested() | e.FirstAnswered():
+            return _requested(record, event)
         case e.OutsideHours():
             return outside_hours_sentence(event)
         case e.RouteEntered():
@@ -247,6 +250,20 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return _left(event)
         case e.CallEnded():
             return _ended(record, event)
+        case _:
+            assert_never(event)
+
+
+def _requested(record: CallRecord, event: e.CallRequested | e.FirstAnswered) -> str:
+    match event:
+        case e.CallRequested():
+            who = event.user_name or "anybody of the team"
+            customer = f"{event.number} ({event.name})" if event.name else event.number
+            campaign = f", campaign {event.campaign}" if event.campaign else ""
+            return f"{who} is to speak with {customer}: the {event.first} is rung first{campaign}"
+        case e.FirstAnswered():
+            other = "customer" if record.first == "agent" else "agent"
+            return f"the {record.first} has picked up, and the {other} is rung"
         case _:
             assert_never(event)
 
@@ -368,6 +385,8 @@ def _leg_ended(record: CallRecord, event: e.LegEnded) -> str:
 
 def _ended(record: CallRecord, event: e.CallEnded) -> str:
     who = _ENDED_BY.get(event.by, "the call ended unseen")
+    if event.by == "caller" and record.first:
+        who = f"the {record.first} hung up"
     reason = f": {event.reason}" if event.reason and event.reason != "hangup" else ""
     talk = ""
     if record.answered_at is not None:

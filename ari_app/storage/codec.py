@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, get_args
 
 from ari_app.domain.events import CallEvent
-from ari_app.domain.record import CallRecord, Disposition, LegRecord
+from ari_app.domain.record import CallRecord, Direction, Disposition, LegRecord
 
 _EVENT_CLASSES: Mapping[str, type[CallEvent]] = {cls.__name__: cls for cls in get_args(CallEvent)}
 _LEG_TIMES = ("dialled_at", "ringing_at", "answered_at", "asked_at", "confirmed_at", "ended_at")
@@ -73,6 +73,7 @@ def record_to_row(record: CallRecord, first_event_at: datetime) -> dict[str, Any
     """The row of table `calls`."""
     row = {field.name: getattr(record, field.name) for field in fields(record)}
     row["disposition"] = record.disposition.value
+    row["direction"] = record.direction.value
     row["first_event_at"] = first_event_at
     row["legs"] = [_leg_to_json(leg) for leg in record.legs]
     return row
@@ -85,6 +86,7 @@ def row_to_record(row: Mapping[str, Any]) -> CallRecord:
         values["disposition"] = Disposition(row["disposition"])
     except ValueError:
         values["disposition"] = Disposition.INTERRUPTED
+    values["direction"] = Direction(row["direction"])
     values["legs"] = tuple(_leg_from_json(leg) for leg in row["legs"])
     return CallRecord(**values)
 

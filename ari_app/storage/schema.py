@@ -74,6 +74,10 @@ calls = Table(
     Column("cause", Integer),
     Column("reason", Text, nullable=False),
     Column("recovered", Boolean, nullable=False),
+    Column("direction", String(16), nullable=False, server_default="inbound"),
+    Column("first", String(16), nullable=False, server_default=""),
+    Column("campaign", Text, nullable=False, server_default=""),
+    Column("key", Text, nullable=False, server_default=""),
     Column("legs", JSON, nullable=False),
 )
 Index("ix_calls_agent", calls.c.agent, calls.c.ended_at)

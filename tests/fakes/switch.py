@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agi_router.routing.call_info import CallInfo
+from agi_router.routing.click_to_dial import CallRequest, PlannedCall
 from agi_router.routing.decider import Decider
 from agi_router.routing.decision import Decision, LookupProgress
 from agi_router.routing.destination import EndpointDestination
@@ -77,6 +78,9 @@ class Switch(Telephony):
     async def play(self, channel_id: str, playback_id: str, sounds: Sequence[str]) -> None:
         await self._do("play")
 
+    async def play_tone(self, channel_id: str, playback_id: str, tone: str) -> None:
+        await self._do("play_tone")
+
     async def stop_playing(self, playback_id: str) -> None:
         await self._do("stop_playing")
 
@@ -121,7 +125,7 @@ class Switch(Telephony):
         return self.rings_and_asks
 
     async def create_leg(
-        self, channel_id: str, dial_string: str, originator: str, variables: Mapping[str, str]
+        self, channel_id: str, dial_string: str, originator: str | None, variables: Mapping[str, str]
     ) -> None:
         await self._do("create_leg")
         self.deliver(entered(channel_id))
@@ -183,6 +187,9 @@ class Rings(Decider):
 
     def transfer_target(self, dialled: str) -> Step:
         return self._ringing(dialled)
+
+    def plan(self, request: CallRequest) -> PlannedCall | Failure:
+        return Failure("plan_none", "nothing is planned", "nothing")
 
     def route_of(self, called_number: str) -> str:
         return ""

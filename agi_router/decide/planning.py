@@ -1,0 +1,150 @@
+"""From a request to place a call to whom it rings: the user, the number by the dial policy, the campaign."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from agi_router.directory.campaigns import Campaign, Direction
+from agi_router.directory.directory import Directory
+from agi_router.routing.carried import CARRIED_VARIABLE, LONGEST_NAME, LONGEST_VALUE
+from agi_router.routing.click_to_dial import PARAMETER_PREFIX, CallRequest, ClickToDial, First, PlannedCall
+from agi_router.routing.destination import Destination, ExternalDestination, TeamDestination, UserDestination
+from agi_router.routing.dialled import dialled_destination
+from agi_router.routing.errors import RoutingError, shown
+from agi_router.routing.numbers import normalise
+from agi_router.routing.order import IfBusy
+from agi_router.routing.policy import DialPolicy
+from agi_router.routing.printable import one_line
+from agi_router.routing.step import Refused, Step
+from agi_router.routing.treatment import Treatment, Waiting
+
+MOST_PARAMETERS = 64
+
+
+class Planner:
+    """Understands requests by the directory and the campaigns of a configuration."""
+
+    def __init__(
+        self, directory: Directory, policy: DialPolicy, settings: ClickToDial, campaigns: Iterable[Campaign]
+    ) -> None:
+        self._directory = directory
+        self._policy = policy
+        self._settings = settings
+        self._campaigns: Mapping[str, Campaign] = {campaign.id: campaign for campaign in campaigns}
+
+    def plan(self, request: CallRequest) -> PlannedCall:
+        """What this request means. Raises RoutingError for one that names what there is not.
+
+        A number that must not be dialled is a refused step of the plan: such an attempt is put on record.
+        """
+        campaign = self._campaign(request.campaign)
+        first = request.first or campaign.first
+        user, who = self._agent(request, campaign, first)
+        caller_id = self._caller_id(request.caller_id) or campaign.caller_id
+        settings = self._settings
+        agent_ring_s = request.agent_ring_s or settings.agent_ring_s
+        customer_ring_s = request.customer_ring_s or settings.customer_ring_s
+        talk_s = settings.talk_s if request.talk_s is None else request.talk_s
+        number, customer = self._customer(request.number, customer_ring_s, campaign, caller_id)
+        if_busy = IfBusy.SKIP if not user else IfBusy.RING
+        return PlannedCall(
+            first=first,
+            user=user,
+            user_name=self._directory.name(user) if user else "",
+            extension=self._directory.extension(user),
+            agent=self._directory.step(who, agent_ring_s, if_busy=if_busy),
+            customer=customer,
+            number=number,
+            name=one_line(request.name)[:LONGEST_NAME],
+            caller_id=caller_id,
+            campaign=campaign.id,
+            parameters=_variables(request.parameters),
+            treatment=Treatment(
+                talk_s=talk_s,
+                warn_s=settings.warn_s if talk_s > settings.warn_s else 0,
+                waiting=Waiting.RINGING if first is First.AGENT else Waiting.MUSIC,
+                confirmation=settings.confirmation,
+            ),
+            announcements=settings.announcements,
+            key=request.key,
+        )
+
+    def _campaign(self, campaign_id: str) -> Campaign:
+        if not campaign_id:
+            return Campaign(id="")
+        campaign = self._campaigns.get(campaign_id)
+        if campaign is None:
+            raise RoutingError(
+                "campaign_unknown",
+                f"no campaign has the id {shown(campaign_id)}",
+                f"known campaigns: {', '.join(self._campaigns) or 'none'}; add it to campaigns",
+            )
+        if campaign.direction is not Direction.OUTBOUND:
+            raise RoutingError(
+                "campaign_inbound",
+                f"campaign {campaign_id} is an inbound one, and calls are placed for outbound ones only",
+                "name an outbound campaign, or set its direction to outbound",
+            )
+        return campaign
+
+    def _agent(self, request: CallRequest, campaign: Campaign, first: First) -> tuple[str, Destination]:
+        if request.user:
+            user = self._directory.user_id(request.user) or self._directory.user_of_extension(request.user)
+            if user is None:
+                raise RoutingError(
+                    "user_unknown",
+                    f"no user has the id, e-mail address or extension {shown(request.user)}",
+                    "name a user of directory.users, or add him there",
+                )
+            return user, UserDestination(user)
+        if first is First.AGENT or not campaign.team:
+            raise RoutingError(
+                "user_missing",
+                "the request names no user who is to speak",
+                "name one; only with the customer first, in a campaign that has a team, anybody of it will do",
+            )
+        return "", TeamDestination(campaign.team)
+
+    def _customer(self, given: str, ring_s: float, campaign: Campaign, caller_id: str) -> tuple[str, Step]:
+        try:
+            where = dialled_destination(given, self._directory, self._policy)
+        except RoutingError as refusal:
+            if not refusal.failure.code.startswith("policy_"):
+                raise
+            return given, Step(
+                destination=ExternalDestination(given), timeout_s=ring_s, action=Refused(refusal.failure)
+            )
+        if isinstance(where, ExternalDestination):
+            where = replace(where, trunks=campaign.trunks)
+            return where.number, self._directory.outgoing(where, ring_s, caller_id)
+        return where.value, self._directory.step(where, ring_s)
+
+    def _caller_id(self, given: str) -> str:
+        """The number of ours in E.164. Whoever asks must not choose any other: carriers sign what we send."""
+        if not given:
+            return ""
+        number = normalise(given, self._policy.region)
+        if number is None or not self._directory.is_ours(number):
+            raise RoutingError(
+                "caller_id_not_ours",
+                f"{shown(given)} is not one of our numbers, so it must not be shown",
+                "show a number of directory.numbers, or of a trunk's numbers or caller_id, or add it there",
+            )
+        return number
+
+
+def _variables(parameters: Mapping[str, str]) -> dict[str, str]:
+    """The parameters as channel variables. Raises RoutingError for a name that could be more than a name."""
+    if len(parameters) > MOST_PARAMETERS:
+        raise RoutingError(
+            "parameters_too_many",
+            f"the request has {len(parameters)} parameters, and {MOST_PARAMETERS} are possible",
+            "leave some out",
+        )
+    for name in parameters:
+        if not CARRIED_VARIABLE.fullmatch(name):
+            raise RoutingError(
+                "parameter_name",
+                f"{shown(name)} can't be the name of a parameter",
+                "use letters, digits and _, at most 64, and no digit first",
+            )
+    return {PARAMETER_PREFIX + name: one_line(value)[:LONGEST_VALUE] for name, value in parameters.items()}

@@ -1,0 +1,144 @@
+"""A request to place a call becomes whom it rings, or the reason why it can't be understood."""
+
+import pytest
+
+from agi_router.decide.planning import Planner
+from agi_router.directory.campaigns import Campaign, Direction
+from agi_router.directory.directory import Directory
+from agi_router.directory.numbers import InternalNumber, ToRoute
+from agi_router.directory.teams import Team
+from agi_router.directory.trunks import Trunk
+from agi_router.directory.users import EndpointDevice, User
+from agi_router.routing.caller_id import CalledNumber, CallersOwn, OwnNumber
+from agi_router.routing.click_to_dial import CallRequest, ClickToDial, First, PlannedCall
+from agi_router.routing.errors import RoutingError
+from agi_router.routing.numbers import NumberFormat
+from agi_router.routing.policy import DialPolicy
+from agi_router.routing.step import EndpointTarget, Ring, TrunkTarget
+
+OURS, CAMPAIGNS_OWN, CUSTOMER = "+14155550100", "+14155550101", "+12025550123"
+ADA = User(
+    id="456",
+    name="Ada",
+    email="Ada@example.com",
+    extension="101",
+    devices=(EndpointDevice("ada", auto_answer=True), EndpointDevice("desk")),
+)
+BOB = User(id="77", name="Bob", devices=(EndpointDevice("bob"),))
+POLICY = DialPolicy(frozenset({"US"}), "US")
+TRUNKS = [
+    Trunk(name="a", endpoint="trunk-a", caller_id=CalledNumber({OURS: OURS}, "US")),
+    Trunk(name="b", endpoint="trunk-b", number_format=NumberFormat.NATIONAL, caller_id=OwnNumber("4155550101")),
+    Trunk(name="pbx", endpoint="pbx", caller_id=CallersOwn(), trusted=True),
+]
+DIRECTORY = Directory(
+    [ADA, BOB], TRUNKS, POLICY, [InternalNumber(OURS, ToRoute("sales"))], [Team(id="7", members=("456", "77"))]
+)
+SETTINGS = ClickToDial(agent_ring_s=20, customer_ring_s=40, talk_s=600, warn_s=30)
+PLANNER = Planner(
+    DIRECTORY,
+    POLICY,
+    SETTINGS,
+    [
+        Campaign(id="12", trunks=("b",), caller_id=CAMPAIGNS_OWN),
+        Campaign(id="13", direction=Direction.INBOUND),
+        Campaign(id="14", first=First.CUSTOMER, team="7"),
+    ],
+)
+
+
+def plan(user: str = "456", number: str = CUSTOMER, **more: object) -> PlannedCall:
+    return PLANNER.plan(CallRequest(user=user, number=number, **more))  # type: ignore[arg-type]
+
+
+def ways(planned: PlannedCall) -> list[tuple[str, str, object]]:
+    ((target,),) = (member.targets for member in _ring(planned).members)
+    assert isinstance(target, TrunkTarget)
+    return [(way.trunk, way.dial, way.caller_id) for way in target.via]
+
+
+def _ring(planned: PlannedCall) -> Ring:
+    assert isinstance(planned.customer.action, Ring)
+    return planned.customer.action
+
+
+def refusal(**request: object) -> str:
+    with pytest.raises(RoutingError) as refused:
+        plan(**request)  # type: ignore[arg-type]
+    assert refused.value.failure.remedy
+    return refused.value.failure.code
+
+
+@pytest.mark.parametrize("named", ["456", "ada@EXAMPLE.com", "101"])
+def test_an_agent_is_named_by_id_address_or_extension(named: str) -> None:
+    planned = plan(named)
+    assert (planned.user, planned.user_name, planned.extension, planned.first) == ("456", "Ada", "101", First.AGENT)
+    assert planned.agent.targets == (EndpointTarget("ada"), EndpointTarget("desk"))
+    ada, desk = planned.agent.targets
+    assert isinstance(ada, EndpointTarget)
+    assert isinstance(desk, EndpointTarget)
+    assert (ada.auto_answer, desk.auto_answer) == (True, False)
+    assert (planned.agent.timeout_s, planned.customer.timeout_s) == (20, 40)
+    assert (planned.treatment.talk_s, planned.treatment.warn_s) == (600, 30)
+
+
+def test_the_customer_sees_a_number_of_ours_that_was_not_called() -> None:
+    assert ways(plan(number="(202) 555-0123")) == [
+        ("a", CUSTOMER, OwnNumber(OURS)),
+        ("b", "2025550123", OwnNumber("4155550101")),
+        ("pbx", CUSTOMER, CallersOwn()),
+    ]
+
+
+def test_a_campaign_has_its_trunk_and_its_number() -> None:
+    assert ways(plan(campaign="12")) == [("b", "2025550123", OwnNumber("4155550101"))]
+
+
+def test_a_request_may_show_a_number_that_is_ours() -> None:
+    assert ways(plan(campaign="12", caller_id="415 555 0100")) == [("b", "2025550123", OwnNumber("4155550100"))]
+    assert plan(caller_id=CAMPAIGNS_OWN).caller_id == CAMPAIGNS_OWN  # that of a trunk
+
+
+def test_a_request_overrides_what_is_configured() -> None:
+    planned = plan(agent_ring_s=7, customer_ring_s=8, talk_s=20, first=First.CUSTOMER)
+    assert (planned.agent.timeout_s, planned.customer.timeout_s, planned.first) == (7, 8, First.CUSTOMER)
+    assert (planned.treatment.talk_s, planned.treatment.warn_s) == (20, 0)
+
+
+def test_a_campaign_with_the_customer_first_needs_no_user() -> None:
+    planned = plan("", campaign="14")
+    assert (planned.first, planned.user, planned.agent.destination.value) == (First.CUSTOMER, "", "7")
+
+
+def test_a_colleague_is_called_by_his_extension() -> None:
+    assert plan("77", "101").customer.targets == (EndpointTarget("ada"), EndpointTarget("desk"))
+
+
+def test_a_number_that_must_not_be_dialled_is_a_refused_step() -> None:
+    abroad, emergency = plan(number="+5353001234"), plan(number="911")
+    assert abroad.customer.refused is not None
+    assert abroad.customer.refused.code == "policy_region"
+    assert emergency.customer.refused is not None
+    assert emergency.customer.refused.code == "policy_emergency"
+
+
+def test_parameters_become_variables_under_a_prefix() -> None:
+    planned = plan(parameters={"lead": "7\r\nX: y"})
+    assert planned.parameters == {"AGI_ROUTER_PARAM_lead": "7 X: y"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        ({"user": "999"}, "user_unknown"),
+        ({"user": ""}, "user_missing"),
+        ({"number": "hello world"}, "dialled_unknown"),
+        ({"campaign": "99"}, "campaign_unknown"),
+        ({"campaign": "13"}, "campaign_inbound"),
+        ({"caller_id": "+14155559999"}, "caller_id_not_ours"),
+        ({"parameters": {"SHELL(id)": "1"}}, "parameter_name"),
+        ({"parameters": {f"p{n}": "" for n in range(65)}}, "parameters_too_many"),
+    ],
+)
+def test_what_there_is_not_is_told(request_: dict[str, object], code: str) -> None:
+    assert refusal(**request_) == code
