@@ -24,6 +24,7 @@ from ari_app.calls.presence import Presence
 from ari_app.calls.recovery import Recovery
 from ari_app.calls.supervisor import Supervisor
 from ari_app.control.server import Arguments, serve_control
+from ari_app.live.feed import Feed
 from ari_app.live.placing import placing
 from ari_app.live.reload import Reloading, as_json
 from ari_app.live.roster import roster
@@ -69,9 +70,10 @@ async def serve(config: Path, settings: Settings) -> None:
         await _recall(presence, settings, call_log)
         devices = DeviceStates(telephony, presence.device_changed)
         await devices.want(roster(settings.routing).watched)
-        supervisor = Supervisor(telephony, routing, call_log, presence, settings.calls.max_in_setup)
+        feed = Feed(call_log)
+        supervisor = Supervisor(telephony, routing, feed, presence, settings.calls.max_in_setup)
         supervisor.carries_out_transfers = settings.calls.carries_out_transfers
-        recovery = Recovery(telephony, supervisor, call_log, call_log)
+        recovery = Recovery(telephony, supervisor, feed, call_log)
 
         async def reconcile() -> None:
             await asyncio.gather(recovery.reconcile(), devices.begin())
@@ -110,7 +112,7 @@ async def serve(config: Path, settings: Settings) -> None:
         async def reload(_: Arguments) -> Mapping[str, Any]:
             return as_json(await reloading.reload())
 
-        commands = {"status": status, "reload": reload, "call": placing(supervisor)}
+        commands = {"status": status, "reload": reload, "call": placing(supervisor), "follow": feed.follow}
         await parts.enter_async_context(serve_control(settings.control, commands))
         log.info("the router serves", app=settings.asterisk.ari.app, pid=os.getpid())
         try:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ari_app.cli.outcome import CommandError
 from ari_app.cli.output import console, print_json
-from ari_app.domain.record import CallRecord, Disposition, fold
+from ari_app.domain.record import CallRecord, Direction, Disposition, fold
 from ari_app.domain.story import Line, printable, story
 from ari_app.settings import load_settings
 from ari_app.storage.call_reader import read_calls
@@ -29,6 +29,8 @@ _STYLES = {
     Disposition.TO_VOICEMAIL: "yellow",
     Disposition.FAILED: "red",
     Disposition.INTERRUPTED: "red",
+    Disposition.AGENT_UNREACHED: "yellow",
+    Disposition.CUSTOMER_UNREACHED: "yellow",
 }
 # A narrow terminal shows fewer columns, and of the id its random part, which `calls` takes as well.
 _WIDE = 150
@@ -53,7 +55,7 @@ def show_calls(config: Path, limit: int, *, as_json: bool) -> None:
     """The newest calls. Raises ConfigError and StorageError."""
     records = asyncio.run(_recent(load_settings(config).storage, limit))
     if as_json:
-        print_json([_record_json(record) for record in records])
+        print_json([record_json(record) for record in records])
     elif records:
         terminal = console()
         terminal.print(_table(records, terminal.width))
@@ -66,7 +68,7 @@ def show_call(config: Path, wanted: str, *, as_json: bool) -> None:
     call_id, history = asyncio.run(_history(load_settings(config).storage, wanted))
     record = fold(call_id, (stored.event for stored in history if stored.event is not None))
     if as_json:
-        print_json({"call": _record_json(record), "events": [_event_json(*told) for told in _told(call_id, history)]})
+        print_json({"call": record_json(record), "events": [_event_json(*told) for told in _told(call_id, history)]})
         return
     terminal = console()
     terminal.print(_head(record), soft_wrap=True)
@@ -125,7 +127,8 @@ def _told(call_id: str, history: Sequence[StoredEvent]) -> Iterator[tuple[Stored
             yield stored, Line(stored.at, (stored.at - history[0].at).total_seconds(), text)
 
 
-def _record_json(record: CallRecord) -> dict[str, Any]:
+def record_json(record: CallRecord) -> dict[str, Any]:
+    """The record as programs get it, with the lengths of its parts in seconds."""
     lengths = {"ring_s": _ring_s(record), "talk_s": record.talk_s, "total_s": record.total_s}
     return asdict(record) | {name: None if value is None else round(value, 3) for name, value in lengths.items()}
 
@@ -143,6 +146,8 @@ def _ring_s(record: CallRecord) -> float | None:
 
 def _head(record: CallRecord) -> Text:
     caller = "withheld" if record.caller_withheld else record.caller_number or "no number"
+    if record.direction is Direction.OUTBOUND:
+        caller = f"{record.caller_name or record.agent} (out)"
     started = f"{record.started_at.astimezone():%Y-%m-%d %H:%M:%S %Z}" if record.started_at else "start unseen"
     return Text.assemble(
         (f"call {record.call_id}", "bold"),
@@ -174,7 +179,8 @@ def _table(records: Sequence[CallRecord], width: int) -> Table:
 def _cell(record: CallRecord, heading: str) -> Text:
     match heading:
         case "from":
-            text = "withheld" if record.caller_withheld else record.caller_number
+            agent = f"{record.caller_name or record.agent} (out)" if record.direction is Direction.OUTBOUND else ""
+            text = "withheld" if record.caller_withheld else agent or record.caller_number
         case "to":
             text = record.called_number
         case "route":

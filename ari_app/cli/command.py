@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ari_app.cli.completion import call_ids, dialplan_files, route_names
+from ari_app.cli.completion import call_ids, campaign_ids, dialplan_files, route_names, user_names
 from ari_app.cli.outcome import told
 
 EXIT_STATUSES = "Exit status: 0 done, 1 it could not be done, 2 wrong usage or configuration, 3 serve was replaced."
@@ -141,6 +141,56 @@ def calls(
         show_calls(context.obj, limit, as_json=as_json)
     else:
         show_call(context.obj, call_id, as_json=as_json)
+
+
+@app.command(epilog="Exit status: 0 the two have spoken, 1 they have not, 2 wrong usage or configuration.")
+@told
+def call(
+    context: typer.Context,
+    user: Annotated[
+        str,
+        typer.Argument(
+            metavar="AGENT", help="Who is to speak: an id, e-mail address or extension.", autocompletion=user_names
+        ),
+    ],
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Whom to call: a number outside, or an extension.")],
+    name: Annotated[str, typer.Option(help="Whose number it is, for the agent's phones.")] = "",
+    campaign: Annotated[
+        str, typer.Option(metavar="ID", help="Call by this campaign.", autocompletion=campaign_ids)
+    ] = "",
+    customer_first: Annotated[
+        bool, typer.Option("--customer-first", help="Call the customer, then the agent.")
+    ] = False,
+    caller_id: Annotated[str, typer.Option(metavar="NUMBER", help="Show the customer this number of yours.")] = "",
+    param: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A parameter, as a channel variable; may be repeated."),
+    ] = None,
+    agent_ring: Annotated[
+        float | None, typer.Option("--agent-ring", metavar="SECONDS", help="How long the agent's phones ring.")
+    ] = None,
+    customer_ring: Annotated[
+        float | None, typer.Option("--customer-ring", metavar="SECONDS", help="How long the customer's does.")
+    ] = None,
+    talk: Annotated[float | None, typer.Option(metavar="SECONDS", help="The longest talk.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Have the running router place a call: AGENT's phones ring, then NUMBER. Shows what happens, to the end."""
+    from ari_app.cli.placing import parameters, place_call
+
+    request = {
+        "user": user,
+        "number": number,
+        "name": name,
+        "campaign": campaign,
+        "first": "customer" if customer_first else None,
+        "caller_id": caller_id,
+        "parameters": parameters(param or ()),
+        "agent_ring_s": agent_ring,
+        "customer_ring_s": customer_ring,
+        "talk_s": talk,
+    }
+    place_call(context.obj, request, as_json=as_json)
 
 
 @app.command(epilog=EXIT_STATUSES)

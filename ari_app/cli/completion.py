@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -16,6 +17,35 @@ def route_names(context: typer.Context, incomplete: str) -> list[str]:
         # The document, not the settings: one mistake elsewhere in it must not hide the names.
         routes = load_document(_config(context)).tree.get("routes")
         return sorted(name for name in routes or () if name.startswith(incomplete))
+    except Exception:
+        return []
+
+
+def user_names(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """The users of the directory, by id and by extension."""
+    return [
+        (str(user[key]), str(user.get("name", "")))
+        for user in _listed(context, "directory", "users")
+        for key in ("id", "extension")
+        if str(user.get(key, "")).startswith(incomplete) and user.get(key)
+    ]
+
+
+def campaign_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """The campaigns of the configuration."""
+    listed = _listed(context, "campaigns")
+    return [(str(one["id"]), str(one.get("name", ""))) for one in listed if str(one["id"]).startswith(incomplete)]
+
+
+def _listed(context: typer.Context, *keys: str) -> list[dict[str, Any]]:
+    """The mappings of the list at this place of the document; none when it can't be read."""
+    try:
+        from agi_router.document import load_document
+
+        value: Any = load_document(_config(context)).tree
+        for key in keys:
+            value = value[key]
+        return [one for one in value if isinstance(one, dict) and "id" in one]
     except Exception:
         return []
 
