@@ -99,6 +99,7 @@ bindport = {layout.ari_port}
 def _extensions(route: str, extra_dialplan: str) -> str:
     return f"""\
 #include "agi-router/agi-router.conf"
+#include "agi-router/agi-router-agi.conf"
 
 [globals]
 AGI_ROUTER_ROUTE = {route}

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from agi_router.fastagi.errors import HangUpError
 
@@ -59,7 +59,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The peer is there."""
-        assert isinstance(transport, asyncio.Transport)
+        # No isinstance(): uvloop's transport is one of its own.
+        transport = cast("asyncio.Transport", transport)
         self._transport = transport
         peer = transport.get_extra_info("peername")
         self.source = peer[0] if peer else ""

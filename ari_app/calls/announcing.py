@@ -23,9 +23,9 @@ async def announce(call: Call, sounds: tuple[str, ...], *, answer: bool) -> Fail
         try:
             await call.hear_until(asyncio.create_task(call.telephony.play(channel, playback, [sound])))
         except RefusedError:
-            return _unplayable(sound)
+            return unplayable(sound)
         if not await _played(call, playback):
-            return _unplayable(sound)
+            return unplayable(sound)
     return None
 
 
@@ -53,7 +53,8 @@ async def _missed_end(call: Call, playback: str) -> bool:
         return False  # while Asterisk cannot be asked, nothing is known; the next time will tell
 
 
-def _unplayable(sound: str) -> Failure:
+def unplayable(sound: str) -> Failure:
+    """Why this sound was not heard."""
     return Failure(
         "sound_unplayable",
         f"Asterisk cannot play the sound {sound}",

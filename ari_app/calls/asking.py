@@ -1,7 +1,7 @@
 """The question to the API, and what is put on record of it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, assert_never
 
 from agi_router.routing.call_info import CallInfo
@@ -22,6 +22,9 @@ from ari_app.calls.call import Call
 from ari_app.calls.clock import now
 from ari_app.calls.screen_pop import screen_pop
 from ari_app.domain import events as e
+
+Tell = Callable[[e.CallEvent], None]
+"""Puts a fact on a call's record."""
 
 MOST_ROUTES: Final = 5
 """A call that asks so many has lost its way: each question is a wait for the caller."""
@@ -50,20 +53,16 @@ async def ask(call: Call, decider: Decider, guess: Guess | None = None) -> Decis
     call.screen_pop = screen_pop(arrival, call.shown)
     if guess is not None:
         guess.begin(decider, info, needs.ahead)
-    return await decider.route(info, lambda progress: _tell_progress(call, progress))
+    return await decider.route(info, lambda progress: tell_progress(call.tell, progress))
 
 
 async def ask_route(call: Call, route: str) -> Sequence[Step] | Failure:
     """The steps of another route, whose API is asked now; why it can't be, when that would go on for ever."""
     assert call.decider is not None, "who follows a decision's steps has a decider"
-    asked = call.routes_asked
-    if route in asked or len(asked) >= MOST_ROUTES:
-        return Failure(
-            "number_loop",
-            f"the number leads to the route {route}, after {' and '.join(asked)}",
-            f"let the answer name a phone; a call asks no route twice, and at most {MOST_ROUTES}",
-        )
-    asked.append(route)
+    loop = loop_of_routes(call.routes_asked, route)
+    if loop is not None:
+        return loop
+    call.routes_asked.append(route)
     call.route = route
     call.tell(e.RouteEntered(at=now(), route=route))
     decision = await call.hear_until(asyncio.create_task(ask(call, call.decider)))
@@ -71,9 +70,20 @@ async def ask_route(call: Call, route: str) -> Sequence[Step] | Failure:
     return decision.steps
 
 
+def loop_of_routes(asked: Sequence[str], route: str) -> Failure | None:
+    """Why this route can't be asked after those; None when it can."""
+    if route not in asked and len(asked) < MOST_ROUTES:
+        return None
+    return Failure(
+        "number_loop",
+        f"the number leads to the route {route}, after {' and '.join(asked)}",
+        f"let the answer name a phone; a call asks no route twice, and at most {MOST_ROUTES}",
+    )
+
+
 async def take_in(call: Call, decision: Decision) -> None:
     """Put the decision on record, and what the answer carries into the call."""
-    _tell_decision(call, decision)
+    tell_decision(call.tell, decision)
     if decision.understood is not None:
         call.screen_pop = screen_pop(call.arrival, call.shown, decision.understood)
         await call.hear_until(asyncio.create_task(_set_variables(call)))
@@ -88,33 +98,34 @@ async def _set_variables(call: Call) -> None:
         )
 
 
-def _tell_progress(call: Call, progress: LookupProgress) -> None:
+def tell_progress(tell: Tell, progress: LookupProgress) -> None:
+    """Put on record what a lookup tells on its way."""
     match progress:
         case SentRequest(method=method, url=url, headers=headers, body=body):
-            call.tell(e.RequestSent(at=now(), method=method, url=url, headers=dict(headers), body=body))
+            tell(e.RequestSent(at=now(), method=method, url=url, headers=dict(headers), body=body))
         case FailedAttempt(answer=answer, failure=why):
             if answer is not None:
-                _tell_answer(call, answer)
-            call.tell(e.AttemptFailed(at=now(), code=why.code, message=why.message, remedy=why.remedy))
+                _tell_answer(tell, answer)
+            tell(e.AttemptFailed(at=now(), code=why.code, message=why.message, remedy=why.remedy))
         case _:
             assert_never(progress)
 
 
-def _tell_answer(call: Call, answer: ReceivedAnswer) -> None:
-    call.tell(e.AnswerReceived(at=now(), status=answer.status, body=answer.body, elapsed_ms=answer.elapsed_ms))
+def _tell_answer(tell: Tell, answer: ReceivedAnswer) -> None:
+    tell(e.AnswerReceived(at=now(), status=answer.status, body=answer.body, elapsed_ms=answer.elapsed_ms))
 
 
-def _tell_decision(call: Call, decision: Decision) -> None:
+def tell_decision(tell: Tell, decision: Decision) -> None:
     """Put on record what the API answered, and where that leads; or why it was not asked."""
     if decision.closed is not None:
-        call.tell(outside_hours(decision.closed))
+        tell(outside_hours(decision.closed))
     if decision.answer is not None:
-        _tell_answer(call, decision.answer)
+        _tell_answer(tell, decision.answer)
     if (error := decision.error) is not None:
         value = decision.value if decision.source is Source.ANSWER else None
-        call.tell(e.LookupFailed(at=now(), code=error.code, message=error.message, remedy=error.remedy, value=value))
+        tell(e.LookupFailed(at=now(), code=error.code, message=error.message, remedy=error.remedy, value=value))
     if (understood := decision.understood) is not None and understood.carries_more:
-        call.tell(
+        tell(
             e.CallerDescribed(
                 at=now(),
                 caller_name=understood.caller_name or "",
@@ -125,7 +136,7 @@ def _tell_decision(call: Call, decision: Decision) -> None:
             )
         )
     if (found := decision.destination) is not None:
-        call.tell(
+        tell(
             e.DestinationFound(
                 at=now(),
                 value=decision.value or "",
@@ -136,9 +147,7 @@ def _tell_decision(call: Call, decision: Decision) -> None:
             )
         )
     if (gone := decision.recall_error) is not None:
-        call.tell(
-            e.RecallFailed(at=now(), code=gone.code, message=gone.message, remedy=gone.remedy, age_s=decision.age_s)
-        )
+        tell(e.RecallFailed(at=now(), code=gone.code, message=gone.message, remedy=gone.remedy, age_s=decision.age_s))
 
 
 def outside_hours(closed: Closed) -> e.OutsideHours:

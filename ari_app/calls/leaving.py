@@ -81,7 +81,13 @@ async def lend_to(call: Call, place: DialplanPlace) -> None:
 
 async def missing_place(call: Call, place: DialplanPlace) -> Failure | None:
     """Why nobody can be sent to this place; None when it is there."""
-    match await call.telephony.read_variable(call.caller.channel_id, f"DIALPLAN_EXISTS({place})"):
+    told = await call.telephony.read_variable(call.caller.channel_id, f"DIALPLAN_EXISTS({place})")
+    return failure_of_place(place, told)
+
+
+def failure_of_place(place: DialplanPlace, told: str | None) -> Failure | None:
+    """The same, by what Asterisk's DIALPLAN_EXISTS() told of it."""
+    match told:
         case "1":
             return None
         case "0":

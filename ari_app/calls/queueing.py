@@ -99,7 +99,11 @@ async def _back(call: Call, queue: str, status: str | None) -> Queued | None:
         await call.telephony.hang_up(call.caller.channel_id, "normal")
         call.tell(e.CallEnded(at=now(), by="callee", cause=NORMAL_CLEARING))
         return None
-    status = status or "UNKNOWN"
+    return came_of(queue, status or "UNKNOWN")
+
+
+def came_of(queue: str, status: str) -> Queued:
+    """What came of a queue that nobody was served by, by its QUEUESTATUS."""
     if status == "TIMEOUT":
         return Queued(_OUTCOMES[status])
     found, remedy = _REASONS.get(status, (f"gave the caller back: {status}", "see Asterisk's log for this call"))

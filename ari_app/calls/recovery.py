@@ -197,10 +197,13 @@ class Recovery:
                 call.tell(e.CallEnded(at=now(), by="caller", cause=NORMAL_CLEARING))
 
     async def _open_records(self) -> Sequence[CallRecord]:
-        """The log's open calls. Callers must not wait for a database that is down: without it they begin anew."""
+        """The log's open calls, but for those that the dialplan dials: of these Asterisk tells nothing by ARI.
+
+        Callers must not wait for a database that is down: without it they begin anew.
+        """
         try:
             async with asyncio.timeout(LOG_DEADLINE_S):
-                return await self._reader.open_calls()
+                return [record for record in await self._reader.open_calls() if record.door == "ari"]
         except Exception:
             log.exception("the call log can't be read; callers who waited are routed anew")
             return []

@@ -24,12 +24,24 @@ async def leave_message(call: Call, mailbox: str) -> Failure | None:
 
 async def _prepare(call: Call, mailbox: str) -> Failure | None:
     telephony, channel = call.telephony, call.caller.channel_id
-    match await telephony.read_variable(channel, f"VM_INFO({mailbox},exists)"):
+    failure = failure_of_mailbox(mailbox, await telephony.read_variable(channel, f"VM_INFO({mailbox},exists)"))
+    if failure is None:
+        await asyncio.gather(
+            telephony.set_variable(channel, MAILBOX, mailbox),
+            telephony.set_variable(channel, GREETING, greeting_after(call.last_outcome)),
+        )
+    return failure
+
+
+def greeting_after(outcome: str) -> str:
+    """VoiceMail()'s option for the greeting that fits what became of the step before: busy, or unavailable."""
+    return "b" if outcome == "busy" else "u"
+
+
+def failure_of_mailbox(mailbox: str, told: str | None) -> Failure | None:
+    """Why nobody can leave a message there, by what Asterisk's VM_INFO() told of it; None when he can."""
+    match told:
         case "1":
-            greeting = "b" if call.last_outcome == "busy" else "u"
-            await asyncio.gather(
-                telephony.set_variable(channel, MAILBOX, mailbox), telephony.set_variable(channel, GREETING, greeting)
-            )
             return None
         case "0":
             return Failure(

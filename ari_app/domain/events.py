@@ -16,7 +16,11 @@ class Happened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallArrived(Happened):
-    """A caller entered the application. `caller_number` is "" when withheld or absent."""
+    """A caller was handed over. `caller_number` is "" when withheld or absent.
+
+    `door` is the one that he came by: ari (his call is the router's), or agi (decided by the router, and dialled by the
+    dialplan).
+    """
 
     route: str
     called_number: str
@@ -24,6 +28,7 @@ class CallArrived(Happened):
     caller_name: str
     caller_withheld: bool
     channel_id: str
+    door: str = "ari"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,7 +72,8 @@ class CallRecord:
     A call that was asked for is outbound: `first` tells which side was rung first (agent or customer), `called_number`
     is the customer's, `agent` the user for whom it was placed, `caller_name` his name, `caller_number` the number of
     ours that was shown. `campaign` is an id, `key` tells who asked.
-    `closed_by` is the calendar outside of whose hours the call came, "" when its route was open.
+    `closed_by` is the calendar outside of whose hours the call came, "" when its route was open. `door` is ari, or agi
+    for a call that was decided here and dialled by the dialplan.
     """
 
     call_id: str
@@ -92,6 +93,7 @@ class CallRecord:
     answered_by: str = ""
     agent: str = ""
     closed_by: str = ""
+    door: str = "ari"
     error_code: str = ""
     ended_by: str = ""
     cause: int | None = None
@@ -143,6 +145,7 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
                 caller_withheld=event.caller_withheld,
                 channel_id=event.channel_id,
                 started_at=event.at,
+                door=event.door,
             )
         case e.CallRequested():
             return replace(

@@ -65,6 +65,7 @@ _LEG_TAKEN_BACK = {
     "setup_timeout": "the trunk did not react in time, and the next one is tried",
     "guessed_wrong": "it had been guessed, and the answer was another",
 }
+_DIALS = {"ari": "", "agi": "; the dialplan dials"}
 _AHEAD = {
     "create": "its legs are created meanwhile, and nothing rings",
     "ring": "its devices ring meanwhile",
@@ -165,7 +166,7 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
     match event:
         case e.CallArrived():
             called = f" for {event.called_number}" if event.called_number else ""
-            return f"{_caller(event)} called{called}: route {event.route or '(none)'}"
+            return f"{_caller(event)} called{called}: route {event.route or '(none)'}{_DIALS.get(event.door, '')}"
         case e.CallRequested() | e.FirstAnswered():
             return _requested(record, event)
         case e.OutsideHours():

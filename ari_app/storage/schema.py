@@ -69,6 +69,7 @@ calls = Table(
     Column("answered_by", Text, nullable=False),
     Column("agent", Text, nullable=False, server_default=""),
     Column("closed_by", Text, nullable=False, server_default=""),
+    Column("door", Text, nullable=False, server_default="ari"),
     Column("error_code", Text, nullable=False),
     Column("ended_by", Text, nullable=False),
     Column("cause", Integer),

@@ -11,7 +11,7 @@ def test_each_file_says_first_what_it_is(name: str) -> None:
 
 
 def test_another_name_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(KeyError, match=r"agi-router\.conf, ari\.conf"):
+    with pytest.raises(KeyError, match=r"agi-router\.conf, agi-router-agi\.conf, ari\.conf"):
         dialplan.read("../pyproject.toml")
 
 

@@ -1,0 +1,1 @@
+"""Calls that the dialplan dials: they are decided here step by step, and what became of each is put on record."""

@@ -1,0 +1,176 @@
+"""A call that the dialplan dials, as the router knows it between one AGI request and the next."""
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from agi_router.fastagi.answer import Display
+from agi_router.routing.destination import Destination
+from agi_router.routing.shown import Shown
+from agi_router.routing.step import Ring, Step
+from agi_router.routing.treatment import Treatment
+from agi_router.routing.understood import Understood
+from ari_app.agi.hunting import Hunt
+from ari_app.agi.results import PlacedLeg
+from ari_app.calls.arrival import Arrival
+from ari_app.calls.clock import now
+from ari_app.calls.ids import leg_role
+from ari_app.calls.presence import Presence
+from ari_app.calls.screen_pop import SHOWN_NAME, ScreenPop, screen_pop
+from ari_app.domain import events as e
+from ari_app.domain.call_log import CallWriter
+
+LONGEST_S: Final = 5 * 3600.0
+"""A call of which nothing is heard for so long is over: dialplan/agi-router-agi.conf ends calls after 4 hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialling:
+    """The dialplan dials these legs."""
+
+    legs: tuple[PlacedLeg, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Queueing:
+    """The caller waits in this queue of Asterisk's."""
+
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Playing:
+    """The caller hears these sounds."""
+
+    sounds: tuple[str, ...]
+
+
+Doing = Dialling | Queueing | Playing
+
+
+class DialplanCall:
+    """One call. `channel` is the caller's channel by its name, `steps` those that are left.
+
+    `doing` is what the dialplan does with the caller now, None while it asks; `hunt` the members of the step who are
+    left. `variables` are the names of those that it was given, which must not outlive their step.
+    """
+
+    def __init__(self, call_id: str, channel: str, writer: CallWriter, presence: Presence) -> None:
+        self.call_id = call_id
+        self.channel = channel
+        self.presence = presence
+        self.arrival = Arrival()
+        self.route = ""
+        self.routes_asked: list[str] = []
+        self.treatment = Treatment()
+        self.shown = Shown()
+        self.screen_pop = ScreenPop()
+        self.steps: list[Step] = []
+        self.step = 0
+        self.destination: Destination | None = None
+        self.last_outcome = ""
+        self.leg_count = 0
+        self.doing: Doing | None = None
+        self.hunt: Hunt | None = None
+        self.seen_keys: set[str] = set()
+        self.variables: frozenset[str] = frozenset()
+        self.ringing = ExitStack()
+        self.answered_at: datetime | None = None
+        self.is_over = False
+        self.is_busy = False  # an AGI request of its is being answered
+        self.expires_at = time.monotonic() + LONGEST_S
+        self._writer = writer
+        self._ends_at: float | None = None  # of the chain
+
+    def tell(self, event: e.CallEvent) -> None:
+        """Put a fact on record."""
+        if isinstance(event, e.CallEnded | e.SentToDialplan):
+            self.is_over = True
+            self.ringing.close()
+        self._writer.write(self.call_id, event)
+
+    def tell_arrival(self, arrival: Arrival, unique_id: str) -> None:
+        """Begin the record."""
+        self.known_as(arrival)
+        self.tell(
+            e.CallArrived(
+                at=now(),
+                route=arrival.route,
+                called_number=arrival.called_number,
+                caller_number=arrival.caller_number,
+                caller_name=arrival.caller_name,
+                caller_withheld=arrival.caller_withheld,
+                channel_id=unique_id,
+                door="agi",
+            )
+        )
+
+    def known_as(self, arrival: Arrival) -> None:
+        """Who calls, and by which route; that is on record."""
+        self.arrival, self.route, self.routes_asked = arrival, arrival.route, [arrival.route]
+
+    def treat(self, treatment: Treatment) -> None:
+        """The time of the chain begins."""
+        self.treatment = treatment
+        self._ends_at = time.monotonic() + treatment.chain_s if treatment.chain_s else None
+
+    def left_s(self, timeout_s: float) -> float:
+        """How long a step may take that wants so much: all that ring or wait share the time of the chain."""
+        return timeout_s if self._ends_at is None else min(timeout_s, self._ends_at - time.monotonic())
+
+    def show(self, shown: Shown, carried: Understood | e.CallerDescribed | None = None) -> None:
+        """What phones are to show, by the route and what an answer carries."""
+        self.shown = shown
+        self.screen_pop = screen_pop(self.arrival, shown, carried)
+
+    @property
+    def display(self) -> Display:
+        """The same, in the words of the dialplan."""
+        pop = self.screen_pop
+        return Display(
+            name=pop.name.get(SHOWN_NAME, ""), number=pop.name.get("CONNECTEDLINE(num,i)", ""), headers=pop.headers
+        )
+
+    def new_role(self) -> str:
+        """The role of the next leg."""
+        self.leg_count += 1
+        return leg_role(self.leg_count)
+
+    def tell_step(self, step: Step) -> None:
+        """A step begins."""
+        action = step.action
+        team, order = (action.team, action.order.value) if isinstance(action, Ring) and action.team else ("", "")
+        self.step += 1
+        self.destination = step.destination
+        self.tell(
+            e.StepStarted(
+                at=now(),
+                step=self.step,
+                destination_type=step.destination.type,
+                destination=step.destination.value,
+                timeout_s=step.timeout_s,
+                team=team,
+                order=order,
+            )
+        )
+
+    def tell_step_end(self, outcome: str, *, code: str = "", detail: str = "", remedy: str = "") -> None:
+        """A step ends."""
+        self.last_outcome = outcome
+        self.tell(e.StepEnded(at=now(), step=self.step, outcome=outcome, code=code, detail=detail, remedy=remedy))
+
+    def tell_dialled(self, legs: Sequence[PlacedLeg]) -> None:
+        """The dialplan has been told to dial these."""
+        for leg in legs:
+            self.tell(e.LegDialled(at=now(), leg=leg.role, endpoint=leg.endpoint, contact=leg.contact, user=leg.user))
+
+
+@dataclass(slots=True)
+class Calls:
+    """The calls that the dialplan may ask about, by their ids: at most `most`."""
+
+    most: int
+    by_id: dict[str, DialplanCall] = field(default_factory=dict)

@@ -1,0 +1,140 @@
+"""What became of what the dialplan did: read from its report, and put on record."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from agi_router.fastagi.contacts import Evaluates
+from ari_app.agi.call import Dialling, DialplanCall, Playing, Queueing
+from ari_app.agi.report import Report, endpoint_of_key
+from ari_app.agi.results import ANSWER, PlacedLeg, causes, keys_of, result, winner
+from ari_app.calls.announcing import unplayable
+from ari_app.calls.clock import now
+from ari_app.calls.queueing import SERVED, Queued, came_of, member_endpoint
+from ari_app.domain import events as e
+from ari_app.domain.causes import INTERWORKING, NORMAL_CLEARING, UNKNOWN
+
+PLAYED: Final = "SUCCESS"
+OK: Final = 200
+
+
+async def take_in(
+    call: DialplanCall, report: Report, dialplan: Evaluates, user_of: Callable[[str], str], *, is_over: bool
+) -> bool:
+    """Put on record how what the dialplan did has ended; whether somebody spoke with the caller.
+
+    `user_of` knows whose an endpoint is. When `is_over`, the caller's channel is gone.
+    """
+    doing, call.doing = call.doing, None
+    keys = [key for key in report.keys if key not in call.seen_keys and key != call.channel]
+    call.seen_keys.update(report.keys)
+    call.ringing.close()
+    served = False
+    match doing:
+        case Dialling(legs):
+            served = await _dialled(call, legs, keys, report, dialplan)
+        case Queueing() if report.queue == SERVED:
+            await _served(call, keys, report, dialplan, user_of)
+            served = True
+        case Queueing(queue) if not is_over:
+            _queued(call, came_of(queue, report.queue or "UNKNOWN"))
+        case Playing(sounds) if not is_over:
+            _played(call, sounds, report)
+        case Queueing() | Playing() | None:
+            pass
+        case _:
+            assert_never(doing)
+    if is_over and doing is not None and not served:
+        call.tell_step_end("cancelled")
+    return served
+
+
+async def _dialled(
+    call: DialplanCall, legs: Sequence[PlacedLeg], keys: Sequence[str], report: Report, dialplan: Evaluates
+) -> bool:
+    channels = keys_of(legs, keys)
+    won = winner(legs, channels, report) if report.dial == ANSWER else None
+    unknown = [key for role, key in channels.items() if won is None or role != won.role]
+    known = await causes(dialplan, unknown) if unknown and report.dial != "" else {}
+    results = [(leg, result(leg, known.get(channels.get(leg.role, "")), report, has_won=leg is won)) for leg in legs]
+    if won is not None:
+        _tell_answer(call, won, report)
+    for leg, ended in results:
+        call.tell(
+            e.LegEnded(
+                at=now(),
+                leg=leg.role,
+                outcome=ended.outcome.value,
+                cause=ended.cause,
+                tech_cause=ended.tech_cause,
+            )
+        )
+    if won is None and call.hunt is not None:
+        call.hunt.take(results)
+    return won is not None
+
+
+def answered(call: DialplanCall, peer: str) -> None:
+    """Somebody has picked up: the dialplan told so before the two speak."""
+    if isinstance(call.doing, Dialling) and call.answered_at is None:
+        report = Report(peer=peer)
+        won = winner(call.doing.legs, {}, report)
+        if won is not None:
+            _tell_answer(call, won, report)
+
+
+def _tell_answer(call: DialplanCall, won: PlacedLeg, report: Report) -> None:
+    if call.answered_at is not None:
+        return
+    call.answered_at = _since(report.answered_ms)
+    call.tell(e.LegAnswered(at=call.answered_at, leg=won.role))
+    call.tell_step_end("answered")
+    call.tell(e.CallAnswered(at=call.answered_at, leg=won.role))
+
+
+async def _served(
+    call: DialplanCall, keys: Sequence[str], report: Report, dialplan: Evaluates, user_of: Callable[[str], str]
+) -> None:
+    """A member of the queue spoke with the caller: the one that Asterisk names, else whose channel was answered."""
+    member = report.member.removeprefix("PJSIP/")
+    endpoint = member if report.member.startswith("PJSIP/") else member_endpoint(f"{report.member}-")
+    if not endpoint:
+        known = await causes(dialplan, keys) if keys else {}
+        up = [key for key in keys if key in known and known[key].status == OK]
+        endpoint = endpoint_of_key(up[-1]).removeprefix("PJSIP/") if up else ""
+    call.answered_at = _since(report.answered_ms)
+    who = f"PJSIP/{endpoint}" if endpoint else report.member
+    call.tell(e.QueueAnswered(at=call.answered_at, member=who, user=user_of(endpoint)))
+    call.tell_step_end("answered")
+
+
+def _queued(call: DialplanCall, came: Queued) -> None:
+    why = came.reason
+    if why is None:
+        call.tell_step_end(came.outcome)
+    else:
+        call.tell_step_end(came.outcome, code=why.code, detail=why.message, remedy=why.remedy)
+
+
+def _played(call: DialplanCall, sounds: Sequence[str], report: Report) -> None:
+    if report.playback == PLAYED:
+        call.tell_step_end("played")
+        return
+    why = unplayable(", ".join(sounds))
+    call.tell_step_end("failed", code=why.code, detail=why.message, remedy=why.remedy)
+
+
+def tell_end(call: DialplanCall, report: Report, *, was_answered: bool) -> None:
+    """The call is over."""
+    limit_s = call.treatment.talk_s
+    if was_answered and limit_s and (report.answered_ms or 0) >= limit_s * 1000:
+        reason = f"the talk reached its limit of {limit_s:g} s"
+        call.tell(e.CallEnded(at=now(), by="router", cause=NORMAL_CLEARING, reason=reason))
+        return
+    by = "callee" if was_answered and report.by != call.channel else "caller"
+    cause = report.cause if was_answered and report.cause not in (UNKNOWN, INTERWORKING) else NORMAL_CLEARING
+    call.tell(e.CallEnded(at=now(), by=by, cause=cause))
+
+
+def _since(answered_ms: int | None) -> datetime:
+    return now() - timedelta(milliseconds=answered_ms or 0)

@@ -1,0 +1,178 @@
+"""Answers the AGI door's requests: one for a new call, one for each step after it, and one at its end.
+
+AGI(agi://host/ROUTE[,CALLED])              a caller: what is to be done with him first
+AGI(agi://host/ROUTE,next,ID,...)           that came to nothing: what comes after it
+AGI(agi://host/ROUTE,answered,ID,CHANNEL)   somebody outside has picked up, and is about to speak
+AGI(agi://host/ROUTE,report,ID,...)         the caller's channel is gone
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final, Protocol
+
+import structlog
+
+from agi_router.fastagi import AgiRequest, HangUpError
+from agi_router.fastagi import answer as answers
+from agi_router.routing.decider import Decider
+from ari_app.agi.asking import Channel, ask
+from ari_app.agi.call import Dialling, DialplanCall
+from ari_app.agi.ending import answered, take_in, tell_end
+from ari_app.agi.report import Report
+from ari_app.agi.steps import Variables, go_on
+from ari_app.calls.arrival import Arrival
+from ari_app.calls.clock import now
+from ari_app.calls.ids import new_call_id
+from ari_app.calls.presence import Presence, Witnessed
+from ari_app.domain import events as e
+from ari_app.domain.call_log import CallWriter
+from ari_app.domain.causes import NORMAL_CLEARING
+
+log = structlog.get_logger(__name__)
+
+MOST_CALLS: Final = 10_000
+
+NEXT: Final = "next"
+ANSWERED: Final = "answered"
+REPORT: Final = "report"
+
+
+class Deciders(Protocol):
+    """Has the decider of the configuration in force."""
+
+    def for_a_call(self) -> AbstractAsyncContextManager[Decider]:
+        """It stays usable until the block ends."""
+        ...
+
+
+class CallerSession(Channel, Protocol):
+    """An AGI session, as `agi_router.fastagi.Session` is one."""
+
+    @property
+    def request(self) -> AgiRequest:
+        """What was asked."""
+        ...
+
+    async def set_variables(self, variables: Mapping[str, str]) -> None:
+        """Set variables of the channel."""
+        ...
+
+
+class DialplanCalls:
+    """All calls that the dialplan dials. `max_in_setup` bounds those that nobody is known to have answered."""
+
+    def __init__(
+        self, deciders: Deciders, writer: CallWriter, presence: Presence, *, most_calls: int = MOST_CALLS
+    ) -> None:
+        self._deciders = deciders
+        self._writer = Witnessed(writer, presence)
+        self._presence = presence
+        self._most_calls = most_calls
+        self._calls: dict[str, DialplanCall] = {}
+
+    @property
+    def count(self) -> int:
+        """How many calls are known whose end was not reported."""
+        return len(self._calls)
+
+    async def handle(self, session: CallerSession) -> None:
+        """Answer one request. Raises HangUpError."""
+        async with self._deciders.for_a_call() as decider:
+            match session.request.arguments:
+                case (word, call_id, *told) if word in (NEXT, ANSWERED, REPORT):
+                    await self._continue(word, call_id, told, session, decider)
+                case arguments:
+                    await self._begin(arguments, session, decider)
+
+    async def _begin(self, arguments: Sequence[str], session: CallerSession, decider: Decider) -> None:
+        request = session.request
+        arrival = _arrival(request, arguments, decider.route_of)
+        call = DialplanCall(new_call_id(), request.channel, self._writer, self._presence)
+        call.tell_arrival(arrival, request.unique_id)
+        if len(self._calls) >= self._most_calls:
+            log.warning("too many calls of the dialplan: a caller goes straight to its fallback")
+            call.tell(e.SentToDialplan(at=now(), reason="overload"))
+            await session.set_variables(answers.failed("overload"))
+            return
+        self._calls[call.call_id] = call
+        async with self._answering(call):
+            call.treat(decider.treatment(call.route))
+            decision = await ask(call, call.route, session, decider)
+            call.steps = list(decision.steps)
+            reason = {"ROUTE_REASON": decision.error.code} if decision.error else {}
+            variables = answers.reception(call.treatment) | reason | await go_on(call, session, decider)
+            await self._answer(call, variables, session)
+
+    async def _continue(
+        self, word: str, call_id: str, told: Sequence[str], session: CallerSession, decider: Decider
+    ) -> None:
+        call = self._calls.get(call_id)
+        if call is None or call.is_busy:
+            if word == NEXT:
+                await session.set_variables(answers.failed("unknown"))
+            return
+        if word == ANSWERED:
+            answered(call, told[0] if told else "")
+            return
+        report = Report.parse(told)
+        async with self._answering(call):
+            is_over = word == REPORT
+            served = await take_in(call, report, session, decider.user_of_endpoint, is_over=is_over)
+            if is_over or served:
+                tell_end(call, report, was_answered=served)
+            if not is_over:
+                variables = answers.hangup(NORMAL_CLEARING) if served else await go_on(call, session, decider)
+                await self._answer(call, variables, session)
+
+    async def _answer(self, call: DialplanCall, variables: Variables, session: CallerSession) -> None:
+        """Tell the dialplan; what it was told before and does not hold any more is emptied."""
+        where = call.destination
+        told = {
+            "__ROUTE_ID": call.call_id,
+            "ROUTE_TYPE": where.type if where else "",
+            "ROUTE_DESTINATION": where.value if where else "",
+            **{f"__{name}": value for name, value in call.screen_pop.variables.items()},
+            **variables,
+        }
+        stale = dict.fromkeys(call.variables - told.keys(), "")
+        await session.set_variables(stale | told)
+        call.variables = frozenset(told)
+        if isinstance(call.doing, Dialling):
+            call.tell_dialled(call.doing.legs)
+
+    @asynccontextmanager
+    async def _answering(self, call: DialplanCall) -> AsyncIterator[None]:
+        """While the block runs nobody else is told what this call does; whoever hangs up meanwhile has ended it."""
+        call.is_busy = True
+        try:
+            yield
+        except HangUpError:
+            if not call.is_over:
+                if call.step and (call.doing is not None or call.hunt is not None):
+                    call.tell_step_end("cancelled")
+                call.tell(e.CallEnded(at=now(), by="caller", cause=NORMAL_CLEARING))
+            raise
+        finally:
+            call.is_busy = False
+            if call.is_over:
+                self._calls.pop(call.call_id, None)
+
+    def expire(self) -> None:
+        """Give up the calls of which nothing was heard for too long."""
+        for call in [call for call in self._calls.values() if call.expires_at <= time.monotonic()]:
+            call.tell(e.CallEnded(at=now(), by="unknown", cause=0, reason="the dialplan did not report its end"))
+            del self._calls[call.call_id]
+
+
+def _arrival(request: AgiRequest, arguments: Sequence[str], route_of: Callable[[str], str]) -> Arrival:
+    """A caller as AGI(agi://host/ROUTE,CALLED) hands him over; without CALLED it is the extension."""
+    called = arguments[0] if arguments else request.called_number
+    withheld = request.caller_withheld or request.caller_number.lower() == "anonymous"
+    return Arrival(
+        route=request.script or route_of(called),
+        called_number=called,
+        caller_number="" if withheld else request.caller_number,
+        caller_name="" if withheld else request.caller_name,
+        caller_withheld=withheld,
+    )

@@ -1,0 +1,220 @@
+"""The members of a step, as one Dial() after the other: who rings next is decided as each of them begins.
+
+By the same rules as at the ARI door (ari_app.calls.hunt), but one Dial() can't be joined later: with if_busy wait
+somebody who is freed while others ring has his turn after them.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, assert_never
+
+from agi_router.fastagi.contacts import Evaluates, contacts
+from agi_router.routing.order import IfBusy, Order, arrange, next_round
+from agi_router.routing.step import EndpointTarget, Member, Ring, Target, TrunkTarget, TrunkWay, distinct
+from ari_app.agi.results import PlacedLeg, Result
+from ari_app.calls.clock import now
+from ari_app.calls.hunt import SHORTEST_TURN_S
+from ari_app.calls.leg import contact_of
+from ari_app.calls.presence import Presence
+from ari_app.calls.ringing import most_telling
+from ari_app.domain import events as e
+from ari_app.domain.causes import LegOutcome
+from ari_app.domain.failover import lies_in_trunk
+
+_CHANCE = random.Random()  # noqa: S311 - shares work out, guards nothing
+
+
+class Dialplan(Evaluates, Protocol):
+    """The AGI session of a caller."""
+
+    def until_hang_up(self) -> AbstractAsyncContextManager[None]:
+        """A block that ends, by HangUpError, when he hangs up."""
+        ...
+
+
+class Telling(Protocol):
+    """The call whose members these are."""
+
+    @property
+    def presence(self) -> Presence:
+        """Who is busy."""
+        ...
+
+    def tell(self, event: e.CallEvent) -> None:
+        """Put a fact on record."""
+
+    def new_role(self) -> str:
+        """The role of the next leg."""
+        ...
+
+
+class Hunt:
+    """One step. `members` are those who ring now; `way_of` tells by which trunk a leg goes."""
+
+    def __init__(self, call: Telling, action: Ring, timeout_s: float) -> None:
+        self._call = call
+        self.action = action
+        self._ends_at = time.monotonic() + timeout_s
+        self._left = arrange(action.members, action.order, call.presence.history(action.team, action.members), _CHANCE)
+        self._told: set[str] = set()
+        self._ways: dict[TrunkTarget, list[TrunkWay]] = {}
+        self._again: list[TrunkTarget] = []
+        self._outcomes: list[str] = []
+        self.way_of: dict[str, TrunkWay] = {}
+        self.members: tuple[Member, ...] = ()
+        for unable in action.unable:
+            call.tell(
+                e.MemberPassed(
+                    at=now(), user=unable.user, name=unable.name, why="unable", detail=unable.failure.message
+                )
+            )
+
+    @property
+    def left_s(self) -> float:
+        """What is left of the step's time."""
+        return self._ends_at - time.monotonic()
+
+    @property
+    def turn_s(self) -> float:
+        """How long those who ring now may."""
+        together = self.action.order is Order.SIMULTANEOUS
+        return self.left_s if together else min(self.action.ring_each_s, self.left_s)
+
+    async def next(self, dialplan: Dialplan) -> tuple[PlacedLeg, ...]:
+        """The legs of the next Dial(); () when the step has come to its end. Raises HangUpError."""
+        while self.left_s >= SHORTEST_TURN_S:
+            if self._again:
+                legs = self._by_next_trunk()
+            elif members := self._next_members():
+                legs = await self._place(members, dialplan)
+            elif self._left and self.action.if_busy is IfBusy.WAIT:
+                await self._wait(dialplan)
+                continue
+            else:
+                break
+            if legs:
+                return legs
+            self._outcomes.append(LegOutcome.UNAVAILABLE.value)
+        if self._left:
+            self._outcomes.append(LegOutcome.BUSY.value)
+        return ()
+
+    def take(self, results: Sequence[tuple[PlacedLeg, Result]]) -> None:
+        """Learn how the legs of the last Dial() ended: a number whose trunk has failed is tried by the next one."""
+        for leg, ended in results:
+            target = leg.target
+            is_at_fault = isinstance(target, TrunkTarget) and lies_in_trunk(
+                ended.cause, ended.tech_cause, reached=ended.reached
+            )
+            if is_at_fault and isinstance(target, TrunkTarget) and self._ways.get(target):
+                self._again.append(target)
+            else:
+                self._outcomes.append(ended.outcome.value)
+
+    @property
+    def outcome(self) -> str:
+        """One word for a step that nobody answered."""
+        timed_out = self.left_s < SHORTEST_TURN_S
+        if timed_out and (not self._outcomes or LegOutcome.NO_ANSWER.value in self._outcomes):
+            return LegOutcome.NO_ANSWER.value
+        return most_telling(self._outcomes)
+
+    def _next_members(self) -> tuple[Member, ...]:
+        action = self.action
+        members = next_round(self._left, action.order, action.if_busy, self._call.presence.standing)
+        self._left = tuple(member for member in self._left if member not in members)
+        self._tell_busy()
+        if members and (action.order is not Order.SIMULTANEOUS or self._told):
+            self._tell_called(members)
+        self.members = members
+        return members
+
+    async def _place(self, members: Sequence[Member], dialplan: Dialplan) -> tuple[PlacedLeg, ...]:
+        targets = distinct(members)
+        endpoints = [target.endpoint for target in targets if isinstance(target, EndpointTarget)]
+        found = await contacts(dialplan, endpoints) if endpoints else {}
+        return tuple(leg for target in targets for leg in self._legs(target, found.get))
+
+    def _legs(self, target: Target, contacts_of: Callable[[str], Sequence[str] | None]) -> Iterable[PlacedLeg]:
+        match target:
+            case EndpointTarget(endpoint):
+                dialled = contacts_of(endpoint) or ()
+                if not dialled:
+                    self._call.tell(
+                        e.DeviceUnavailable(at=now(), endpoint=f"PJSIP/{endpoint}", reason="not registered")
+                    )
+                return [self._leg(target, f"PJSIP/{endpoint}", dial) for dial in dialled]
+            case TrunkTarget(via=via):
+                self._ways[target] = list(via)
+                return self._by_trunk(target, is_first=True)
+            case _:
+                assert_never(target)
+
+    def _by_next_trunk(self) -> tuple[PlacedLeg, ...]:
+        targets, self._again = self._again, []
+        return tuple(leg for target in targets for leg in self._by_trunk(target, is_first=False))
+
+    def _by_trunk(self, target: TrunkTarget, *, is_first: bool) -> list[PlacedLeg]:
+        way = self._next_way(self._ways[target], is_first=is_first)
+        if way is None:
+            return []
+        leg = self._leg(target, f"PJSIP/{way.endpoint}", f"PJSIP/{way.dial}@{way.endpoint}")
+        self.way_of[leg.role] = way
+        return [leg]
+
+    def _next_way(self, left: list[TrunkWay], *, is_first: bool) -> TrunkWay | None:
+        """Take the next of the trunks that are left; as in ari_app.calls.trunks."""
+        at_worst = left[0] if left and is_first else None
+        while left:
+            way = left.pop(0)
+            if not self._call.presence.is_down(way.endpoint):
+                return way
+            self._call.tell(e.TrunkSkipped(at=now(), trunk=way.trunk, endpoint=f"PJSIP/{way.endpoint}"))
+        return at_worst
+
+    def _leg(self, target: Target, endpoint: str, dial: str) -> PlacedLeg:
+        return PlacedLeg(
+            role=self._call.new_role(),
+            endpoint=endpoint,
+            contact=contact_of(dial),
+            dial=dial,
+            user=target.user,
+            confirm=target.confirm,
+            target=target,
+        )
+
+    async def _wait(self, dialplan: Dialplan) -> None:
+        """Until one of those who are left can ring, or the time is over."""
+        action, standing = self.action, self._call.presence.standing
+        try:
+            async with dialplan.until_hang_up(), asyncio.timeout(self.left_s):
+                await self._call.presence.until(
+                    lambda: bool(next_round(self._left, action.order, action.if_busy, standing)), self._left
+                )
+        except TimeoutError:
+            pass  # the step ends with it
+
+    def _tell_called(self, members: Sequence[Member]) -> None:
+        for member in members:
+            self._call.tell(e.MemberCalled(at=now(), user=member.user, name=member.name, ring_s=round(self.turn_s, 1)))
+
+    def _tell_busy(self) -> None:
+        """Tell once of each who does not ring now because he is busy."""
+        if self.action.if_busy is IfBusy.RING:
+            return
+        for member in self._left:
+            if (busy := self._call.presence.busy(member)) is not None and member.user not in self._told:
+                self._told.add(member.user)
+                self._call.tell(
+                    e.MemberPassed(
+                        at=now(),
+                        user=member.user,
+                        name=member.name,
+                        why=busy.why.value,
+                        for_s=busy.for_s,
+                        is_awaited=self.action.if_busy is IfBusy.WAIT,
+                    )
+                )

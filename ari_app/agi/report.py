@@ -1,0 +1,73 @@
+"""What the dialplan reports of a step, in the arguments of its AGI(): dial=ANSWER, cause=16, ..., keys=A,B,C."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+_KEY: Final = re.compile(r"PJSIP/[A-Za-z0-9_.+@-]{1,80}-[0-9a-f]{8}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The words are those of Asterisk's variables, "" for what was not told.
+
+    `dial` is DIALSTATUS, `queue` QUEUESTATUS, `playback` PLAYBACKSTATUS: of an earlier step, where the last one was of
+    another kind. `cause` is HANGUPCAUSE (Q.850), 0 when it is not known; `answered_ms` and `dialled_ms` are
+    ANSWEREDTIME_MS and DIALEDTIME_MS. `peer` is the channel that answered (DIALEDPEERNAME), `by` the one that hung up
+    first (CHANNEL(hangupsource)), `member` the interface of a queue's member. `keys` are the channels of whose end
+    Asterisk knows the cause (HANGUPCAUSE_KEYS()), in the order in which they were made.
+    """
+
+    dial: str = ""
+    queue: str = ""
+    playback: str = ""
+    cause: int = 0
+    answered_ms: int | None = None
+    dialled_ms: int | None = None
+    rang: bool = False
+    peer: str = ""
+    by: str = ""
+    member: str = ""
+    keys: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, arguments: Sequence[str]) -> Self:
+        """Read the arguments after the call's id; unknown ones are left aside, and so is what is no number."""
+        told: dict[str, str] = {}
+        keys: list[str] = []
+        for argument in arguments:
+            name, equals, value = argument.partition("=")
+            if not equals:
+                keys.append(name)
+            elif name == "keys":
+                keys.append(value)
+            else:
+                told[name] = value
+        return cls(
+            dial=told.get("dial", ""),
+            queue=told.get("queue", ""),
+            playback=told.get("playback", ""),
+            cause=_number(told.get("cause", "")) or 0,
+            answered_ms=_number(told.get("answered_ms", "")),
+            dialled_ms=_number(told.get("dialled_ms", "")),
+            rang=bool(told.get("rang")),
+            peer=told.get("peer", ""),
+            by=told.get("by", ""),
+            member=told.get("member", ""),
+            keys=tuple(sorted(filter(_KEY.fullmatch, keys), key=_made)),
+        )
+
+
+def endpoint_of_key(key: str) -> str:
+    """ "PJSIP/ada-0000001f" -> "PJSIP/ada"."""
+    return key.rpartition("-")[0]
+
+
+def _made(key: str) -> int:
+    """Channels are numbered as they are made."""
+    return int(key.rpartition("-")[2], 16)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
