@@ -2,7 +2,15 @@
 
 from importlib import resources
 
-FILES = ("agi-router.conf", "agi-router-agi.conf", "ari.conf", "http.conf", "pjsip.conf", "queues.conf")
+FILES = (
+    "agi-router.conf",
+    "agi-router-agi.conf",
+    "ari.conf",
+    "freepbx.conf",
+    "http.conf",
+    "pjsip.conf",
+    "queues.conf",
+)
 
 
 def read(name: str) -> str:

@@ -75,8 +75,9 @@ class Asterisk(RunningAsterisk):
     """One run of Asterisk, up between `async with` and its end.
 
     `numbered_phones` adds phone001, phone002, ... to the named phones; `route` is the route of calls to any DID;
-    `extra_dialplan` is appended to extensions.conf. The configuration may be changed in `config_dir` while it runs
-    (`cli("dialplan reload")`). The owner must live on in the thread that entered: Asterisk dies with that thread.
+    `extra_dialplan` is appended to extensions.conf; `configure` may then change what stands in /etc/asterisk. The
+    configuration may be changed in `config_dir` while it runs (`cli("dialplan reload")`). The owner must live on in the
+    thread that entered: Asterisk dies with that thread.
     """
 
     def __init__(
@@ -85,11 +86,13 @@ class Asterisk(RunningAsterisk):
         numbered_phones: int = 0,
         route: str = "sales",
         extra_dialplan: str = "",
+        configure: Callable[[Path, Layout], None] | None = None,
         root: Path = DEFAULT_ROOT,
     ) -> None:
         self._numbered_phones = numbered_phones
         self._route = route
         self._extra_dialplan = extra_dialplan
+        self._configure = configure
         self._root = root
         self._process: asyncio.subprocess.Process | None = None
 
@@ -100,6 +103,8 @@ class Asterisk(RunningAsterisk):
         try:
             self.layout = self._network.layout(self._numbered_phones)
             configuration.write(self._run, self.layout, route=self._route, extra_dialplan=self._extra_dialplan)
+            if self._configure is not None:
+                self._configure(self.config_dir, self.layout)
             await self.start()
         except BaseException:
             await self._leave()

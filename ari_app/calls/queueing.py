@@ -21,7 +21,10 @@ from ari_app.domain import events as e
 from ari_app.domain.causes import NORMAL_CLEARING
 
 QUEUE: Final = DialplanPlace("agi-router-queue")
-MEMBER_CONTEXT: Final = "agi-router-member"
+MEMBER_CONTEXTS: Final = (
+    "agi-router-member",
+    "from-queue",
+)  # ours, and that of FreePBX, whose extensions are endpoints
 RETURN: Final = "queue-return"
 """The fourth argument of the Stasis() by which a caller comes back; the fifth is QUEUESTATUS."""
 
@@ -121,7 +124,7 @@ def _tell_member(call: Call, channel: str) -> None:
 def member_endpoint(channel: str) -> str:
     """The PJSIP endpoint of a member's channel; "" for another kind of member.
 
-    ada in "PJSIP/ada-0000001f" and in "Local/ada@agi-router-member-00000004;1".
+    ada in "PJSIP/ada-0000001f" and in "Local/ada@agi-router-member-00000004;1"; 101 in "Local/101@from-queue-04;1".
     """
     technology, _, rest = channel.partition("/")
     match technology:
@@ -129,6 +132,6 @@ def member_endpoint(channel: str) -> str:
             return rest.rpartition("-")[0]
         case "Local":
             name, _, context = rest.partition("@")
-            return name if context.startswith(MEMBER_CONTEXT) else ""
+            return name if context.startswith(MEMBER_CONTEXTS) else ""
         case _:
             return ""

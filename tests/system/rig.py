@@ -11,7 +11,7 @@ import pytest
 
 from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord
-from sandbox import Answer, Api, Asterisk, Phone
+from sandbox import Answer, Api, Asterisk, Layout, Phone
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config, Process, Router, router_config
 from tests import warm
@@ -107,10 +107,19 @@ async def warm_router(config_path: Path, log: IO[bytes]) -> Process:
 
 @contextlib.asynccontextmanager
 async def running(
-    change: Change | None = None, *, numbered_phones: int = 0, extra_dialplan: str = ""
+    change: Change | None = None,
+    *,
+    numbered_phones: int = 0,
+    extra_dialplan: str = "",
+    configure: Callable[[Path, Layout], None] | None = None,
 ) -> AsyncIterator[Rig]:
-    """Everything up; `change` may alter the router's configuration first, `extra_dialplan` is added to Asterisk's."""
-    async with Asterisk(numbered_phones=numbered_phones, extra_dialplan=extra_dialplan) as asterisk:
+    """Everything up; `change` may alter the router's configuration first.
+
+    `extra_dialplan` is added to Asterisk's, whose /etc/asterisk `configure` may change.
+    """
+    async with Asterisk(
+        numbered_phones=numbered_phones, extra_dialplan=extra_dialplan, configure=configure
+    ) as asterisk:
         async with Api(asterisk.layout.api, users={CALLER: ADA}) as api:
             config = router_config(asterisk, api.search_url)
             if change is not None:

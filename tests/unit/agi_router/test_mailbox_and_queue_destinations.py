@@ -62,6 +62,7 @@ def test_a_queue_that_is_gone_is_refused() -> None:
         ("PJSIP/ada-0000001f", "ada"),
         ("PJSIP/ada-desk-0000001f", "ada-desk"),
         ("Local/ada@agi-router-member-00000004;1", "ada"),
+        ("Local/101@from-queue-00000004;1", "101"),
         ("Local/ada@from-internal-00000004;1", ""),
         ("DAHDI/1-1", ""),
         ("", ""),
