@@ -9,7 +9,7 @@ from ari_app.app import token_as_json, upstream_as_json
 from ari_app.control.server import Arguments, serve_control
 from ari_app.settings import load_settings
 from sandbox import Answer, Api
-from tests.component.cli.command import Command
+from tests.command import Command
 
 CONFIG = """\
 asterisk: {ari: {username: router, password: 8f14e45f}}

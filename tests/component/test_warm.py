@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import warm
-from tests.component.cli.command import Command, environment, installed
+from tests.command import Command, environment, installed
 
 OWNER = """
 import asyncio, os, signal, sys

@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-import json
 import os
 import sqlite3
 import sys
@@ -16,6 +15,7 @@ import yaml
 
 from sandbox import Phone
 from sandbox.router import Config, Router
+from tests.command import Command
 from tests.fakes.wire import Wire
 from tests.system.rig import Change, Rig, running, warm_router
 
@@ -52,24 +52,17 @@ async def examine(rig: Rig, *words: str, change: Change | None = None) -> Diagno
         config = copy.deepcopy(rig.router.config)
         change(config)
         file = _written(file.with_name("changed.yaml"), config)
-    process = await asyncio.create_subprocess_exec(
-        Path(sys.executable).with_name("agi-router"),
-        *("--config", str(file), "doctor", "--json", *words),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
     async with asyncio.timeout(15):
-        out, err = await process.communicate()
-    assert err == b""
-    assert process.returncode is not None
-    answer = json.loads(out)
-    assert (process.returncode == 0) == answer["ok"]
+        ran = await Command(file)("doctor", "--json", *words)
+    assert ran.err == ""
+    answer = ran.json
+    assert (ran.status == 0) == answer["ok"]
     findings = {one["id"]: Finding(one["status"], one["found"], one["remedy"]) for one in answer["findings"]}
     assert len(findings) == len(answer["findings"]), "ids are unique"
     assert all(finding.remedy for finding in findings.values() if finding.status != "ok")
     if change is not None:
         assert findings.pop("reload").status != "ok", "the router runs with another file than this copy"
-    return Diagnosis(process.returncode, answer["ok"], findings)
+    return Diagnosis(ran.status, answer["ok"], findings)
 
 
 def _written(file: Path, config: Config) -> Path:

@@ -1,47 +1,24 @@
 """`agi-router test-route` beside a real Asterisk: it shows what would ring, rings nobody, and leaves nothing behind."""
 
-import asyncio
-import json
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sandbox import Answer, Phone
 from sandbox.router import Config, Router
+from tests.command import Command, Ran
 from tests.promised import DRY_RUN_KEYS
 from tests.system.rig import ADA, CALLER, DID, Rig, running
 
-AGI_ROUTER = Path(sys.executable).with_name("agi-router")
 OUTSIDE = "+14155550123"
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def told(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.out)
-        assert list(told) == DRY_RUN_KEYS
-        return told
-
-    @property
-    def rows(self) -> list[str]:
-        return [" ".join(line.split()) for line in self.out.splitlines()]
-
-
 async def dry_run(router: Router, *words: str) -> Ran:
-    process = await asyncio.create_subprocess_exec(
-        *(str(AGI_ROUTER), "--config", str(router.config_path), "test-route", *words),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ran(process.returncode, out.decode(), err.decode())
+    return await Command(router.config_path)("test-route", *words)
+
+
+def told(ran: Ran) -> dict[str, Any]:
+    answer: dict[str, Any] = ran.json
+    assert list(answer) == DRY_RUN_KEYS
+    return answer
 
 
 def with_more_devices(config: Config) -> None:
@@ -80,11 +57,11 @@ async def test_devices_are_shown_with_contacts_and_state_and_nobody_rings() -> N
         Phone.provider(rig.asterisk.layout) as provider,
     ):
         ran = await dry_run(rig.router, "sales", CALLER, "--json")
-        told = ran.told
-        assert (ran.status, ran.err, told["error"]) == (0, "", None)
-        assert (told["route"], told["value"], told["destination"]) == ("sales", ADA, {"type": "user", "value": ADA})
-        told["devices"][0]["contacts"].sort()
-        assert told["devices"] == [
+        shown = told(ran)
+        assert (ran.status, ran.err, shown["error"]) == (0, "", None)
+        assert (shown["route"], shown["value"], shown["destination"]) == ("sales", ADA, {"type": "user", "value": ADA})
+        shown["devices"][0]["contacts"].sort()
+        assert shown["devices"] == [
             {
                 "endpoint": "PJSIP/ada",
                 "contacts": sorted([contact(ada), contact(again)]),
@@ -114,16 +91,16 @@ async def test_without_the_router_devices_are_shown_all_the_same_and_without_ast
         await rig.router.stop()
         ran = await dry_run(rig.router, "sales", CALLER, "--json")
         assert ran.status == 0
-        assert ran.told["devices"] == [
+        assert told(ran)["devices"] == [
             {"endpoint": "PJSIP/ada", "contacts": [contact(ada)], "state": "online", "confirm": False},
             {"endpoint": "PJSIP/ada-desk", "contacts": [], "state": "offline", "confirm": False},
             {"endpoint": "PJSIP/ada-mobile", "contacts": [], "state": "offline", "confirm": False},
         ]
         await rig.asterisk.stop()
         ran = await dry_run(rig.router, "sales", CALLER, "--json")
-        assert (ran.status, ran.err, ran.told["error"]) == (0, "", None)
-        assert ran.told["destination"] == {"type": "user", "value": ADA}
-        assert ran.told["devices"] == [
+        assert (ran.status, ran.err, told(ran)["error"]) == (0, "", None)
+        assert told(ran)["destination"] == {"type": "user", "value": ADA}
+        assert told(ran)["devices"] == [
             {"endpoint": endpoint, "contacts": None, "state": None, "confirm": False}
             for endpoint in ("PJSIP/ada", "PJSIP/ada-desk", "PJSIP/ada-mobile")
         ]
@@ -138,10 +115,10 @@ async def test_what_the_policy_refuses_ends_with_the_reason_and_status_1() -> No
     async with running(with_more_devices) as rig, Phone.provider(rig.asterisk.layout) as provider:
         rig.api.answers["/outside"] = Answer(body={"to": "+5352345678"})
         ran = await dry_run(rig.router, "outside", CALLER, "--json")
-        assert (ran.status, ran.told["devices"]) == (1, [])
-        assert ran.told["destination"] == {"type": "external", "value": "+5352345678"}
-        assert ran.told["error"]["code"] == "policy_region"
-        assert sorted(ran.told["error"]) == ["code", "message", "remedy"]
+        assert (ran.status, told(ran)["devices"]) == (1, [])
+        assert told(ran)["destination"] == {"type": "external", "value": "+5352345678"}
+        assert told(ran)["error"]["code"] == "policy_region"
+        assert sorted(told(ran)["error"]) == ["code", "message", "remedy"]
         people = await dry_run(rig.router, "outside", CALLER)
         assert people.status == 1
         assert "[policy_region]" in people.err

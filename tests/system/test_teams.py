@@ -420,7 +420,7 @@ async def test_the_dry_run_tells_in_which_order_members_ring_and_who_is_busy() -
         assert members[:2] == ["Bob (2): in a call", "Carol (3): free"]
         assert members[2].startswith("Ada (1): in wrap-up for ")
         assert [row.split()[2] for row in ran.rows if row.startswith(("would ring", "cannot ring"))] == ["PJSIP/carol"]
-        told = (await dry_run(rig.router, "sales", CALLER, "--json")).told
+        told = (await dry_run(rig.router, "sales", CALLER, "--json")).json
         assert [(member["user"], member["state"]) for member in told["members"]] == [
             ("2", "in_call"),
             ("3", "free"),

@@ -9,7 +9,8 @@ from aiohttp import web
 from ari_app.domain import events as e
 from ari_app.storage.call_log import open_call_log
 from ari_app.storage.settings import StorageSettings
-from tests.component.cli.command import ANSWERED, LOST, Command
+from tests.command import Command
+from tests.component.cli import ANSWERED, LOST
 from tests.component.storage_events import answered_call, arrived, at
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.component.cli.command import Command
+from tests.command import Command
 
 
 async def test_a_good_configuration_is_summed_up_with_its_warnings(command: Command) -> None:

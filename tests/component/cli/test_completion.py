@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.component.cli.command import AGI_ROUTER, LOST, Command, environment
+from tests.command import AGI_ROUTER, Command, environment
+from tests.component.cli import LOST
 
 
 async def completed(command: Command, *words: str) -> list[str]:

@@ -1,6 +1,6 @@
 """`agi-router db`: the database of this version."""
 
-from tests.component.cli.command import Command
+from tests.command import Command
 
 
 async def test_the_database_is_upgraded_and_told(command: Command) -> None:

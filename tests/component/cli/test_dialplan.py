@@ -1,6 +1,6 @@
 """`agi-router dialplan`: what Asterisk includes."""
 
-from tests.component.cli.command import Command
+from tests.command import Command
 
 
 async def test_the_dialplan_is_printed_ready_for_a_file(command: Command) -> None:

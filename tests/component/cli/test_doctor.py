@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.component.cli.command import Command, installed
+from tests.command import Command, installed
 
 
 async def doctor(config: Path, *words: str) -> tuple[int, str]:

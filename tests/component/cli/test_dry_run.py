@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.component.cli.command import Command
+from tests.command import Command
 from tests.promised import DRY_RUN_KEYS
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from ari_app.cli.dry_run import Question, decide, wrong_with
 from ari_app.settings import load_settings
-from tests.component.cli.command import Command
+from tests.command import Command
 from tests.promised import DRY_RUN_KEYS
 
 

@@ -7,7 +7,7 @@ from agi_router.routing.call_info import CallInfo
 from ari_app.settings import load_settings
 from ari_app.storage.last_good import open_last_good
 from ari_app.storage.serving import open_database
-from tests.component.cli.command import Command
+from tests.command import Command
 from tests.promised import DRY_RUN_KEYS
 
 

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.component.cli.command import Command, installed
+from tests.command import Command, installed
 
 
 @pytest.mark.usefixtures("calls_on_record")

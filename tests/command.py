@@ -13,8 +13,6 @@ from typing import Any
 from tests import warm
 
 AGI_ROUTER = Path(sys.executable).with_name("agi-router")
-ANSWERED, LOST = "20260301T093000-9f3a2c1b77aa", "20260301T093100-aa00bb11cc22"
-"""The calls on record."""
 
 
 @dataclass(frozen=True, slots=True)
