@@ -8,7 +8,7 @@ from agi_router.routing.call_info import CallInfo
 from agi_router.routing.needs import Needs
 from agi_router.routing.shown import Shown
 from agi_router.routing.template import call_values
-from tests.component.agi_router.test_routing_settings import load, problems
+from tests.component.agi_router.settings_text import load, problems
 from tests.component.agi_router.test_treatment_settings import config
 
 CALL = CallInfo(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agi_router.routing.treatment import Answer, Confirmation, Treatment, Waiting
-from tests.component.agi_router.test_routing_settings import load, problems
+from tests.component.agi_router.settings_text import load, problems
 
 CONFIG = """\
 defaults: {region: US, DEFAULTS}
