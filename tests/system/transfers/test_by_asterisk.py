@@ -8,7 +8,7 @@ import pytest_asyncio
 from ari_app.domain import events as e
 from sandbox.router import Config
 from tests.system.rig import Rig, running
-from tests.system.test_transfers import (
+from tests.system.transfers.talks import (
     ADAS_HZ,
     BOBS_HZ,
     CALLERS_HZ,
