@@ -13,12 +13,17 @@ LONGEST_HEADER: Final = 16 * 1024
 LONGEST_ANSWER: Final = 64 * 1024
 """In bytes: the contacts of many devices make long values."""
 
-HANGUP: Final = b"HANGUP"
-BEGUN: Final = re.compile(rb"200 result=-?\d* \(")
-ANSWER: Final = re.compile(rb"200 result=-?\d*( \(.*\))?|5\d\d[ -].{0,500}")
-"""Only these go on to panoramisk's parser: it fails on a line without a status, and takes its time on others."""
+MOST_UNASKED: Final = 100
+"""Lines that answer nothing: a few are left over when Asterisk refuses a command."""
 
 NEVER: Final = float("inf")
+
+_HANGUP: Final = b"HANGUP"
+_VALUE_BEGUN: Final = re.compile(rb"200 result=-?\d* \(")
+_USAGE_BEGUN: Final = b"520-"
+_USAGE_ENDS: Final = b"520 "
+_ANSWER: Final = re.compile(rb"200 result=-?\d*( \(.*\))?|5\d\d .*")
+"""Only these go on to panoramisk's parser: it fails on a line without a status, and takes its time on others."""
 
 
 class Owner(Protocol):
@@ -37,8 +42,8 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """Gives its header to the owner, then answer after answer to `readline`.
 
-    It stands in for the reader and the writer of panoramisk's Request. `due` is the moment of the loop's clock from
-    which on the peer is too slow; the owner looks at it, so that no command needs a timer of its own.
+    It is the reader and the writer of panoramisk's Request. `due` is the moment of the loop's clock from which on the
+    peer is too slow: the owner looks at it now and then, so that no command needs a timer of its own.
     """
 
     def __init__(self, owner: Owner, header_deadline_s: float, answer_deadline_s: float) -> None:
@@ -53,7 +58,8 @@ class Connection(asyncio.Protocol):
         self._received = bytearray()
         self._has_asked = False
         self._waiting: asyncio.Future[bytes] | None = None
-        self._begun = b""
+        self._begun = b""  # an answer, of which more lines are to come
+        self._unasked = 0
 
     # What asyncio calls.
 
@@ -70,10 +76,10 @@ class Connection(asyncio.Protocol):
         """Some bytes, cut anywhere."""
         if self.gone is not None:
             return
+        looked_through = max(0, len(self._received) - 1)
         self._received += data
-        if not self._has_asked and not self._take_header():
-            return
-        self._take_lines()
+        if self._has_asked or self._take_header(looked_through):
+            self._take_lines()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The peer has gone, or we have closed."""
@@ -83,7 +89,7 @@ class Connection(asyncio.Protocol):
     # What panoramisk's Request calls.
 
     def write(self, line: bytes) -> None:
-        """Send a command, whose answer is awaited from now on."""
+        """Send a command, whose answer is awaited from now on. Raises HangUpError."""
         if self.gone is not None:
             raise self.gone
         assert self._transport is not None, "commands are sent on an open connection"
@@ -96,10 +102,11 @@ class Connection(asyncio.Protocol):
         """Nothing to wait for: a command is short, and the next one waits for its answer."""
 
     async def readline(self) -> bytes:
-        """The next answer, its line's end included. Raises HangUpError."""
+        """The answer, its line's end included. Raises HangUpError."""
         if self.gone is not None:
             raise self.gone
-        assert self._waiting is not None, "a command was written"
+        if self._waiting is None:
+            return b"\n"  # Request asks for the usage that follows a refusal, which was left out
         try:
             return await self._waiting
         finally:
@@ -131,8 +138,8 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _take_header(self) -> bool:
-        end = self._received.find(b"\n\n")
+    def _take_header(self, looked_through: int) -> bool:
+        end = self._received.find(b"\n\n", looked_through)
         if end < 0 and len(self._received) <= LONGEST_HEADER:
             return False
         if not 0 <= end <= LONGEST_HEADER:
@@ -143,27 +150,36 @@ class Connection(asyncio.Protocol):
         self._has_asked = True
         self.due = NEVER
         self._owner.asked(self, header)
-        return self.gone is None
+        return True
 
     def _take_lines(self) -> None:
         while self.gone is None and (end := self._received.find(b"\n")) >= 0:
             line = bytes(self._received[:end])
             del self._received[: end + 1]
-            if line.rstrip() == HANGUP:
+            if line == _HANGUP:
                 self.end("the channel was hung up")
             elif self._waiting is not None and not self._waiting.done():
-                self._answer(self._waiting, line)
-        if len(self._received) > LONGEST_ANSWER:
+                self._take_answer(self._waiting, line)
+            else:
+                self._unasked += 1
+        if len(self._received) + len(self._begun) > LONGEST_ANSWER:
             self.abort(f"an answer is longer than {LONGEST_ANSWER} bytes")
+        if self._unasked > MOST_UNASKED:
+            self.abort("the peer says what nobody asked")
 
-    def _answer(self, waiting: asyncio.Future[bytes], line: bytes) -> None:
+    def _take_answer(self, waiting: asyncio.Future[bytes], line: bytes) -> None:
         """Hand an answer over once it is whole: a value with line breaks in it comes as several lines."""
-        if self._begun:
+        if self._begun.startswith(_USAGE_BEGUN):
+            if line.startswith(_USAGE_ENDS):
+                line = _USAGE_ENDS + self._begun.removeprefix(_USAGE_BEGUN)
+            else:
+                return
+        elif self._begun:
             line = self._begun + b" " + line
-        if BEGUN.match(line) and not line.endswith(b")") and len(line) <= LONGEST_ANSWER:
+        if line.startswith(_USAGE_BEGUN) or (_VALUE_BEGUN.match(line) and not line.endswith(b")")):
             self._begun = line
-        elif ANSWER.fullmatch(line):
+        elif _ANSWER.fullmatch(line):
             self.due = NEVER
             waiting.set_result(line.decode(errors="replace").encode() + b"\n")
-        elif not line.startswith(b"100"):  # which says that the answer is still to come
-            self.abort("the peer answers in no way of AGI")
+        elif not line.startswith(b"100 "):  # which says that the answer is still to come
+            self.abort("the peer answers as no Asterisk does")

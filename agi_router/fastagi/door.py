@@ -1,6 +1,8 @@
 """The AGI door: listens, bounds what strangers may cost, and runs a handler for each request."""
 
 import asyncio
+import math
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -25,34 +27,51 @@ DRAIN_S: Final = 5.0
 SWEEP_S: Final = 0.5
 """How often it is looked for peers that are too slow."""
 
+SHARE: Final = 0.75
+"""Of all places, how many one address may take where others may come in, too."""
+
+MOST_STRANGERS: Final = 100
+"""Addresses that are logged, once each, for having come unasked."""
+
 
 @dataclass(frozen=True, slots=True)
 class DoorStatus:
-    """What the door did since it opened. `listening` is host:port; `refused` got in and were sent away at once."""
+    """How the door stands (connections, and how many of them have asked), and what it did since it opened.
+
+    `listening` is HOST:PORT. `served` sessions came to their end, `broken` ones ended by a failure of ours; `refused`
+    connections were cut off, the last of them for `last_refusal`.
+    """
 
     listening: str
     connections: int
     sessions: int
     served: int
+    broken: int
     refused: int
+    last_refusal: str
 
 
 class FastAgiDoor:
     """Open between `async with` and its end. Raises DoorError when it can't listen.
 
-    A handler that breaks ends its own session only. When all places are taken a newcomer is sent away, and Asterisk
-    goes on in the dialplan with AGISTATUS=FAILURE.
+    A handler that breaks ends its own session only. When all places are taken, who has come without asking gives his
+    to a newcomer; when all have asked, the newcomer is cut off. For Asterisk's AGI() that is a success which sets
+    nothing: the dialplan looks at the variables, and not at AGISTATUS.
     """
 
     def __init__(self, settings: AgiSettings, handler: Handler) -> None:
         self._settings = settings
         self._handler = handler
+        self._most_of_one = math.ceil(settings.max_connections * (SHARE if settings.allowed_networks else 1))
         self._server: asyncio.Server | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._connections: set[Connection] = set()
+        self._silent: dict[Connection, None] = {}  # those that have not asked, the oldest first
+        self._of_source: Counter[str] = Counter()
         self._sessions: set[asyncio.Task[None]] = set()
-        self._served = 0
-        self._refused = 0
+        self._strangers: set[str] = set()
+        self._served = self._broken = self._refused = 0
+        self._last_refusal = ""
 
     async def __aenter__(self) -> Self:
         loop, s = asyncio.get_running_loop(), self._settings
@@ -64,6 +83,7 @@ class FastAgiDoor:
                 "Stop what listens there, or name another address in agi.listen.",
             ) from error
         self._sweeping = asyncio.create_task(self._sweep(), name="agi-sweep")
+        log.info("the AGI door is open", listening=self.listening)
         return self
 
     async def __aexit__(
@@ -88,21 +108,40 @@ class FastAgiDoor:
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
+    @property
+    def listening(self) -> str:
+        """HOST:PORT."""
+        host = self._settings.host
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
     def status(self) -> DoorStatus:
         """How it stands."""
-        listening = f"{self._settings.host}:{self.port}"
-        return DoorStatus(listening, len(self._connections), len(self._sessions), self._served, self._refused)
+        return DoorStatus(
+            listening=self.listening,
+            connections=len(self._connections),
+            sessions=len(self._sessions),
+            served=self._served,
+            broken=self._broken,
+            refused=self._refused,
+            last_refusal=self._last_refusal,
+        )
 
     # What connections tell.
 
     def arrived(self, connection: Connection) -> None:
         """Let it in, or send it away."""
+        source = connection.source
         self._connections.add(connection)
-        if not self._is_allowed(connection.source):
-            log.warning("a stranger came to the AGI door; agi.allowed_networks names who may", source=connection.source)
-            self._refuse(connection, "this address may not come in")
+        self._silent[connection] = None
+        self._of_source[source] += 1
+        if not self._is_allowed(source):
+            self._warn_of(source)
+            self._refuse(connection, "agi.allowed_networks does not name this address")
+        elif self._of_source[source] > self._most_of_one:
+            self._refuse(connection, f"this address has its share of {self._most_of_one} connections")
         elif len(self._connections) > self._settings.max_connections:
-            self._refuse(connection, "all places are taken")
+            # The oldest one that has not asked: Asterisk asks at once, so it is none of Asterisk's. Or else itself.
+            self._refuse(next(iter(self._silent)), f"all {self._settings.max_connections} places are taken")
 
     def asked(self, connection: Connection, header: bytes) -> None:
         """Begin its session."""
@@ -111,32 +150,53 @@ class FastAgiDoor:
         except ValueError as error:
             self._refuse(connection, f"this is no AGI request: {error}")
             return
+        self._silent.pop(connection, None)
         task = asyncio.get_running_loop().create_task(self._serve(Session(request, connection), connection))
         self._sessions.add(task)
         task.add_done_callback(self._sessions.discard)
 
     def left(self, connection: Connection) -> None:
         """Its place is free again."""
-        self._connections.discard(connection)
+        self._forget(connection)
 
     def _connection(self) -> Connection:
         return Connection(self, self._settings.header_deadline_s, self._settings.answer_deadline_s)
 
     def _refuse(self, connection: Connection, why: str) -> None:
         self._refused += 1
+        self._last_refusal = f"{connection.source}: {why}"
+        self._forget(connection)
         connection.abort(why)
 
+    def _forget(self, connection: Connection) -> None:
+        """Its place counts as free at once, though its socket closes a moment later."""
+        if connection in self._connections:
+            self._connections.remove(connection)
+            self._silent.pop(connection, None)
+            self._of_source[connection.source] -= 1
+            if not self._of_source[connection.source]:
+                del self._of_source[connection.source]
+
     def _is_allowed(self, source: str) -> bool:
+        if source == self._settings.host:  # mostly it is Asterisk on this host, for which nothing is computed
+            return True
         address = ip_address(source)
         return address.is_loopback or any(address in network for network in self._settings.allowed_networks)
+
+    def _warn_of(self, source: str) -> None:
+        if source not in self._strangers and len(self._strangers) < MOST_STRANGERS:
+            self._strangers.add(source)
+            log.warning("a stranger at the AGI door is sent away; agi.allowed_networks names who may", source=source)
 
     async def _serve(self, session: Session, connection: Connection) -> None:
         try:
             await self._handler(session)
             self._served += 1
         except HangUpError as gone:
+            self._served += 1
             log.debug("an AGI session ended early", channel=session.request.channel, reason=str(gone))
         except Exception:
+            self._broken += 1
             log.exception("an AGI session broke; its caller goes on in the dialplan", channel=session.request.channel)
         finally:
             connection.close()
@@ -147,4 +207,4 @@ class FastAgiDoor:
             await asyncio.sleep(SWEEP_S)
             now = loop.time()
             for connection in [connection for connection in self._connections if connection.due < now]:
-                connection.abort("the peer is too slow")
+                self._refuse(connection, "the peer is too slow")

@@ -1,9 +1,9 @@
 """One AGI call in the hands of its handler: what was asked, and the commands that answer it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
 
 from panoramisk.fast_agi import Request
 
@@ -11,6 +11,9 @@ from agi_router.fastagi.command import command, set_commands, variable_name
 from agi_router.fastagi.connection import Connection
 from agi_router.fastagi.errors import CommandError, HangUpError
 from agi_router.fastagi.request import AgiRequest
+
+SEPARATOR: Final = "\u241e"
+"""Between values that are read together: the picture of a record separator, which no dial string holds."""
 
 
 class Session:
@@ -34,12 +37,21 @@ class Session:
         _, data = await self._send(command("GET FULL VARIABLE", expression))
         return data
 
+    async def evaluate_all(self, expressions: Sequence[str]) -> list[str]:
+        """The same for several, in one command where they fit."""
+        if len(expressions) > 1:
+            with suppress(CommandError):  # too long
+                values = (await self.evaluate(SEPARATOR.join(expressions))).split(SEPARATOR)
+                if len(values) == len(expressions):  # else a value holds the separator
+                    return values
+        return [await self.evaluate(expression) for expression in expressions]
+
     async def set_variables(self, variables: Mapping[str, str]) -> None:
-        """Set variables of the channel, in their order.
+        """Set variables of the channel, by as few commands as they fit in.
 
         Raises ValueError when a name is no plain one, CommandError before anything is set when a value is too long.
         """
-        for line in set_commands(variables):
+        for line in list(set_commands(variables)):
             await self._send(line)
 
     async def verbose(self, message: str, level: int = 1) -> None:
@@ -54,20 +66,24 @@ class Session:
         if self._connection.gone is not None:
             raise self._connection.gone
         cancelling = task.cancelling()
+        has_fired = False
 
         def cancel() -> None:
-            task.cancel()
+            nonlocal has_fired
+            has_fired = task.cancel()
 
         self._connection.on_gone = cancel
         try:
             yield
         except asyncio.CancelledError:
             gone = self._connection.gone
-            if gone is None or task.uncancel() > cancelling:
-                raise
+            if gone is None or not has_fired or task.cancelling() - 1 > cancelling:
+                raise  # somebody else cancels the task as well
             raise HangUpError(str(gone)) from None
         finally:
             self._connection.on_gone = None
+            if has_fired:
+                task.uncancel()
 
     async def _send(self, line: str) -> tuple[str, str]:
         """The result and what follows it in parentheses. Raises CommandError, HangUpError."""

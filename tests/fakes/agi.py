@@ -1,6 +1,7 @@
 """Asterisk as the AGI door sees it: a channel that asks, keeps variables, and answers commands."""
 
 import asyncio
+import re
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ agi_enhanced: 0.0
 agi_accountcode:
 agi_threadid: 140000000000000
 """
+ARRAY = re.compile(r"ARRAY\((.*)\)")
 
 
 def header(
@@ -89,6 +91,9 @@ class AgiChannel:
 
     def _answer(self, words: list[str]) -> str:
         match words:
+            case ["SET", "VARIABLE", name, value] if array := ARRAY.fullmatch(name):
+                self.variables |= dict(zip(array[1].split(","), _items(value), strict=True))
+                return "200 result=1\n"
             case ["SET", "VARIABLE", name, value]:
                 self.variables[name] = value
                 return "200 result=1\n"
@@ -99,3 +104,9 @@ class AgiChannel:
             case ["VERBOSE", _, _]:
                 return "200 result=1\n"
         return "510 Invalid or unknown command\n"
+
+
+def _items(text: str) -> list[str]:
+    """The comma separated items, as Asterisk takes a value of ARRAY() apart; what would need a backslash has none."""
+    assert not re.search(r'(?<!\\)(\\\\)*["()\[\]]', text), f"{text!r} has something that steers"
+    return [re.sub(r"\\(.)", r"\1", item) for item in re.findall(r"(?:^|,)((?:[^,\\]|\\.)*)", text)]
