@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 
 from agi_router.document import ConfigError, Document, Problem, Section, load_document, salvage, validate
+from agi_router.fastagi.settings import AgiSettings
 from agi_router.settings import RoutingSections, RoutingSettings, routing_settings
+from agi_router.settings.agi_section import AgiSection
 from ari_app.asterisk.settings import AriSettings
 from ari_app.control.settings import LONGEST_PATH, ControlSettings
 from ari_app.logs import Format, Level, LogSettings
@@ -52,7 +54,10 @@ class CallSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be configured. `routing.warnings` tells what is allowed and probably not meant."""
+    """Everything that can be configured. `routing.warnings` tells what is allowed and probably not meant.
+
+    Without `agi` there is no AGI door.
+    """
 
     routing: RoutingSettings
     asterisk: AsteriskSettings
@@ -60,6 +65,7 @@ class Settings:
     control: ControlSettings
     log: LogSettings
     calls: CallSettings
+    agi: AgiSettings | None = None
 
 
 def _own_secret(secret: SecretStr) -> SecretStr:
@@ -160,6 +166,7 @@ class AppSections(RoutingSections):
     control: ControlSection = ControlSection()
     log: LogSection = LogSection()
     calls: CallsSection = CallsSection()
+    agi: AgiSection | None = None
 
 
 def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -174,6 +181,7 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
         control=_control(document, sections.control, storage),
         log=LogSettings(sections.log.level, sections.log.format, sections.log.mask_numbers),
         calls=CallSettings(sections.calls.max_in_setup, sections.calls.transfers == "router"),
+        agi=None if sections.agi is None else sections.agi.settings(),
     )
 
 

@@ -35,6 +35,9 @@ class Owner(Protocol):
     def asked(self, connection: "Connection", header: bytes) -> None:
         """Its header is complete, in bytes without the empty line."""
 
+    def refuse(self, connection: "Connection", why: str) -> None:
+        """It keeps to no rule, and has to be aborted."""
+
     def left(self, connection: "Connection") -> None:
         """It is closed."""
 
@@ -65,9 +68,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The peer is there."""
-        # No isinstance(): uvloop's transport is one of its own.
-        transport = cast("asyncio.Transport", transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         peer = transport.get_extra_info("peername")
         self.source = peer[0] if peer else ""
         self._owner.arrived(self)
@@ -143,7 +144,7 @@ class Connection(asyncio.Protocol):
         if end < 0 and len(self._received) <= LONGEST_HEADER:
             return False
         if not 0 <= end <= LONGEST_HEADER:
-            self.abort(f"the header is longer than {LONGEST_HEADER} bytes")
+            self._owner.refuse(self, f"the header is longer than {LONGEST_HEADER} bytes")
             return False
         header = bytes(self._received[:end])
         del self._received[: end + 2]
@@ -163,9 +164,9 @@ class Connection(asyncio.Protocol):
             else:
                 self._unasked += 1
         if len(self._received) + len(self._begun) > LONGEST_ANSWER:
-            self.abort(f"an answer is longer than {LONGEST_ANSWER} bytes")
+            self._owner.refuse(self, f"an answer is longer than {LONGEST_ANSWER} bytes")
         if self._unasked > MOST_UNASKED:
-            self.abort("the peer says what nobody asked")
+            self._owner.refuse(self, "the peer says what nobody asked")
 
     def _take_answer(self, waiting: asyncio.Future[bytes], line: bytes) -> None:
         """Hand an answer over once it is whole: a value with line breaks in it comes as several lines."""
@@ -182,4 +183,4 @@ class Connection(asyncio.Protocol):
             self.due = NEVER
             waiting.set_result(line.decode(errors="replace").encode() + b"\n")
         elif not line.startswith(b"100 "):  # which says that the answer is still to come
-            self.abort("the peer answers as no Asterisk does")
+            self._owner.refuse(self, "the peer answers as no Asterisk does")

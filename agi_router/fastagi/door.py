@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from types import TracebackType
@@ -24,6 +24,9 @@ Handler = Callable[[Session], Awaitable[None]]
 DRAIN_S: Final = 5.0
 """How long a closing door lets its handlers come to their end."""
 
+BACKLOG: Final = 1024
+"""Connections that wait to be accepted. One more comes in a second later, and its caller hears nothing meanwhile."""
+
 SWEEP_S: Final = 0.5
 """How often it is looked for peers that are too slow."""
 
@@ -38,8 +41,8 @@ MOST_STRANGERS: Final = 100
 class DoorStatus:
     """How the door stands (connections, and how many of them have asked), and what it did since it opened.
 
-    `listening` is HOST:PORT. `served` sessions came to their end, `broken` ones ended by a failure of ours; `refused`
-    connections were cut off, the last of them for `last_refusal`.
+    `listening` is HOST:PORT. `served` sessions came to their end, `broken` ones ended by a failure of ours; those of
+    callers who hung up are in neither. `refused` connections were cut off, the last of them for `last_refusal`.
     """
 
     listening: str
@@ -62,7 +65,8 @@ class FastAgiDoor:
     def __init__(self, settings: AgiSettings, handler: Handler) -> None:
         self._settings = settings
         self._handler = handler
-        self._most_of_one = math.ceil(settings.max_connections * (SHARE if settings.allowed_networks else 1))
+        share = SHARE if settings.allowed_networks else 1
+        self._most_of_one = math.ceil(settings.max_connections * share)
         self._server: asyncio.Server | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._connections: set[Connection] = set()
@@ -76,7 +80,7 @@ class FastAgiDoor:
     async def __aenter__(self) -> Self:
         loop, s = asyncio.get_running_loop(), self._settings
         try:
-            self._server = await loop.create_server(self._connection, s.host, s.port, backlog=s.max_connections)
+            self._server = await loop.create_server(self._connection, s.host, s.port, backlog=BACKLOG)
         except OSError as error:
             raise DoorError(
                 f"the AGI door can't listen on {s.host}, port {s.port}: {error.strerror or error}",
@@ -126,6 +130,15 @@ class FastAgiDoor:
             last_refusal=self._last_refusal,
         )
 
+    def lets_in(self, source: str) -> bool:
+        """Whether this IP address may come in."""
+        if not source:  # it has gone already
+            return False
+        if source == self._settings.host:  # mostly it is Asterisk on this host, for which nothing is computed
+            return True
+        address = ip_address(source)
+        return address.is_loopback or any(address in network for network in self._settings.allowed_networks)
+
     # What connections tell.
 
     def arrived(self, connection: Connection) -> None:
@@ -134,26 +147,32 @@ class FastAgiDoor:
         self._connections.add(connection)
         self._silent[connection] = None
         self._of_source[source] += 1
-        if not self._is_allowed(source):
+        if not self.lets_in(source):
             self._warn_of(source)
-            self._refuse(connection, "agi.allowed_networks does not name this address")
+            self.refuse(connection, "agi.allowed_networks does not name this address")
         elif self._of_source[source] > self._most_of_one:
-            self._refuse(connection, f"this address has its share of {self._most_of_one} connections")
+            self._make_room([each for each in self._silent if each.source == source])
         elif len(self._connections) > self._settings.max_connections:
-            # The oldest one that has not asked: Asterisk asks at once, so it is none of Asterisk's. Or else itself.
-            self._refuse(next(iter(self._silent)), f"all {self._settings.max_connections} places are taken")
+            self._make_room(self._silent)
 
     def asked(self, connection: Connection, header: bytes) -> None:
         """Begin its session."""
         try:
             request = AgiRequest.parse(header)
         except ValueError as error:
-            self._refuse(connection, f"this is no AGI request: {error}")
+            self.refuse(connection, f"this is no AGI request: {error}")
             return
         self._silent.pop(connection, None)
         task = asyncio.get_running_loop().create_task(self._serve(Session(request, connection), connection))
         self._sessions.add(task)
         task.add_done_callback(self._sessions.discard)
+
+    def refuse(self, connection: Connection, why: str) -> None:
+        """Send it away, and count it."""
+        self._refused += 1
+        self._last_refusal = f"{connection.source}: {why}"
+        self._forget(connection)
+        connection.abort(why)
 
     def left(self, connection: Connection) -> None:
         """Its place is free again."""
@@ -162,11 +181,9 @@ class FastAgiDoor:
     def _connection(self) -> Connection:
         return Connection(self, self._settings.header_deadline_s, self._settings.answer_deadline_s)
 
-    def _refuse(self, connection: Connection, why: str) -> None:
-        self._refused += 1
-        self._last_refusal = f"{connection.source}: {why}"
-        self._forget(connection)
-        connection.abort(why)
+    def _make_room(self, silent: Iterable[Connection]) -> None:
+        """Send the oldest away that has not asked: Asterisk asks at once. That is the newcomer where all have asked."""
+        self.refuse(next(iter(silent)), "all places are taken")
 
     def _forget(self, connection: Connection) -> None:
         """Its place counts as free at once, though its socket closes a moment later."""
@@ -177,14 +194,8 @@ class FastAgiDoor:
             if not self._of_source[connection.source]:
                 del self._of_source[connection.source]
 
-    def _is_allowed(self, source: str) -> bool:
-        if source == self._settings.host:  # mostly it is Asterisk on this host, for which nothing is computed
-            return True
-        address = ip_address(source)
-        return address.is_loopback or any(address in network for network in self._settings.allowed_networks)
-
     def _warn_of(self, source: str) -> None:
-        if source not in self._strangers and len(self._strangers) < MOST_STRANGERS:
+        if source and source not in self._strangers and len(self._strangers) < MOST_STRANGERS:
             self._strangers.add(source)
             log.warning("a stranger at the AGI door is sent away; agi.allowed_networks names who may", source=source)
 
@@ -193,7 +204,6 @@ class FastAgiDoor:
             await self._handler(session)
             self._served += 1
         except HangUpError as gone:
-            self._served += 1
             log.debug("an AGI session ended early", channel=session.request.channel, reason=str(gone))
         except Exception:
             self._broken += 1
@@ -207,4 +217,4 @@ class FastAgiDoor:
             await asyncio.sleep(SWEEP_S)
             now = loop.time()
             for connection in [connection for connection in self._connections if connection.due < now]:
-                self._refuse(connection, "the peer is too slow")
+                self.refuse(connection, "the peer is too slow")

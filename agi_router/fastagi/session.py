@@ -11,6 +11,7 @@ from agi_router.fastagi.command import command, set_commands, variable_name
 from agi_router.fastagi.connection import Connection
 from agi_router.fastagi.errors import CommandError, HangUpError
 from agi_router.fastagi.request import AgiRequest
+from agi_router.routing.printable import printable
 
 SEPARATOR: Final = "\u241e"
 """Between values that are read together: the picture of a record separator, which no dial string holds."""
@@ -26,7 +27,7 @@ class Session:
 
     async def get_variable(self, name: str) -> str | None:
         """The value of a variable of the channel; None when it is not set."""
-        value, data = await self._send(command("GET VARIABLE", variable_name(name)))
+        value, data = await self.send(command("GET VARIABLE", variable_name(name)))
         return data if value == "1" else None
 
     async def evaluate(self, expression: str) -> str:
@@ -34,7 +35,7 @@ class Session:
 
         An expression is code: nothing from outside may be in it but names that were checked.
         """
-        _, data = await self._send(command("GET FULL VARIABLE", expression))
+        _, data = await self.send(command("GET FULL VARIABLE", expression))
         return data
 
     async def evaluate_all(self, expressions: Sequence[str]) -> list[str]:
@@ -52,11 +53,11 @@ class Session:
         Raises ValueError when a name is no plain one, CommandError before anything is set when a value is too long.
         """
         for line in list(set_commands(variables)):
-            await self._send(line)
+            await self.send(line)
 
     async def verbose(self, message: str, level: int = 1) -> None:
         """Tell it on Asterisk's console, for an operator who reads there at this level or above."""
-        await self._send(command("VERBOSE", message[:1000], str(level)))
+        await self.send(command("VERBOSE", message[:1000], str(level)))
 
     @asynccontextmanager
     async def until_hang_up(self) -> AsyncIterator[None]:
@@ -85,12 +86,15 @@ class Session:
             if has_fired:
                 task.uncancel()
 
-    async def _send(self, line: str) -> tuple[str, str]:
-        """The result and what follows it in parentheses. Raises CommandError, HangUpError."""
+    async def send(self, line: str) -> tuple[str, str]:
+        """Send a command that `command()` has made: the result, and what follows it in parentheses.
+
+        Raises CommandError when Asterisk refuses it.
+        """
         answer: dict[str, Any] = await self._commands.send_command(line)
         match answer:
             case {"result": (str() as result, str() as data), "status_code": 200}:
-                return result, data
+                return result, printable(data)
             case {"status_code": 511}:
                 raise HangUpError("the channel was hung up")
             case {"error": "AGIResultHangup"}:

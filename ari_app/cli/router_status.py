@@ -37,6 +37,8 @@ def show_status(config: Path, *, as_json: bool) -> None:
         elif name == "tokens":
             for token in value:
                 table.add_row("token", Text(printable(_token(token))))
+        elif name == "agi":
+            table.add_row("AGI door", Text(printable(_agi_door(value))))
         elif name not in _TOLD_BELOW:
             table.add_row(name.replace("_", " "), Text(_shown(name, value)))
     console().print(table)
@@ -67,6 +69,14 @@ def _token(token: Mapping[str, Any]) -> str:
     if (failure := token["failure"]) is not None:
         told += f", as {failure['message']} [{failure['code']}]; asked again after {_moment(token['next_try_at'])}"
     return told
+
+
+def _agi_door(door: Mapping[str, Any] | None) -> str:
+    """Where it listens, who asks, and how much it did."""
+    if door is None:
+        return "closed"
+    told = f"{door['listening']}: {door['connections']} connections, {door['served']} served, {door['broken']} broken"
+    return f"{told}, {door['refused']} cut off" + (f" (the last, {door['last_refusal']})" if door["refused"] else "")
 
 
 def _moment(iso: str) -> str:

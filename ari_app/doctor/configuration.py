@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from agi_router.document import Problem
+from agi_router.settings.agi_section import agi_warnings
 from ari_app.doctor.finding import Finding, Group, Topic
 from ari_app.settings import Settings
 
@@ -21,6 +22,8 @@ def warnings(settings: Settings) -> list[str]:
         found.append(
             f"asterisk.ari.url: {ari.hostname} is asked without TLS; use https, or Asterisk's loopback address"
         )
+    if settings.agi is not None:
+        found += agi_warnings(settings.agi)
     if not settings.routing.fallback:
         found += [
             f"routes.{route.name}: no fallback, so when the API fails the caller goes straight back to the dialplan; "

@@ -15,6 +15,7 @@ from ari_app.asterisk.settings import AriSettings
 from ari_app.calls.ports import TelephonyError
 from ari_app.control.settings import ControlError
 from ari_app.doctor import asterisk as pbx
+from ari_app.doctor.agi_door import agi_findings
 from ari_app.doctor.check import DEADLINE_S, Check, carry_out
 from ari_app.doctor.configuration import configuration_findings, problem_findings
 from ari_app.doctor.database import database_checks
@@ -43,7 +44,7 @@ async def examine(config: Path, settings: Settings) -> list[Finding]:
     here = [*database_checks(settings.storage), *route_checks(settings.routing), host_check(settings.asterisk.ari.url)]
     local, remote, answer = await asyncio.gather(carry_out(here), _ask_asterisk(settings, router), router)
     tokens = token_findings(settings.routing, answer)
-    running = [judge_router(settings, answer), _judge_reload(config, answer)]
+    running = [judge_router(settings, answer), _judge_reload(config, answer), *agi_findings(settings.agi, answer)]
     findings = [*configuration_findings(config, settings), *running, *remote, *local, *tokens]
     return sorted(findings, key=lambda finding: list(Group).index(finding.group))
 
@@ -99,7 +100,8 @@ def _plain_checks(inspection: Inspection, settings: Settings, router: RouterAnsw
         return [pbx.judge_version(running), judge_transfers(running, by_router=calls.carries_out_transfers)]
 
     async def modules() -> Sequence[Finding]:
-        return judge_modules(await inspection.modules(), modules_for(settings.routing.destination_types))
+        needed = modules_for(settings.routing.destination_types, has_agi_door=settings.agi is not None)
+        return judge_modules(await inspection.modules(), needed)
 
     async def recordings() -> Sequence[Finding]:
         return [pbx.judge_recordings(fail=await inspection.recordings_fail())]

@@ -76,9 +76,20 @@ FOR_DESTINATIONS: Final = {
 """By types of destinations, the modules that only they need."""
 
 
-def modules_for(destination_types: Set[str]) -> tuple[Module, ...]:
+FOR_AGI_DOOR: Final = (
+    _vital("res_agi.so", "the dialplan cannot ask the router: there is no AGI()"),
+    _vital("app_dial.so", "the dialplan cannot dial what the router answers: there is no Dial()"),
+    _vital("func_strings.so", "the router cannot set its answer: there is no ARRAY()"),
+)
+"""What only the AGI door needs, or needs more than others do."""
+
+
+def modules_for(destination_types: Set[str], *, has_agi_door: bool = False) -> tuple[Module, ...]:
     """The modules that a configuration with these types of destinations needs."""
-    return (*NEEDED, *(module for type_, module in FOR_DESTINATIONS.items() if type_ in destination_types))
+    door = FOR_AGI_DOOR if has_agi_door else ()
+    of_door = {module.any_of for module in door}
+    others = (module for module in NEEDED if module.any_of not in of_door)
+    return (*others, *door, *(module for type_, module in FOR_DESTINATIONS.items() if type_ in destination_types))
 
 
 def judge_modules(loaded: Mapping[str, bool], needed: Sequence[Module] = NEEDED) -> list[Finding]:

@@ -12,7 +12,7 @@ LIVE: Final = frozenset({"routing", "calls", "log"})
 MOST_NAMES: Final = 10
 # Where the settings call something otherwise than the file does.
 _PARTS: Final = {"fallback": "defaults.fallback", "guard": "network"}
-_KEYS: Final = {"allowed": "allowed_networks", "paths": "path"}
+_KEYS: Final = {"allowed": "allowed_networks", "paths": "path", "host": "listen", "port": "listen"}
 _NO_SETTINGS: Final = frozenset({"warnings"})
 
 
@@ -52,10 +52,10 @@ def changes(old: Settings, new: Settings) -> tuple[Change, ...]:
 def restart_needed(old: Settings, new: Settings) -> tuple[str, ...]:
     """The keys, dotted, that differ and are only read at a start: `asterisk.ari.url`."""
     keys = [
-        f"{section}.{key}"
+        f"{section}.{key}" if key else section
         for section in _differing(old, new)
         if section not in LIVE
-        for key in _keys(getattr(old, section), getattr(new, section), depth=2)
+        for key in _keys(getattr(old, section), getattr(new, section), depth=2) or ("",)  # it came, or went
     ]
     if old.control.socket == socket_beside(old.storage) and new.control.socket == socket_beside(new.storage):
         return tuple(key for key in keys if key != "control.socket")  # it only follows the database
@@ -80,7 +80,7 @@ def _keys(old: Any, new: Any, depth: int) -> tuple[str, ...]:
         inside = _keys(getattr(old, name), getattr(new, name), depth - 1) if depth > 1 else ()
         key = _KEYS.get(name, name)
         keys += [f"{key}.{deeper}" for deeper in inside] or [key]
-    return tuple(keys)
+    return tuple(dict.fromkeys(keys))
 
 
 def _change(name: str, old: Any, new: Any) -> Change:

@@ -59,9 +59,9 @@ class AgiChannel:
     commands: list[str] = field(default_factory=list)
 
     @classmethod
-    async def connect(cls, port: int) -> Self:
-        """Only the connection: nothing is said yet."""
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+    async def connect(cls, port: int, local: str = "127.0.0.1") -> Self:
+        """Only the connection, from this address: nothing is said yet."""
+        return cls(*await asyncio.open_connection("127.0.0.1", port, local_addr=(local, 0)))
 
     @classmethod
     async def ask(cls, port: int, script: str, *arguments: str, **known: str) -> Self:

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_network
 
 import pytest
+import uvloop
 
 from agi_router.fastagi import AgiSettings, CommandError, DoorError, FastAgiDoor, HangUpError, Session
 from tests.fakes.agi import AgiChannel, header
@@ -163,3 +165,219 @@ async def test_a_header_may_come_in_pieces() -> None:
             await channel.writer.drain()
         assert await channel.command() == ""
         assert door.status().served == 1
+
+
+async def test_who_says_nothing_is_cut_off() -> None:
+    async with FastAgiDoor(AgiSettings(port=0, header_deadline_s=0.05), silent) as door:
+        channel = await AgiChannel.connect(door.port)
+        channel.say(b"agi_network: yes\n")
+        assert await channel.command() == ""
+        assert door.status().last_refusal == "127.0.0.1: the peer is too slow"
+
+
+async def test_a_command_that_is_not_answered_ends_the_session() -> None:
+    reasons = []
+
+    async def handler(session: Session) -> None:
+        with pytest.raises(HangUpError) as gone:
+            await session.get_variable("X")
+        reasons.append(str(gone.value))
+
+    async with FastAgiDoor(AgiSettings(port=0, answer_deadline_s=0.05), handler) as door:
+        channel = await AgiChannel.ask(door.port, "sales")
+        assert await channel.command() == 'GET VARIABLE "X"'
+        assert await channel.command() == ""
+    assert reasons == ["the peer is too slow"]
+
+
+async def test_the_time_that_a_handler_takes_is_not_the_peers() -> None:
+    async def handler(session: Session) -> None:
+        await asyncio.sleep(0.7)  # longer than the deadlines and the next look at them
+        await session.set_variables({"ROUTE_STATUS": "DIAL"})
+
+    async with FastAgiDoor(AgiSettings(port=0, header_deadline_s=0.05, answer_deadline_s=0.2), handler) as door:
+        channel = await AgiChannel.ask(door.port, "sales")
+        await channel.carry_out()
+    assert channel.variables == {"ROUTE_STATUS": "DIAL"}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\n\n",
+        b"\n\n",
+        b"agi_network_script: sales\n\n",
+        b"agi_padding: x\n" * 2000,
+        b"\x00\xff" * 10_000,
+    ],
+)
+async def test_what_is_no_request_of_asterisks_is_cut_off_at_once(said: bytes) -> None:
+    async def handler(session: Session) -> None:
+        raise AssertionError("no handler is called")
+
+    async with FastAgiDoor(LOCAL, handler) as door:
+        channel = await AgiChannel.connect(door.port)
+        channel.say(said)
+        assert await asyncio.wait_for(channel.command(), 0.4) == ""
+        assert (door.status().refused, door.status().broken) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "gone"),
+    [
+        (b"\n", "as no Asterisk does"),
+        (b"OK\n", "as no Asterisk does"),
+        (b"200 " + b"a" * 60_000 + b"\n", "as no Asterisk does"),
+        (b"200 result=1 (" + b"=(" * 40_000, "longer than"),
+        (b"200 result=1 (\n" * 6_000, "longer than"),
+        (b"511 Command Not Permitted on a dead channel or intercept routine\n", "hung up"),
+        (b"HANGUP\n", "hung up"),
+    ],
+)
+async def test_an_answer_that_is_none_ends_the_session_at_once(answer: bytes, gone: str) -> None:
+    reasons = []
+
+    async def handler(session: Session) -> None:
+        with pytest.raises(HangUpError) as ended:
+            await session.get_variable("X")
+        reasons.append(str(ended.value))
+
+    async with FastAgiDoor(LOCAL, handler) as door:
+        channel = await AgiChannel.ask(door.port, "sales")
+        await channel.command()
+        channel.say(answer)
+        assert await asyncio.wait_for(channel.command(), 0.4) == ""
+    assert len(reasons) == 1
+    assert gone in reasons[0]
+
+
+async def test_lines_that_nobody_asked_for_are_no_answers_and_not_read_for_ever() -> None:
+    read = []
+    more = asyncio.Event()
+
+    async def handler(session: Session) -> None:
+        await more.wait()
+        read.append(await session.get_variable("X"))
+        with pytest.raises(HangUpError, match="nobody asked"):
+            async with session.until_hang_up():
+                await asyncio.Event().wait()
+        read.append("cut off")
+
+    async with FastAgiDoor(LOCAL, handler) as door:
+        channel = await AgiChannel.ask(door.port, "sales")
+        channel.say(b"200 result=1 (early)\n" * 50)
+        await channel.writer.drain()
+        while not door.status().sessions:
+            await asyncio.sleep(0)
+        more.set()
+        assert await channel.command() == 'GET VARIABLE "X"'
+        channel.say(b"100 Trying\n200 result=1 (right)\n" + b"200 result=1 (late)\n" * 200)
+        assert await channel.command() == ""
+    assert read == ["right", "cut off"]
+
+
+async def test_who_has_asked_keeps_his_place_and_who_says_nothing_loses_it() -> None:
+    going_on = asyncio.Event()
+
+    async def handler(session: Session) -> None:
+        await going_on.wait()
+        await session.set_variables({"ROUTE_STATUS": session.request.script})
+
+    async with FastAgiDoor(AgiSettings(port=0, max_connections=3), handler) as door:
+
+        async def until(*stands: int) -> None:
+            while stands != (door.status().connections, door.status().sessions, door.status().refused):
+                await asyncio.sleep(0.001)
+
+        quiet = await AgiChannel.connect(door.port)
+        first, second = await AgiChannel.ask(door.port, "first"), await AgiChannel.ask(door.port, "second")
+        await until(3, 2, 0)
+        third = await AgiChannel.ask(door.port, "third")
+        assert await quiet.command() == ""
+        await until(3, 3, 1)
+        late = await AgiChannel.ask(door.port, "late")
+        assert await late.command() == ""
+        assert door.status().last_refusal == "127.0.0.1: all places are taken"
+        going_on.set()
+        await asyncio.gather(*(channel.carry_out() for channel in (first, second, third)))
+    assert [channel.variables["ROUTE_STATUS"] for channel in (first, second, third)] == ["first", "second", "third"]
+
+
+async def test_one_address_leaves_room_for_others() -> None:
+    networks = (ip_network("192.0.2.0/24"),)
+    async with FastAgiDoor(AgiSettings(port=0, max_connections=4, allowed_networks=networks), silent) as door:
+        quiet = [await AgiChannel.connect(door.port) for _ in range(4)]
+        assert await quiet[0].command() == ""
+        other = await AgiChannel.connect(door.port, local="127.0.0.2")
+        other.say(header(door.port, "sales"))
+        await other.carry_out()
+        assert door.status().served == 1
+        assert door.status().connections == 3
+    for channel in quiet:
+        channel.writer.close()
+
+
+async def test_strangers_are_sent_away() -> None:
+    door = FastAgiDoor(AgiSettings(allowed_networks=(ip_network("192.0.2.0/24"),)), silent)
+    allowed = ("127.0.0.1", "127.9.9.9", "::1", "192.0.2.7")
+    assert all(door.lets_in(source) for source in allowed)
+    assert not any(door.lets_in(source) for source in ("198.51.100.1", "192.0.3.1", "2001:db8::1", "fe80::1%eth0", ""))
+
+
+async def test_a_closing_door_lets_its_sessions_come_to_their_end() -> None:
+    begun, going_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(session: Session) -> None:
+        begun.set()
+        await going_on.wait()
+        await session.set_variables({"ROUTE_STATUS": "DIAL"})
+
+    async with FastAgiDoor(LOCAL, handler) as door:
+        channel = await AgiChannel.ask(door.port, "sales")
+        await begun.wait()
+        asyncio.get_running_loop().call_later(0.05, going_on.set)
+        carried_out, port = asyncio.create_task(channel.carry_out()), door.port
+    await carried_out
+    assert channel.variables == {"ROUTE_STATUS": "DIAL"}
+    with pytest.raises(ConnectionRefusedError):
+        await AgiChannel.connect(port)
+
+
+async def test_a_session_that_does_not_end_is_ended_when_the_door_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agi_router.fastagi.door.DRAIN_S", 0.05)
+    begun = asyncio.Event()
+
+    async def handler(session: Session) -> None:
+        begun.set()
+        async with session.until_hang_up():
+            await asyncio.Event().wait()
+
+    async with FastAgiDoor(LOCAL, handler) as door:
+        channel = await AgiChannel.ask(door.port, "sales")
+        await begun.wait()
+    assert await channel.command() == ""
+
+
+async def test_a_cancelled_handler_is_not_taken_for_a_hangup() -> None:
+    ended = []
+
+    async def handler(session: Session) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                async with session.until_hang_up():
+                    await asyncio.Event().wait()
+        ended.append(asyncio.current_task().cancelling())  # type: ignore[union-attr]
+
+    await carried_out(handler)
+    assert ended == [0]
+
+
+def test_the_door_works_on_the_routers_own_event_loop() -> None:
+    async def call() -> None:
+        async def handler(session: Session) -> None:
+            await session.set_variables({"ROUTE_STATUS": "DIAL"})
+
+        assert (await carried_out(handler)).variables == {"ROUTE_STATUS": "DIAL"}
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(call())
