@@ -2,7 +2,7 @@
 #: make test     everything: lint, types, layers, all tests, on a real Asterisk as well
 #: make check    what every commit passes: the same without Asterisk, in under a minute
 #: make bench    measures the router beside the native dialplan; QUICK=1 coarsely, in under two minutes
-#: make fuzz     100,000 hostile API answers, ROUNDS=1000 fewer; SEED=7 makes the same ones again
+#: make fuzz     100,000 hostile API answers, as many AGI peers; ROUNDS=1000 fewer; SEED=7 makes the same ones again
 #: make profile  where the router's time goes
 #:
 #: make lint     format, lint, types, layers

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import shlex
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
@@ -32,6 +31,8 @@ agi_accountcode:
 agi_threadid: 140000000000000
 """
 ARRAY = re.compile(r"ARRAY\((.*)\)")
+
+WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 
 
 def header(
@@ -87,9 +88,10 @@ class AgiChannel:
         """Answer every command as Asterisk does, until the door closes."""
         while line := await self.command():
             self.commands.append(line)
-            self.say(self._answer(shlex.split(line)).encode())
+            self.say(self.answer(words(line)).encode())
 
-    def _answer(self, words: list[str]) -> str:
+    def answer(self, words: list[str]) -> str:
+        """What Asterisk says to the command of these words."""
         match words:
             case ["SET", "VARIABLE", name, value] if array := ARRAY.fullmatch(name):
                 self.variables |= dict(zip(array[1].split(","), _items(value), strict=True))
@@ -104,6 +106,11 @@ class AgiChannel:
             case ["VERBOSE", _, _]:
                 return "200 result=1\n"
         return "510 Invalid or unknown command\n"
+
+
+def words(command: str) -> list[str]:
+    """The words of a command, as Asterisk takes it apart."""
+    return [re.sub(r"\\(.)", r"\1", quoted) or plain for quoted, plain in WORD.findall(command)]
 
 
 def _items(text: str) -> list[str]:

@@ -77,7 +77,7 @@ class Rules:
         """Raises BrokenRuleError."""
         for route in self.settings.routes:
             try:
-                with _time_limit():
+                with time_limit():
                     self.outcomes[self._outcome(route, body, charset)] += 1
             except AssertionError as broken:
                 raise BrokenRuleError(str(broken), route.name, body, charset) from broken
@@ -161,7 +161,9 @@ def _refused(failure: Failure) -> str:
 
 
 @contextmanager
-def _time_limit() -> Iterator[None]:
+def time_limit() -> Iterator[None]:
+    """Raises Hang in the block when it takes too long."""
+
     def ended(signum: int, frame: FrameType | None) -> None:
         raise Hang
 
