@@ -16,10 +16,12 @@ import structlog
 from agi_router.decide import Router
 from agi_router.lookup.tokens import TokenState
 from agi_router.lookup.upstream import Upstreams, UpstreamStatus
+from agi_router.routing.volume import Volume
 from ari_app.asterisk.connection import AriConnection, ReplacedError
 from ari_app.asterisk.device_states import DeviceStates
 from ari_app.asterisk.devices import DeviceState, call_states, device_states
 from ari_app.asterisk.telephony import AriTelephony
+from ari_app.calls.clock import now
 from ari_app.calls.presence import Presence
 from ari_app.calls.recovery import Recovery
 from ari_app.calls.supervisor import Supervisor
@@ -29,12 +31,14 @@ from ari_app.live.placing import placing
 from ari_app.live.reload import Reloading, as_json
 from ari_app.live.roster import roster
 from ari_app.live.routing import LiveRouting
+from ari_app.live.volume import DialRules
 from ari_app.logs import set_up_logs
 from ari_app.settings import Settings
 from ari_app.storage.call_log import CallLog, writing_call_log
 from ari_app.storage.errors import StorageError
 from ari_app.storage.grants import writing_grants
 from ari_app.storage.last_good import open_last_good
+from ari_app.storage.outgoing import open_outgoing
 from ari_app.storage.serving import open_database
 
 log = structlog.get_logger(__name__)
@@ -71,7 +75,11 @@ async def serve(config: Path, settings: Settings) -> None:
         devices = DeviceStates(telephony, presence.device_changed)
         await devices.want(roster(settings.routing).watched)
         feed = Feed(call_log)
-        supervisor = Supervisor(telephony, routing, feed, presence, settings.calls.max_in_setup)
+        journal = await parts.enter_async_context(open_outgoing(database))
+        volume = Volume(settings.routing.volume, journal)
+        rules = DialRules(settings.routing.policy, volume)
+        volume.restore(await journal.kept(), now())
+        supervisor = Supervisor(telephony, routing, feed, presence, settings.calls.max_in_setup, volume=volume)
         supervisor.carries_out_transfers = settings.calls.carries_out_transfers
         recovery = Recovery(telephony, supervisor, feed, call_log)
 
@@ -91,6 +99,7 @@ async def serve(config: Path, settings: Settings) -> None:
         async def take(changed: Settings) -> None:
             # In a thread, for it reads certificates. It touches what it was handed only when it is entered.
             await routing.replace(await asyncio.to_thread(router_of, changed))
+            rules.take(changed.routing)
             supervisor.max_in_setup = changed.calls.max_in_setup
             supervisor.carries_out_transfers = changed.calls.carries_out_transfers
             presence.know(roster(changed.routing))
@@ -112,7 +121,13 @@ async def serve(config: Path, settings: Settings) -> None:
         async def reload(_: Arguments) -> Mapping[str, Any]:
             return as_json(await reloading.reload())
 
-        commands = {"status": status, "reload": reload, "call": placing(supervisor), "follow": feed.follow}
+        commands = {
+            "status": status,
+            "reload": reload,
+            "policy": rules.answer,
+            "call": placing(supervisor),
+            "follow": feed.follow,
+        }
         await parts.enter_async_context(serve_control(settings.control, commands))
         log.info("the router serves", app=settings.asterisk.ari.app, pid=os.getpid())
         try:

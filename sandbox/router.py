@@ -143,7 +143,7 @@ class Router(RunningRouter):
         self.log_path = self.config_path.with_name("router.log")
         self._serve = serve
         self._process: Process | None = None
-        self._storage = StorageSettings.at(self.config_path.with_name(DATABASE))
+        self.storage = StorageSettings.at(self.config_path.with_name(DATABASE))
 
     async def __aenter__(self) -> Self:
         try:
@@ -177,6 +177,11 @@ class Router(RunningRouter):
     async def place(self, **request: Any) -> str:
         """Have a call placed, as `agi-router call` does; its id. Raises ControlError."""
         return str((await asyncio.to_thread(ask, self._control, "call", arguments=request))["call_id"])
+
+    async def counters(self) -> Mapping[tuple[str, str], float]:
+        """What the dial policy has counted, by scope (limits, route_limits, key_limits) and measure."""
+        told = await asyncio.to_thread(ask, self._control, "policy")
+        return {(count["scope"], count["measure"]): count["value"] for count in told["counters"]}
 
     def reload_by_signal(self) -> None:
         """Write `config`, and send SIGHUP."""
@@ -233,12 +238,12 @@ class Router(RunningRouter):
         """All calls on record, the oldest first, once nothing waits to be written."""
         if self._process is not None:
             await self.until(lambda status: status["events_pending"] == 0)
-        async with read_calls(self._storage) as calls:
+        async with read_calls(self.storage) as calls:
             return list(reversed(await calls.recent(10_000)))
 
     async def trace(self, call_id: str) -> Sequence[CallEvent]:
         """The events of one call."""
-        async with read_calls(self._storage) as calls:
+        async with read_calls(self.storage) as calls:
             return await calls.trace(call_id)
 
     async def until_told(self, kind: type[CallEvent]) -> None:

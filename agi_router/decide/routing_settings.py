@@ -16,6 +16,7 @@ from agi_router.routing.policy import DialPolicy
 from agi_router.routing.route import FallbackStep, Route
 from agi_router.routing.shown import Showing
 from agi_router.routing.treatment import Treatment
+from agi_router.routing.volume_limits import VolumePolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class RoutingSettings:
     queues: tuple[Queue, ...] = ()
     campaigns: tuple[Campaign, ...] = ()
     click_to_dial: ClickToDial = field(default_factory=ClickToDial)
+    volume: VolumePolicy = field(default_factory=VolumePolicy)
     warnings: tuple[str, ...] = ()
 
     @property

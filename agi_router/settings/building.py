@@ -26,6 +26,7 @@ from agi_router.settings.directory_building import DirectoryBuilding
 from agi_router.settings.findings import At, Findings
 from agi_router.settings.hours_building import HoursBuilding
 from agi_router.settings.patience import CARRIERS_PATIENCE_S, longest_answer_s, unanswered_s
+from agi_router.settings.policy_section import volume_policy
 from agi_router.settings.request_building import RequestBuilding
 from agi_router.settings.response_section import ResponseSection
 from agi_router.settings.sections import RouteSection, RoutingSections
@@ -101,6 +102,7 @@ class _Building:
             campaigns=outbound,
             click_to_dial=click_to_dial(s.click_to_dial, s.defaults.treatment().confirmation),
             policy=self.names.policy,
+            volume=volume_policy(s.policy, self.found),
             guard=NetworkGuard(tuple(s.network.allowed_networks)),
             upstreams=upstreams,
             fallback=self.fallback,

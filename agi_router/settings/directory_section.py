@@ -11,12 +11,10 @@ from agi_router.routing.numbers import NumberFormat
 from agi_router.routing.order import DEFAULT_RING_EACH_S, Order
 from agi_router.settings.response_section import NumberSection, exactly_one
 from agi_router.settings.values import (
-    Context,
     Email,
     Endpoint,
     InternalNumberKey,
     Name,
-    Region,
     RingSeconds,
     StateDevice,
     TrunkNames,
@@ -99,10 +97,3 @@ class TrunkSection(Section):
     numbers: tuple[str, ...] = ()
     trusted: bool = False
     setup_timeout_s: float = Field(default=DEFAULT_SETUP_TIMEOUT_S, ge=1, le=60)
-
-
-class PolicySection(Section):
-    """`policy`."""
-
-    regions: tuple[Region, ...] = ()
-    dialplan_contexts: tuple[Context, ...] = ()

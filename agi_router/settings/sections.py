@@ -8,8 +8,9 @@ from agi_router.routing.needs import Ahead
 from agi_router.routing.order import IfBusy, Order
 from agi_router.routing.route import DEFAULT_RING_S
 from agi_router.settings.click_to_dial_section import CampaignSection, ClickToDialSection
-from agi_router.settings.directory_section import DirectorySection, PolicySection, TrunkSection
+from agi_router.settings.directory_section import DirectorySection, TrunkSection
 from agi_router.settings.hours_section import CalendarSection
+from agi_router.settings.policy_section import PolicySection
 from agi_router.settings.request_section import RequestSection
 from agi_router.settings.response_section import FallbackSection, ResponseSection
 from agi_router.settings.show_section import ShowSection

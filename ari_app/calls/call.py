@@ -13,6 +13,7 @@ from agi_router.routing.decider import Decider
 from agi_router.routing.shown import Shown
 from agi_router.routing.step import TrunkWay
 from agi_router.routing.treatment import Treatment
+from agi_router.routing.volume import Volume
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.bridge import Bridge
 from ari_app.calls.clock import now
@@ -90,11 +91,13 @@ class Call:
         writer: CallWriter,
         *,
         presence: Presence,
+        volume: Volume,
     ) -> None:
         self.call_id = call_id
         self.caller = caller
         self.telephony = telephony
         self.presence = presence
+        self.volume = volume
         self.bridge_id = bridge_id(call_id)
         self.log = structlog.get_logger(__name__).bind(call=call_id)
         self.legs: dict[str, Leg] = {}
@@ -120,6 +123,7 @@ class Call:
         self.announcements: Mapping[str, tuple[str, ...]] = {}  # by the outcome that they tell
         self.auto_answers = False  # phones that can pick up by themselves: their user has asked for the call
         self.route = ""
+        self.key = ""  # the name of the API key by which it was asked for
         self.routes_asked: list[str] = []
         self.decider: Decider | None = None
         self.carries_out_transfers = True  # else Asterisk does, by its dialplan
@@ -200,10 +204,23 @@ class Call:
     def _tell_of(self, leg: Leg, event: e.CallEvent | None) -> None:
         if event is None:
             return
+        self._count(leg, event)
         if leg.dialled:
             self.tell(event)
         else:
             leg.untold.append(event)
+
+    def _count(self, leg: Leg, event: e.CallEvent) -> None:
+        """Tell the limits of the dial policy; of a leg that does not lead outside they know nothing."""
+        match event:
+            case e.LegAnswered():
+                self.volume.answered(leg.channel_id, now())
+            case e.LegEnded() if leg.outcome is LegOutcome.LOST:
+                self.volume.lost(leg.channel_id, now())
+            case e.LegEnded() if leg.outcome is not LegOutcome.JOINED:  # else it goes on, in another call
+                self.volume.ended(leg.channel_id, now())
+            case _:
+                pass
 
     def request(self, request: Coroutine[Any, Any, T]) -> asyncio.Task[T | None]:
         """Send a request that the story does not wait for; a failure is logged, its consequence arrives as an event."""
@@ -235,6 +252,11 @@ class Call:
         leg.confirm = confirm
         self.adopt(leg)
         return leg
+
+    @property
+    def next_channel_id(self) -> str:
+        """The id that the channel of one more leg will have."""
+        return leg_channel_id(self.call_id, leg_role(self.leg_count + 1))
 
     def next_role(self) -> str:
         """The role of one more leg."""

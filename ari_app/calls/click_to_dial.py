@@ -14,7 +14,7 @@ from ari_app.calls.clock import now
 from ari_app.calls.hunt import hunt
 from ari_app.calls.inbound import finish
 from ari_app.calls.screen_pop import SHOWN_NAME, ScreenPop
-from ari_app.calls.steps import follow, tell_end, tell_failure, tell_start
+from ari_app.calls.steps import follow, tell_end, tell_failure, tell_rung, tell_start
 from ari_app.domain import events as e
 from ari_app.domain.causes import NO_ANSWER, Q850_OF_OUTCOME
 
@@ -54,6 +54,7 @@ def _begin(call: Call, planned: PlannedCall) -> None:
         )
     )
     call.first, call.treatment, call.announcements = planned.first, planned.treatment, planned.announcements
+    call.key = planned.key
     call.auto_answers = planned.first is First.AGENT
     call.known_as(Arrival(called_number=planned.number, caller_number=planned.caller_id, caller_name=planned.user_name))
     call.screen_pop = _showing_customer(planned)
@@ -74,10 +75,11 @@ async def _ring_first(call: Call, first: Step, second: Step) -> bool:
     except CallerGoneError:
         tell_end(call, "cancelled")
         raise
-    tell_end(call, rung.outcome)
+    tell_rung(call, rung)
     if rung.winner is None:
         cause = Q850_OF_OUTCOME.get(rung.outcome, NO_ANSWER)
-        call.tell(e.CallEnded(at=now(), by="router", cause=cause, reason=rung.outcome))
+        reason = rung.refusal.code if rung.outcome == "refused" and rung.refusal is not None else rung.outcome
+        call.tell(e.CallEnded(at=now(), by="router", cause=cause, reason=reason))
         return False
     call.bridge.prepare()
     call.begin_with(rung.winner)

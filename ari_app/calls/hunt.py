@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final
 
+from agi_router.routing.errors import Failure
 from agi_router.routing.order import IfBusy, Order, arrange, next_round
 from agi_router.routing.step import Member, Ring, Target, distinct
 from ari_app.calls.call import Call
@@ -57,6 +58,7 @@ class _Hunt:
         self._told: set[str] = set()
         self._is_on = False
         self._outcomes: list[str] = []
+        self._refusal: Failure | None = None
 
     async def run(self) -> Rung:
         """See `hunt`."""
@@ -77,6 +79,7 @@ class _Hunt:
                 if rung.winner is not None:
                     return rung
                 self._outcomes.append(rung.outcome)
+                self._refusal = self._refusal or rung.refusal
             elif self._action.if_busy is IfBusy.WAIT:
                 await self._wait()
             else:
@@ -85,7 +88,7 @@ class _Hunt:
             await self._placed.place(())
         if self._left:
             self._outcomes.append(LegOutcome.BUSY.value)
-        return Rung(None, most_telling(self._outcomes))
+        return Rung(None, most_telling(self._outcomes), self._refusal)
 
     @property
     def _remaining_s(self) -> float:

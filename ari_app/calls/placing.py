@@ -13,12 +13,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
 
+from agi_router.routing.errors import Failure
 from agi_router.routing.step import EndpointTarget, Target, TrunkTarget, TrunkWay
 from ari_app.calls.call import Call
 from ari_app.calls.clock import now
 from ari_app.calls.early_media import EarlyMedia
 from ari_app.calls.leg import Leg
 from ari_app.calls.leg_variables import is_hidden_from, leg_variables, own_number
+from ari_app.calls.outgoing import ask_to_dial
 from ari_app.calls.ports import ChannelDestroyed, NotFoundError, RefusedError, TelephonyError
 from ari_app.calls.redirects import Redirects
 from ari_app.calls.screen_pop import SENT_NAME, SHOWN_NAME
@@ -50,6 +52,7 @@ class Placing:
         self._legs: dict[Target, list[Leg]] = {}
         self._tasks: dict[Target, asyncio.Task[None]] = {}
         self._ways: dict[TrunkTarget, list[TrunkWay]] = {}  # those that are left
+        self.refusal: Failure | None = None  # of a number that the dial policy's limits leave no room for
         self._undialled: dict[str, Mapping[str, str]] = {}  # by channel id: the variables it was created with
 
     @property
@@ -73,14 +76,31 @@ class Placing:
                 take_back(self._call, leg, LegOutcome.GUESSED_WRONG)
             if isinstance(target, TrunkTarget):
                 self._ways.pop(target, None)
-        for leg in self.legs:
-            known = self._undialled.pop(leg.channel_id, None)
-            if known is None:
-                self._call.request(self._tell_ringing(leg))
-            elif leg.alive:
-                self._call.request(self._dial_created(leg, known))
+        for target, legs in self._legs.items():
+            for leg in legs:
+                self._ring_on(target, leg)
         self.begin(targets)
         await asyncio.gather(*self._tasks.values())
+
+    def _ring_on(self, target: Target, leg: Leg) -> None:
+        """What was placed ahead for this target goes on as a leg of the step."""
+        known = self._undialled.pop(leg.channel_id, None)
+        if known is None:
+            self._call.request(self._tell_ringing(leg))
+        elif leg.alive and not self._may_dial(target, leg.channel_id, leg.way):
+            take_back(self._call, leg, LegOutcome.REFUSED)
+        elif leg.alive:
+            self._call.request(self._dial_created(leg, known))
+
+    def _may_dial(self, target: Target, channel_id: str, way: TrunkWay | None, instead_of: Leg | None = None) -> bool:
+        """Whether the limits of the dial policy leave room for this leg; if so it is counted."""
+        if way is None or not isinstance(target, TrunkTarget):
+            return True
+        # One that was never dialled is not counted either.
+        before = instead_of.channel_id if instead_of is not None and instead_of.dialled else ""
+        refusal = ask_to_dial(self._call, channel_id, target, way, instead_of=before)
+        self.refusal = self.refusal or refusal
+        return refusal is None
 
     async def add(self, targets: Sequence[Target]) -> None:
         """Ring these as well."""
@@ -115,8 +135,13 @@ class Placing:
 
     def _by_next_trunk(self, target: TrunkTarget, instead_of: Leg | None = None) -> None:
         """Ring by the next trunk, if there is one, `instead_of` a leg that is taken back."""
-        way = next_way(self._call, self._ways[target], is_first=not self._legs[target])
+        legs = self._legs[target]
+        way = next_way(self._call, self._ways[target], is_first=not legs)
         if way is None:
+            return
+        is_dialled = not self._only_create
+        if is_dialled and not self._may_dial(target, self._call.next_channel_id, way, legs[-1] if legs else None):
+            self._ways[target].clear()
             return
         if instead_of is not None:
             take_back(self._call, instead_of, LegOutcome.SETUP_TIMEOUT)

@@ -160,6 +160,7 @@ class Recovery:
             closed=len(found.close),
         )
         await self._clear(found)
+        self._count_on(found, snapshot)
         by_id = {record.call_id: record for record in records}
         for call_id, caller, leg in found.talks:
             self._resume_talk(by_id.get(call_id), call_id, caller, leg)
@@ -178,6 +179,12 @@ class Recovery:
         for record in found.close:
             self._close(record, "ended while the router was away")
         self._supervisor.take_held()
+
+    def _count_on(self, found: Survey, snapshot: Snapshot) -> None:
+        """Calls to numbers outside count on whose channels are there; all others have ended while nobody looked."""
+        expected = (_expected(call) for call in self._supervisor.live.values())
+        present = {*snapshot.channels, *snapshot.elsewhere}.difference(found.end_channels).union(*expected)
+        self._supervisor.volume.lose_all_but(present, now())
 
     async def release(self) -> None:
         """At the end, when Asterisk sends no more callers: those who came in the last moment go to the dialplan.
@@ -259,6 +266,8 @@ class Recovery:
             if known is not None and known.answered_at is None:
                 call.tell(e.LegAnswered(at=now(), leg=role))
             call.tell(e.CallAnswered(at=now(), leg=role))
+        for channel in (caller, present):  # perhaps nobody heard that it was
+            self._supervisor.volume.answered(channel.channel_id, now())
         since, route = (record.answered_at, record.route) if record else (None, "")
         self._supervisor.start_deciding(
             call, lambda decider: resume_talk(call, leg, since=since, route=route, decider=decider)

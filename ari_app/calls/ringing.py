@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from agi_router.routing.errors import Failure
 from agi_router.routing.step import Target
 from ari_app.calls.call import Call
 from ari_app.calls.confirming import ask_each, is_asked
@@ -21,10 +22,11 @@ Joining = Callable[[], Coroutine[Any, Any, Sequence[Target]]]
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """What came of ringing: the leg that answered, or the word for why none did."""
+    """What came of ringing: the leg that answered, or the word for why none did; for `refused` also the reason."""
 
     winner: Leg | None
     outcome: str
+    refusal: Failure | None = None
 
 
 async def ring(
@@ -68,7 +70,12 @@ async def ring(
         _take_back_all(call, [leg for leg in placing.legs if leg is not winner], ending)
     if winner is None and early is not None:
         await early.leave()
-    return Rung(winner, "answered" if winner else _why_nobody(placing.legs, timed_out=ending is LegOutcome.NO_ANSWER))
+    if winner is not None:
+        return Rung(winner, "answered")
+    refused = placing.refusal is not None
+    return Rung(
+        None, _why_nobody(placing.legs, refused=refused, timed_out=ending is LegOutcome.NO_ANSWER), placing.refusal
+    )
 
 
 def _take_back_all(call: Call, legs: Sequence[Leg], ending: LegOutcome) -> None:
@@ -122,15 +129,18 @@ _TELLING = (
     LegOutcome.DECLINED,
     LegOutcome.UNCONFIRMED,
     LegOutcome.REDIRECTED,
+    LegOutcome.REFUSED,
     LegOutcome.UNAVAILABLE,
     LegOutcome.NOT_FOUND,
     LegOutcome.FAILED,
 )
 
 
-def _why_nobody(legs: Sequence[Leg], *, timed_out: bool) -> str:
+def _why_nobody(legs: Sequence[Leg], *, refused: bool, timed_out: bool) -> str:
     """One word for a step that nobody answered: somebody who was there and said no tells more than one who was not."""
     outcomes = {leg.ending or leg.outcome for leg in legs}
+    if refused:
+        outcomes.add(LegOutcome.REFUSED)
     if timed_out and (not outcomes or LegOutcome.NO_ANSWER in outcomes):
         return LegOutcome.NO_ANSWER.value
     return most_telling(outcome.value for outcome in outcomes if outcome is not None)

@@ -30,10 +30,11 @@ from ari_app.calls.leg import Leg
 from ari_app.calls.placing import Placing
 from ari_app.calls.ports import RefusedError
 from ari_app.calls.queueing import Queued, enqueue
+from ari_app.calls.ringing import Rung
 from ari_app.calls.talk import converse
 from ari_app.calls.voicemail import leave_message
 from ari_app.domain import events as e
-from ari_app.domain.causes import Q850
+from ari_app.domain.causes import Q850, LegOutcome
 
 SHORTEST_STEP_S: Final = 1.0
 
@@ -127,7 +128,7 @@ async def _ring(call: Call, action: Ring, timeout_s: float, placed: Placing | No
     except CallerGoneError:
         tell_end(call, "cancelled")
         raise
-    tell_end(call, rung.outcome)
+    tell_rung(call, rung)
     return rung.winner
 
 
@@ -191,6 +192,14 @@ def tell_start(call: Call, step: Step) -> None:
             order=order,
         )
     )
+
+
+def tell_rung(call: Call, rung: Rung) -> None:
+    """Put on record what came of ringing."""
+    if rung.outcome == LegOutcome.REFUSED and rung.refusal is not None:
+        tell_failure(call, rung.outcome, rung.refusal)
+    else:
+        tell_end(call, rung.outcome)
 
 
 def tell_failure(call: Call, outcome: str, why: Failure) -> None:

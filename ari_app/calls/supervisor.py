@@ -10,6 +10,7 @@ import structlog
 from agi_router.routing.click_to_dial import CallRequest
 from agi_router.routing.decider import Decider
 from agi_router.routing.errors import Failure
+from agi_router.routing.volume import Volume
 from ari_app.calls.arrival import Arrival, read_arrival
 from ari_app.calls.call import Call, Caller, CallerGoneError
 from ari_app.calls.click_to_dial import click_to_dial
@@ -48,12 +49,20 @@ class Supervisor:
     """
 
     def __init__(
-        self, telephony: Telephony, deciders: Deciders, writer: CallWriter, presence: Presence, max_in_setup: int
+        self,
+        telephony: Telephony,
+        deciders: Deciders,
+        writer: CallWriter,
+        presence: Presence,
+        max_in_setup: int,
+        *,
+        volume: Volume,
     ) -> None:
         self._telephony = telephony
         self._deciders = deciders
         self._writer = Witnessed(writer, presence)
         self._presence = presence
+        self.volume = volume
         self.max_in_setup = max_in_setup
         self.carries_out_transfers = True
         self._takes_calls = True
@@ -140,7 +149,15 @@ class Supervisor:
 
     def new_call(self, call_id: str, caller: Caller) -> Call:
         """A call, watched by its inbox from now on."""
-        call = Call(call_id, caller, self._telephony, self.switchboard, self._writer, presence=self._presence)
+        call = Call(
+            call_id,
+            caller,
+            self._telephony,
+            self.switchboard,
+            self._writer,
+            presence=self._presence,
+            volume=self.volume,
+        )
         call.carries_out_transfers = self.carries_out_transfers
         return call
 

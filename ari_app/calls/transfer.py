@@ -218,6 +218,8 @@ async def _ring(call: Call, action: Ring, timeout_s: float) -> Leg | Failed:
         raise
     call.talking = True
     await asyncio.wait([call.request(call.reception.end())])
+    if rung.outcome == LegOutcome.REFUSED and rung.refusal is not None:
+        return Failed(rung.outcome, rung.refusal.code, rung.refusal.message, rung.refusal.remedy)
     return rung.winner or Failed(rung.outcome)
 
 

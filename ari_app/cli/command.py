@@ -202,6 +202,25 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     show_status(context.obj, as_json=as_json)
 
 
+@app.command(epilog=EXIT_STATUSES)
+@told
+def policy(
+    context: typer.Context,
+    number: Annotated[
+        str, typer.Argument(metavar="NUMBER", help="Would this number be dialled now? In E.164, such as +14155550177.")
+    ] = "",
+    route: Annotated[
+        str, typer.Option(metavar="ROUTE", help="For a caller of this route.", autocompletion=route_names)
+    ] = "",
+    key: Annotated[str, typer.Option(metavar="KEY", help="For a program with the API key of this name.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show how much was dialled outside, and what the limits are; with a NUMBER, whether it would be dialled now."""
+    from ari_app.cli.policy_view import show_policy
+
+    show_policy(context.obj, number, route, key, as_json=as_json)
+
+
 @app.command(epilog="Exit status: 0 the configuration was taken, 1 it was refused, 2 no router was reached.")
 @told
 def reload(context: typer.Context, as_json: Json = False) -> None:

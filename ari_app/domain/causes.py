@@ -36,6 +36,7 @@ class LegOutcome(StrEnum):
     DECLINED = "declined"
     UNCONFIRMED = "unconfirmed"  # it was picked up, perhaps by a voicemail, and nobody pressed the key
     REDIRECTED = "redirected"  # a 302; its target is rung as a leg of its own, if the dial policy allows it
+    REFUSED = "refused"  # a limit of the dial policy was reached; it was never dialled
     UNAVAILABLE = "unavailable"
     NOT_FOUND = "not_found"
     FAILED = "failed"

@@ -259,6 +259,33 @@ class TrunkSkipped(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NumberRefused(Happened):
+    """A number outside is not dialled: a limit of the dial policy is reached. `user` is the id of the one whose it is.
+
+    `code`, `detail` and `remedy` tell which limit, whose it is, and when there is room again.
+    """
+
+    number: str
+    trunk: str
+    code: str
+    detail: str
+    remedy: str
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitNear(Happened):
+    """A limit of the dial policy is near, or reached by this call. `limit` is its key in the configuration.
+
+    `scope` says whose calls are counted: all calls, a route or an API key.
+    """
+
+    limit: str
+    scope: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegDialled(Happened):
     """An INVITE is on its way to one contact. `leg` is the leg's role in the call ("leg-1").
 
@@ -477,6 +504,8 @@ CallEvent = (
     | LastAgentFound
     | DeviceUnavailable
     | TrunkSkipped
+    | NumberRefused
+    | LimitNear
     | LegDialled
     | LegRinging
     | LegProgressed

@@ -251,6 +251,8 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             | e.LegProgressed()
             | e.LegRedirected()
             | e.TrunkSkipped()
+            | e.NumberRefused()
+            | e.LimitNear()
         ):
             return record
         case e.Guessed() | e.GuessJudged():

@@ -63,6 +63,7 @@ _LEG_TAKEN_BACK = {
     "cancelled": "the caller gave up",
     "no_answer": "nobody answered in time",
     "setup_timeout": "the trunk did not react in time, and the next one is tried",
+    "refused": "a limit of the dial policy is reached",
     "guessed_wrong": "it had been guessed, and the answer was another",
 }
 _DIALS = {"ari": "", "agi": "; the dialplan dials"}
@@ -210,8 +211,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"{event.name} is {'waited for' if event.is_awaited else 'left out'}: {_why_passed(event)}"
         case e.LastAgentFound():
             return f"last agent: {event.name}, {ago(event.age_s)}"
-        case e.DeviceUnavailable() | e.TrunkSkipped():
-            return _left_out(event)
+        case e.DeviceUnavailable() | e.TrunkSkipped() | e.NumberRefused() | e.LimitNear():
+            return _before_dialling(event)
         case e.LegDialled():
             return f"dialled {_device(event.endpoint, event.contact)}"
         case e.LegRinging() | e.LegProgressed() | e.LegRedirected():
@@ -281,12 +282,16 @@ def _left(event: e.SentToDialplan) -> str:
     return f"on to the dialplan at {event.where}" if event.where else f"back to the dialplan: {event.reason}"
 
 
-def _left_out(event: e.DeviceUnavailable | e.TrunkSkipped) -> str:
+def _before_dialling(event: e.DeviceUnavailable | e.TrunkSkipped | e.NumberRefused | e.LimitNear) -> str:
     match event:
         case e.DeviceUnavailable(endpoint=endpoint, reason=reason):
             return f"{endpoint} cannot ring: {reason}"
         case e.TrunkSkipped(trunk=trunk, endpoint=endpoint):
             return f"trunk {trunk} is passed over: {endpoint} is down"
+        case e.LimitNear(limit=limit, scope=scope, detail=detail):
+            return f"{limit} is near for {scope}: {detail}"
+        case e.NumberRefused(number=number, code=code, detail=detail, remedy=remedy):
+            return f"{number} is not dialled: {detail} [{code}]. {_capitalised(remedy)}"
 
 
 def _before_answer(event: e.LegRinging | e.LegProgressed | e.LegRedirected) -> str:

@@ -11,7 +11,7 @@ LIVE: Final = frozenset({"routing", "calls", "log"})
 
 MOST_NAMES: Final = 10
 # Where the settings call something otherwise than the file does.
-_PARTS: Final = {"fallback": "defaults.fallback", "guard": "network"}
+_PARTS: Final = {"fallback": "defaults.fallback", "guard": "network", "volume": "policy"}
 _KEYS: Final = {"allowed": "allowed_networks", "paths": "path", "host": "listen", "port": "listen"}
 _NO_SETTINGS: Final = frozenset({"warnings"})
 

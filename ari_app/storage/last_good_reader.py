@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agi_router.routing.memory import NoMemory, Remembered
@@ -16,6 +16,7 @@ from ari_app.storage.database import reading_engine
 from ari_app.storage.schema import last_good_answers
 from ari_app.storage.secret_key import stored_key
 from ari_app.storage.settings import StorageSettings
+from ari_app.storage.write_behind import reason
 
 RECALL_S = 0.5
 """The caller hears ringing meanwhile, and his fallback is next: he does not wait longer for a disk."""
@@ -54,11 +55,6 @@ class LastGoodReader(NoMemory):
     def _name(self, question: str) -> str:
         """The name of a question's row: who has the database alone cannot tell whether a number stands in it."""
         return hmac.new(self._key, question.encode(), "sha256").hexdigest()
-
-
-def reason(error: Exception) -> str:
-    """What the database or the system said."""
-    return str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
 
 
 @asynccontextmanager

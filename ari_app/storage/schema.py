@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -117,4 +118,20 @@ oauth_grants = Table(
     Column("grant_id", String(64), primary_key=True),
     Column("sealed", Text, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
+)
+
+# Calls to numbers outside, as the dial policy counts them: those of the last day, and those that have no end yet.
+outgoing_calls = Table(
+    "outgoing_calls",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("api_key", Text, nullable=False),
+    Column("is_counted", Boolean, nullable=False),
+    Column("admitted_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("answered_at", UtcDateTime),
+    Column("ended_at", UtcDateTime, index=True),
+    Column("talk_s", Float),
 )

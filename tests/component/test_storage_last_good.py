@@ -11,8 +11,8 @@ from sqlalchemy import Connection, event
 from structlog.testing import capture_logs
 
 from agi_router.routing.memory import Remembered, question_key
-from ari_app.storage import last_good as last_good_module
 from ari_app.storage import last_good_reader as last_good_reader_module
+from ari_app.storage import write_behind as write_behind_module
 from ari_app.storage.last_good import LastGoodAnswers, open_last_good
 from ari_app.storage.last_good_reader import read_last_good
 from ari_app.storage.serving import Database, open_database
@@ -142,7 +142,7 @@ async def test_a_call_does_not_wait_for_a_disk(answers: LastGoodAnswers, monkeyp
 
 
 async def test_old_answers_go_although_nobody_calls(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(last_good_module, "PRUNE_EVERY_S", 0.01)
+    monkeypatch.setattr(write_behind_module, "PRUNE_EVERY_S", 0.01)
     async with open_last_good(database) as answers:
         answers.remember(QUESTION, ADA, LATER)
         await answers.flush()
@@ -178,7 +178,7 @@ async def test_the_key_is_its_owners_alone_and_without_it_nothing_is_found(setti
 async def test_a_database_that_fails_is_told_and_costs_no_call(
     answers: LastGoodAnswers, settings: StorageSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(last_good_module, "RETRY_S", 0.01)
+    monkeypatch.setattr(write_behind_module, "RETRY_S", 0.01)
     answers.remember(QUESTION, ADA, LATER)
     await answers.flush()
     connection = sqlite3.connect(settings.path)

@@ -19,6 +19,8 @@ from agi_router.routing.needs import Needs
 from agi_router.routing.shown import Shown
 from agi_router.routing.step import EndpointTarget, FindLastAgent, Member, Ring, Step
 from agi_router.routing.treatment import Treatment
+from agi_router.routing.volume import Volume
+from agi_router.routing.volume_limits import UNLIMITED
 from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelEntered,
@@ -261,7 +263,10 @@ class Exchange:
         self.told = Told()
         self.presence = Presence()
         self.rings = Rings(*endpoints)
-        self.supervisor = Supervisor(self.switch, Always(self.rings), self.told, self.presence, max_in_setup=10)
+        self.volume = Volume(UNLIMITED)
+        self.supervisor = Supervisor(
+            self.switch, Always(self.rings), self.told, self.presence, max_in_setup=10, volume=self.volume
+        )
         self.recovery = Recovery(self.switch, self.supervisor, self.told, self.told)
         self.switch.deliver = self.supervisor.deliver
 

@@ -47,6 +47,17 @@ def test_every_outcome_of_a_step_is_told_in_words(outcome: str) -> None:
     assert line.startswith(("step 1 was ", "step 1 came to nothing: "))
 
 
+def test_the_dial_policys_limits_are_told_in_words() -> None:
+    refused = {"code": "policy_concurrent", "detail": "30 calls at a time", "remedy": "there is room again soon"}
+    assert told(
+        e.LimitNear(at=at(0), limit="policy.limits.concurrent", scope="all calls", detail="24 of 30 calls at a time"),
+        e.NumberRefused(at=at(1), number="+14155550177", trunk="main", **refused),
+    ) == [
+        "policy.limits.concurrent is near for all calls: 24 of 30 calls at a time",
+        "+14155550177 is not dialled: 30 calls at a time [policy_concurrent]. There is room again soon",
+    ]
+
+
 def test_trunks_that_change_and_phones_that_are_forwarded_are_told_in_words() -> None:
     refused = {"code": "policy_region", "detail": "+5353001234 is in CU", "remedy": "add CU to policy.regions"}
     lines = told(
