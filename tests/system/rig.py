@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -22,6 +22,20 @@ ADA = "456"
 ANSWER = "/answer"
 
 Change = Callable[[Config], None]
+
+
+def origin(config: Config) -> str:
+    """Where the API of the configuration's first route is: scheme, host and port."""
+    return str(config["routes"]["sales"]["request"]["url"]).partition("/v1/")[0]
+
+
+def route(config: Config, response: dict[str, Any], *fallback: dict[str, Any]) -> dict[str, Any]:
+    """A route for `Rig.call_by`: its API says, at ANSWER, whom a call belongs `to`."""
+    return {
+        "request": {"url": f"{origin(config)}{ANSWER}"},
+        "response": {"path": "to", **response},
+        "fallback": [*fallback],
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -10,7 +9,7 @@ import pytest_asyncio
 from ari_app.domain.record import Disposition
 from sandbox.router import Config
 from sandbox.tone import one_second
-from tests.system.rig import ANSWER, Rig, running
+from tests.system.rig import Rig, route, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -20,16 +19,11 @@ LOW, HIGH, LONG = "recordings/low", "recordings/high", "recordings/long"
 
 
 def with_routes(config: Config) -> None:
-    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
-
-    def route(response: dict[str, Any], *fallback: dict[str, Any]) -> dict[str, Any]:
-        return {"request": {"url": f"{api}{ANSWER}"}, "response": {"path": "to", **response}, "fallback": [*fallback]}
-
     to_carol = {"endpoint": "carol"}
     config["routes"] |= {
-        "answer": route({"type": "announcement"}, to_carol),
-        "early": route({"values": {"closed": {"announcement": LOW, "answer": False}}}, {"hangup": "busy"}),
-        "again": route({"type": "user"}, {"announcement": [LONG]}, to_carol),
+        "answer": route(config, {"type": "announcement"}, to_carol),
+        "early": route(config, {"values": {"closed": {"announcement": LOW, "answer": False}}}, {"hangup": "busy"}),
+        "again": route(config, {"type": "user"}, {"announcement": [LONG]}, to_carol),
     }
 
 

@@ -10,19 +10,18 @@ from sandbox import Answer, Phone, ReceivedRequest
 from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
-from tests.system.rig import ADA, CALLER, DID, Rig, running
+from tests.system.rig import ADA, ANSWER, CALLER, DID, Rig, origin, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ANSWER = "/answer"
 OUTSIDE = "+14155550123"
 HIDDEN = "+14155550199"  # called from by nobody who shows it
 
 
 def told_everything(config: Config) -> None:
     """The API is told all that is known of the caller; each trunk has a user, a number outside."""
-    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
+    api = origin(config)
     config["routes"]["sales"] = {
         "request": {
             "url": f"{api}{ANSWER}",

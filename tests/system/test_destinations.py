@@ -14,18 +14,17 @@ from sandbox import Answer, Phone
 from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
-from tests.system.rig import CALLER, DID, Rig, running
+from tests.system.rig import ANSWER, CALLER, DID, Rig, origin, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ANSWER = "/answer"
 OUTSIDE = "+14155550123"
 
 
 def with_routes(config: Config) -> None:
     """One route per kind of answer; users 1 to 3 are each a number outside, by a trunk of their own."""
-    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
+    api = origin(config)
 
     def route(type_: str, *fallback: dict[str, Any], **more: Any) -> dict[str, Any]:
         request = {"url": f"{api}{ANSWER}?n={{{{callerNumber}}}}"}

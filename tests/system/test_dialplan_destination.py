@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -10,7 +9,7 @@ import pytest_asyncio
 from ari_app.domain import events as e
 from ari_app.domain.record import Disposition
 from sandbox.router import Config
-from tests.system.rig import ANSWER, Rig, running
+from tests.system.rig import Rig, route, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -28,16 +27,11 @@ exten => 101,1,Hangup(34)
 
 
 def with_routes(config: Config) -> None:
-    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
-
-    def route(response: dict[str, Any], *fallback: dict[str, Any]) -> dict[str, Any]:
-        return {"request": {"url": f"{api}{ANSWER}"}, "response": {"path": "to", **response}, "fallback": [*fallback]}
-
     to_carol = {"endpoint": "carol"}
     config["routes"] |= {
-        "answer": route({"type": "dialplan"}, to_carol),
-        "table": route({"values": {"closed": {"dialplan": "night"}}}, to_carol),
-        "chain": route({"type": "user"}, {"dialplan": "nowhere,s,1"}, {"dialplan": "ivr,101,2"}),
+        "answer": route(config, {"type": "dialplan"}, to_carol),
+        "table": route(config, {"values": {"closed": {"dialplan": "night"}}}, to_carol),
+        "chain": route(config, {"type": "user"}, {"dialplan": "nowhere,s,1"}, {"dialplan": "ivr,101,2"}),
     }
     config["policy"]["dialplan_contexts"] = ["ivr", "absent"]
 

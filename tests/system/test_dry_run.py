@@ -6,7 +6,7 @@ from sandbox import Answer, Phone
 from sandbox.router import Config, Router
 from tests.command import Command, Ran
 from tests.promised import DRY_RUN_KEYS
-from tests.system.rig import ADA, CALLER, DID, Rig, running
+from tests.system.rig import ADA, CALLER, DID, Rig, origin, running
 
 OUTSIDE = "+14155550123"
 
@@ -24,7 +24,7 @@ def told(ran: Ran) -> dict[str, Any]:
 def with_more_devices(config: Config) -> None:
     """Ada has a device that Asterisk does not know, and one outside; route `outside` answers with a number."""
     config["directory"]["users"][0]["devices"] += ["PJSIP/ghost", {"external": OUTSIDE}]
-    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
+    api = origin(config)
     config["routes"]["outside"] = {
         "request": {"url": f"{api}/outside?n={{{{callerNumber}}}}"},
         "response": {"type": "external", "path": "to"},

@@ -12,11 +12,10 @@ from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
 from sandbox.tone import MUSIC_ON_HOLD_HZ, RINGING_HZ
-from tests.system.rig import DID, Rig, running
+from tests.system.rig import ANSWER, DID, Rig, origin, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ANSWER = "/answer"
 OUTSIDE = "+14155550123"
 EARLY_HZ = 1000  # the provider's
 CAROL_HZ = 700
@@ -24,7 +23,7 @@ CAROL_HZ = 700
 
 def to_the_outside(config: Config) -> None:
     """User `out` is a number outside by two trunks, `both` a phone and that number."""
-    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
+    api = origin(config)
     config["routes"]["sales"] = {
         "request": {"url": f"{api}{ANSWER}"},
         "response": {"type": "user", "path": "to"},

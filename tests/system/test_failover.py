@@ -12,7 +12,7 @@ from sandbox import Answer, Phone
 from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
-from tests.system.rig import DID, Rig, running
+from tests.system.rig import DID, Rig, origin, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,7 +25,7 @@ SETUP_TIMEOUT_S = 1.0
 
 def by_two_trunks(config: Config) -> None:
     """The two trunks write numbers differently, so that the provider behind both sees by which one a call comes."""
-    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
+    api = origin(config)
     config["routes"]["sales"] = {
         "request": {"url": f"{api}{ANSWER}"},
         "response": {"type": "user", "path": "to"},

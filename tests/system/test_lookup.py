@@ -12,12 +12,11 @@ from ari_app.domain.record import CallRecord, Disposition
 from sandbox import Answer, Phone
 from sandbox.api import calls_of_user
 from sandbox.router import Config
-from tests.system.rig import ADA, CALLER, Rig, running
+from tests.system.rig import ADA, ANSWER, CALLER, Rig, origin, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ANSWER = "/answer"
 SECRET_BY_ROUTE = {"bearer": "bearer-of-secrets", "key": "key-of-secrets", "basic": "password-of-secrets"}
 AUTH_BY_ROUTE = {
     "bearer": {"type": "bearer", "token": SECRET_BY_ROUTE["bearer"]},
@@ -28,7 +27,7 @@ AUTH_BY_ROUTE = {
 
 def with_routes(config: Config) -> None:
     """Routes named after the type of their answer, which stands at /answer; one per way to authenticate."""
-    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
+    api = origin(config)
     fallback = config["routes"]["sales"]["fallback"]
 
     def route(type_: str = "user", **request: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ari_app.domain import events as e
 from sandbox import Answer
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
-from tests.system.rig import Rig, running
+from tests.system.rig import Rig, origin, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,7 +25,7 @@ SALES, SUPPORT = "+14155550110", "+14155550120"
 
 
 def with_routes(config: Config) -> None:
-    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
+    api = origin(config)
 
     def route(name: str, type_: str, *fallback: dict[str, Any]) -> dict[str, Any]:
         response = {"type": type_, "path": "to", "variables": {"SAID_BY": "by"}}

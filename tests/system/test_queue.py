@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -10,7 +9,7 @@ import pytest_asyncio
 from ari_app.domain.record import Disposition
 from sandbox.router import Config
 from sandbox.tone import MUSIC_ON_HOLD_HZ
-from tests.system.rig import ADA, ANSWER, Rig, running
+from tests.system.rig import ADA, Rig, route, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,18 +31,9 @@ joinempty = no
 
 
 def with_routes(config: Config) -> None:
-    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
-
-    def route(type_: str, *fallback: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "request": {"url": f"{api}{ANSWER}"},
-            "response": {"type": type_, "path": "to"},
-            "fallback": [*fallback],
-        }
-
     config["routes"] |= {
-        "queue": route("queue", {"endpoint": "carol"}),
-        "chain": route("user", {"queue": "support", "timeout_s": 5}, {"endpoint": "carol"}),
+        "queue": route(config, {"type": "queue"}, {"endpoint": "carol"}),
+        "chain": route(config, {"type": "user"}, {"queue": "support", "timeout_s": 5}, {"endpoint": "carol"}),
     }
     config["directory"]["queues"] = [
         {"id": "support", "name": "support-queue"},

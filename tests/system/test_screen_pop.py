@@ -10,19 +10,18 @@ from ari_app.domain import events as e
 from sandbox import Answer, Phone
 from sandbox.phone.incoming import IncomingCall
 from sandbox.router import Config
-from tests.system.rig import ADA, CALLER, Rig, running
+from tests.system.rig import ADA, ANSWER, CALLER, Rig, origin, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ANSWER = "/answer"
 OUTSIDE = "+14155550123"
 CONTACT = {"name": "Zoë Ω", "id": 4711, "url": "https://crm.example.com/c/4711?tab=calls&x=1;2"}
 
 
 def with_a_screen_pop(config: Config) -> None:
     """Users `carrier` and `office` are each a number outside, the one by a carrier, the other by a trusted trunk."""
-    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
+    api = origin(config)
     config["routes"]["sales"] = {
         "request": {"url": f"{api}{ANSWER}"},
         "response": {

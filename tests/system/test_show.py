@@ -8,20 +8,18 @@ import pytest_asyncio
 from sandbox import Answer, Phone
 from sandbox.phone.incoming import IncomingCall
 from sandbox.router import Config
-from tests.system.rig import ADA, CALLER, DID, Rig, running
+from tests.system.rig import ADA, ANSWER, CALLER, DID, Rig, origin, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ANSWER = "/answer"
 OWN = "+14155550111"
 
 
 def with_routes(config: Config) -> None:
     sales = config["routes"]["sales"]
-    api = sales["request"]["url"].partition("/v1/")[0]
     sales |= {
-        "request": {"url": f"{api}{ANSWER}"},
+        "request": {"url": f"{origin(config)}{ANSWER}"},
         "response": {"type": "user", "path": "to", "caller_name": "name", "headers": {"X-Route": "route"}},
         "show": {"name_prefix": "Sales: ", "headers": {"X-route": "{{routeName}}", "X-Called": "{{calledNumber}}"}},
     }

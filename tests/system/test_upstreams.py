@@ -12,7 +12,7 @@ from ari_app.domain.record import CallRecord
 from sandbox import Answer, Api, Phone
 from sandbox.api import SEARCH
 from sandbox.router import Config
-from tests.system.rig import ADA, CALLER, Change, Rig, running
+from tests.system.rig import ADA, CALLER, Change, Rig, origin, running
 
 LEFT_ALONE_S = 5
 FALLBACK_STATUS = 503
@@ -25,8 +25,7 @@ def asking(spare: Api | None = None, **request: Any) -> Change:
         sales = config["routes"]["sales"]
         sales["fallback"] = [{"hangup": "congestion"}]
         sales["request"] |= request
-        origin = sales["request"]["url"].partition("/v1/")[0]
-        config["upstreams"] = [{"origin": origin, "failures": 2, "open_s": LEFT_ALONE_S}]
+        config["upstreams"] = [{"origin": origin(config), "failures": 2, "open_s": LEFT_ALONE_S}]
         if spare is not None:
             sales["request"]["second_url"] = spare.search_url
             config["network"]["allowed_networks"].append("127.0.0.1/32")

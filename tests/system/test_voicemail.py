@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -11,7 +10,7 @@ import pytest_asyncio
 from ari_app.domain.record import Disposition
 from sandbox.router import Config
 from sandbox.tone import one_second
-from tests.system.rig import ANSWER, Rig, running
+from tests.system.rig import Rig, route, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -20,18 +19,9 @@ UNAVAILABLE_HZ, BUSY_HZ = 697, 1477
 
 
 def with_routes(config: Config) -> None:
-    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
-
-    def route(type_: str, *fallback: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "request": {"url": f"{api}{ANSWER}"},
-            "response": {"type": type_, "path": "to"},
-            "fallback": [*fallback],
-        }
-
     config["routes"] |= {
-        "voicemail": route("voicemail", {"endpoint": "carol"}),
-        "chain": route("user", {"endpoint": "carol", "timeout_s": 5}, {"voicemail": "101"}),
+        "voicemail": route(config, {"type": "voicemail"}, {"endpoint": "carol"}),
+        "chain": route(config, {"type": "user"}, {"endpoint": "carol", "timeout_s": 5}, {"voicemail": "101"}),
     }
 
 
