@@ -52,10 +52,10 @@ lint: setup
 	$(BIN)/lint-imports
 
 unit: setup
-	$(BIN)/pytest -q -n $(WORKERS) tests/unit tests/component
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/unit tests/component
 
 system: sandbox
-	$(BIN)/pytest -q -n $(WORKERS) tests/system
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/system
 
 test: lint unit system
 

@@ -223,7 +223,10 @@ async def test_a_database_that_cannot_be_written_says_why(database: StorageSetti
     assert "readonly" in (found.write_error or "")
 
 
-async def test_a_database_that_another_program_keeps_locked_says_so(database: StorageSettings) -> None:
+async def test_a_database_that_another_program_keeps_locked_says_so(
+    database: StorageSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ari_app.storage.database.BUSY_TIMEOUT_MS", 50)
     with sqlite3.connect(database.path) as other:
         other.execute("BEGIN IMMEDIATE")
         found = await inspect_storage(database)

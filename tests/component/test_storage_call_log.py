@@ -176,6 +176,13 @@ async def test_one_call_that_the_database_refuses_does_not_stop_the_others(call_
     assert call_log.lost == 1
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite gives up a lock soon."""
+    monkeypatch.setattr("ari_app.storage.database.BUSY_TIMEOUT_MS", 50)
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_a_locked_database_loses_nothing(settings: StorageSettings, call_log: CallLog) -> None:
     other = sqlite3.connect(settings.path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -224,6 +231,7 @@ async def test_memory_is_bounded_and_what_is_lost_is_told(
         assert len(await call_log.recent(100)) == 10
 
 
+@pytest.mark.usefixtures("impatient")
 async def test_the_end_gives_up_after_its_deadline_and_says_what_is_lost(
     settings: StorageSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,7 +91,7 @@ def _warm() -> socket.socket:
             [sys.executable, "-m", __name__, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # rich looks at import whether it writes to a terminal
+            stdout=subprocess.PIPE,  # the interpreter and rich look once whether that is a file or a terminal
             stderr=subprocess.PIPE,
             cwd=REPOSITORY,
             env={name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}},

@@ -4,7 +4,8 @@ import asyncio
 import json
 import re
 import signal
-import sys
+import socket
+from asyncio import StreamReader
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,8 +15,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ari_app.cli.command import app
+from tests import warm
+from tests.command import installed
 
-AGI_ROUTER = Path(sys.executable).with_name("agi-router")
 CONFIG = """\
 asterisk: {ari: {url: "http://127.0.0.1:1", username: router, password: 8f14e45f}}
 storage: {url: calls.db}
@@ -48,23 +50,26 @@ async def command(config: Path, *words: str) -> Result:
 
 
 @asynccontextmanager
-async def started(config: Path, *, folder: Path | None = None) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`agi-router serve`, killed at the end if it has not ended before."""
-    router = await asyncio.create_subprocess_exec(
-        AGI_ROUTER, *("--config", str(config), "serve"), stderr=asyncio.subprocess.PIPE, cwd=folder
-    )
+async def started(config: Path, *, folder: Path | None = None) -> AsyncIterator[tuple[warm.Process, StreamReader]]:
+    """`agi-router serve`, killed at the end if it has not ended before; and its log."""
+    reading, writing = socket.socketpair()
+    with writing:
+        router = await warm.start(
+            *("--config", str(config), "serve"), stdout=writing.fileno(), stderr=writing.fileno(), folder=folder
+        )
+    log, pipe = await asyncio.open_connection(sock=reading)
     try:
-        yield router
+        yield router, log
     finally:
+        pipe.close()
         if router.returncode is None:
-            router.kill()
-        await router.communicate()
+            router.send_signal(signal.SIGKILL)
+            await router.wait()
 
 
-async def said(router: asyncio.subprocess.Process, words: str) -> str:
+async def said(log: StreamReader, words: str) -> str:
     """Wait for the log line with these words."""
-    assert router.stderr is not None
-    while words not in (line := (await router.stderr.readline()).decode()):
+    while words not in (line := (await log.readline()).decode()):
         assert line, "the log has ended"
     return line
 
@@ -72,8 +77,8 @@ async def said(router: asyncio.subprocess.Process, words: str) -> str:
 async def test_a_running_router_loads_a_changed_configuration_or_refuses_it(config: Path) -> None:
     without_router = await command(config, "reload")
     assert (without_router.exit_code, "no router runs" in without_router.stderr) == (2, True)
-    async with started(config) as router:
-        await said(router, "the router serves")
+    async with started(config) as (router, log):
+        await said(log, "the router serves")
 
         write(config, CONFIG.replace("  outside:", "  abroad:").replace("username: router", "username: other"))
         taken = await command(config, "reload")
@@ -103,7 +108,7 @@ async def test_a_running_router_loads_a_changed_configuration_or_refuses_it(conf
 
         write(config, CONFIG.replace("geheim-geheim", "geheim-anders") + "log: {level: debug}\n")
         router.send_signal(signal.SIGHUP)
-        line = await said(router, "routes changed: sales (request.auth)")
+        line = await said(log, "routes changed: sales (request.auth)")
         assert "the configuration was loaded" in line
         assert "geheim" not in line
         unchanged = json.loads((await command(config, "reload", "--json")).stdout)
@@ -122,8 +127,8 @@ async def test_a_running_router_loads_a_changed_configuration_or_refuses_it(conf
 
 
 async def test_the_doctor_finds_a_configuration_that_the_running_router_does_not_have(config: Path) -> None:
-    async with started(config) as router:
-        await said(router, "the router serves")
+    async with started(config) as (_, log):
+        await said(log, "the router serves")
         assert (await found(config))["status"] == "ok"
 
         write(config, CONFIG.replace("path: user", "path: name"))
@@ -163,18 +168,23 @@ async def test_a_router_that_is_not_found_by_half_a_file_is_not_said_to_be_down(
 
 
 async def test_a_router_is_the_same_by_whatever_path_its_file_was_named(config: Path) -> None:
-    async with started(Path(config.name), folder=config.parent) as router:
-        await said(router, "the router serves")
+    async with started(Path(config.name), folder=config.parent) as (_, log):
+        await said(log, "the router serves")
         assert (await command(config, "reload")).exit_code == 0
 
 
 async def test_a_sighup_does_not_end_a_router_that_starts_and_is_obeyed_when_it_runs(config: Path) -> None:
-    async with started(config) as router:
+    router = await installed("--config", str(config), "serve")
+    assert router.stderr is not None
+    try:
         while not blocks_sighup(router.pid):
             await asyncio.sleep(0.01)  # nothing tells of it
         router.send_signal(signal.SIGHUP)
-        await said(router, "the router serves")
-        await said(router, "the configuration was loaded")
+        await said(router.stderr, "the router serves")
+        await said(router.stderr, "the configuration was loaded")
+    finally:
+        router.kill()
+        await router.communicate()
 
 
 def blocks_sighup(pid: int) -> bool:

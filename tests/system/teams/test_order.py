@@ -52,6 +52,7 @@ async def test_one_after_the_other_each_has_his_time_and_who_declines_or_is_away
             await at_ada.cancelled()
             await at_dan.answer()
             await call.answered()
+            await rig.router.until(lambda status: status["calls_in_setup"] == 0)  # they talk
             await call.hang_up()
             await rig.idle()
         assert await called(rig) == ["Carol", "Bob", "Ada", "Dan"]
