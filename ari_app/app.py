@@ -112,6 +112,7 @@ async def serve(config: Path, settings: Settings) -> None:
             return {
                 **_status(started, connection, supervisor, call_log),
                 **reloading.status(),
+                "limits_reached": rules.reached,
                 "configs_in_use": routing.in_use,
                 "watched_devices": devices.watched,
                 "upstreams": [upstream_as_json(upstream) for upstream in upstreams.status()],

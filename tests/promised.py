@@ -13,5 +13,6 @@ DRY_RUN_KEYS = [
     "carries",
     "members",
     "devices",
+    "blocked",
     "error",
 ]

@@ -34,6 +34,7 @@ from ari_app.app import look_up_devices
 from ari_app.calls.ids import new_call_id
 from ari_app.cli.members import FREE, StandingMember, standing_members
 from ari_app.cli.outcome import Status
+from ari_app.cli.rules import refusal_now
 from ari_app.settings import Settings
 from ari_app.storage.call_reader import read_calls
 from ari_app.storage.grants import grants_for_command
@@ -75,6 +76,14 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """A number outside that would not be dialled at the moment: a limit of the dial policy is reached."""
+
+    number: str
+    why: Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What came of the question. `decision` is None when it could not be asked, `hours` when the route has none.
 
@@ -86,6 +95,7 @@ class Outcome:
     hours: State | None = None
     members: tuple[StandingMember, ...] = ()
     devices: tuple[Device, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
     error: Failure | None = None
     status: Status = Status.OK
 
@@ -151,6 +161,7 @@ async def decide(settings: Settings, question: Question) -> Outcome:
         hours=None if calendar is None else calendar.state(at),
         members=members,
         devices=await _devices(settings, targets),
+        blocked=await _blocked(settings, question.route, targets),
         error=error,
         status=Status.OK if leads or decision.closed is not None else Status.FAILED,
     )
@@ -242,6 +253,12 @@ def _named(needed: Iterable[str], pairs: Iterable[str], *, fold_case: bool) -> M
         name, _, value = pair.partition("=")
         given[name.lower() if fold_case else name] = value
     return {name: given.get(name.lower() if fold_case else name, "") for name in needed}
+
+
+async def _blocked(settings: Settings, route: str, targets: tuple[Target, ...]) -> tuple[Blocked, ...]:
+    numbers = [target.number for target in targets if isinstance(target, TrunkTarget)]
+    refusals = [(number, await refusal_now(settings, number, route)) for number in dict.fromkeys(numbers)]
+    return tuple(Blocked(number=number, why=why) for number, why in refusals if why is not None)
 
 
 async def _devices(settings: Settings, targets: tuple[Target, ...]) -> tuple[Device, ...]:

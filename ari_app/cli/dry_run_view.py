@@ -64,6 +64,7 @@ def as_object(outcome: Outcome) -> dict[str, Any]:
         "carries": _carried(understood) if understood is not None and understood.carries_more else None,
         "members": [asdict(member) for member in outcome.members],
         "devices": [asdict(device) for device in outcome.devices],
+        "blocked": [asdict(blocked) for blocked in outcome.blocked],
         "error": asdict(outcome.error) if outcome.error else None,
     }
 
@@ -107,6 +108,9 @@ def _show(outcome: Outcome) -> None:
             _row(terminal, "member", _member(member))
         for device in outcome.devices:
             _row(terminal, *_device(device))
+        for blocked in outcome.blocked:
+            _row(terminal, "not now", f"{blocked.number}: {blocked.why.message} [{blocked.why.code}]")
+            _row(terminal, "", blocked.why.remedy)
         for what in _afterwards(decision):
             _row(terminal, "then", what)
     if outcome.error is not None:

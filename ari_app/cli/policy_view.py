@@ -14,16 +14,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from agi_router.routing.volume import Volume
-from ari_app.calls.clock import now
 from ari_app.cli.outcome import CommandError, Status, tell
 from ari_app.cli.output import console, errors, print_json
+from ari_app.cli.rules import from_database
 from ari_app.control.client import NoRouterError, ask
 from ari_app.domain.story import printable
-from ari_app.live.volume import DialRules
 from ari_app.settings import load_control, load_settings
-from ari_app.storage.errors import StorageError
-from ari_app.storage.outgoing import read_outgoing
 
 _STYLES: Final = {"free": "", "near": "yellow", "reached": "bold red"}
 _SCOPES: Final = {"limits": "all calls", "route_limits": "route", "key_limits": "API key"}
@@ -39,7 +35,7 @@ def show_policy(config: Path, number: str, route: str, key: str, *, as_json: boo
     try:
         told = {"from": "router", **ask(load_control(config), "policy", arguments=arguments)}
     except NoRouterError:
-        told = {"from": "database", **_from_database(config, arguments)}
+        told = {"from": "database", **asyncio.run(from_database(load_settings(config), arguments))}
     if as_json:
         print_json(told)
     elif number:
@@ -48,17 +44,6 @@ def show_policy(config: Path, number: str, route: str, key: str, *, as_json: boo
         _show_counters(told)
     if number and not told["allowed"]:
         raise typer.Exit(Status.FAILED)
-
-
-def _from_database(config: Path, arguments: Mapping[str, str]) -> Mapping[str, Any]:
-    settings = load_settings(config)
-    volume = Volume(settings.routing.volume)
-    try:
-        volume.restore(asyncio.run(read_outgoing(settings.storage)), now())
-    except StorageError:
-        if settings.storage.path.exists():
-            raise
-    return DialRules(settings.routing.policy, volume).as_json(arguments)
 
 
 def _show_counters(told: Mapping[str, Any]) -> None:

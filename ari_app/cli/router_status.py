@@ -102,6 +102,8 @@ def _shown(name: str, value: object) -> str:
             return "yes" if value else "no"
         case None:
             return "-"
+        case list():
+            return printable("; ".join(map(str, value))) or "none"
         case str() if name.endswith("_at"):
             return _moment(value)
         case _:

@@ -24,6 +24,7 @@ from ari_app.doctor.dialplan import DIALPLAN, contexts_for, dialplan_check
 from ari_app.doctor.finding import Finding, Group, Topic
 from ari_app.doctor.host import host_check
 from ari_app.doctor.modules import MODULES, judge_modules, modules_for
+from ari_app.doctor.policy import policy_findings
 from ari_app.doctor.reload import RELOAD, judge_reload, last_written
 from ari_app.doctor.router import APPLICATION, Status, ask_router, judge_application, judge_router, judge_status
 from ari_app.doctor.routes import route_checks
@@ -44,7 +45,12 @@ async def examine(config: Path, settings: Settings) -> list[Finding]:
     here = [*database_checks(settings.storage), *route_checks(settings.routing), host_check(settings.asterisk.ari.url)]
     local, remote, answer = await asyncio.gather(carry_out(here), _ask_asterisk(settings, router), router)
     tokens = token_findings(settings.routing, answer)
-    running = [judge_router(settings, answer), _judge_reload(config, answer), *agi_findings(settings.agi, answer)]
+    running = [
+        judge_router(settings, answer),
+        _judge_reload(config, answer),
+        *policy_findings(answer),
+        *agi_findings(settings.agi, answer),
+    ]
     findings = [*configuration_findings(config, settings), *running, *remote, *local, *tokens]
     return sorted(findings, key=lambda finding: list(Group).index(finding.group))
 

@@ -32,6 +32,11 @@ class DialRules:
         refusal = self.policy.emergency(number) or self.policy.refusal(outside)
         return refusal or self.volume.check(OutgoingCall("", outside, route, key), at).refusal
 
+    @property
+    def reached(self) -> list[str]:
+        """The limits that leave no room for another call now, in words; the calls to one number may be for one only."""
+        return [f"{count.key} for {count.scope}: {count}" for count in self.volume.counters(now()) if count.is_reached]
+
     async def answer(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """See `as_json`; a command of the control socket."""
         return self.as_json(arguments)

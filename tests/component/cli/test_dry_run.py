@@ -1,7 +1,13 @@
 """`agi-router test-route`: what is asked and answered, and who would ring."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from agi_router.routing.outgoing import Outgoing, OutgoingCall
+from ari_app.storage.outgoing import open_outgoing
+from ari_app.storage.serving import open_database
+from ari_app.storage.settings import StorageSettings
 from tests.command import Command
 from tests.promised import DRY_RUN_KEYS
 
@@ -49,6 +55,23 @@ async def test_the_dry_run_says_where_it_cannot_know_who_is_busy(command: Comman
     assert "order simultaneous; who is busy is skipped" in rows
     assert "member Ada (456) (Asterisk cannot be asked whether he is busy)" in rows
     assert told.json["members"] == [{"user": "456", "name": "Ada", "state": None, "for_s": None}]
+
+
+async def test_the_dry_run_says_when_a_limit_would_keep_a_number_from_being_dialled(command: Command) -> None:
+    config = command.config.read_text()
+    command.config.write_text(config.replace("{regions: [US]}", "{regions: [US], route_limits: {concurrent: 1}}"))
+    database = StorageSettings.at(command.config.with_name("calls.db"))
+    free = await command("test-route", "sales", "+12025550101", "--json")
+    async with open_database(database) as opened, open_outgoing(opened) as journal:
+        journal.keep(Outgoing(call=OutgoingCall("1", "+12025550198", "sales"), admitted_at=datetime.now(UTC)))
+    full, told = (
+        await command("test-route", "sales", "+12025550101", "--json"),
+        await command("test-route", "sales", "+12025550101"),
+    )
+    assert (free.status, free.json["blocked"]) == (0, [])
+    [blocked] = full.json["blocked"]
+    assert (full.status, blocked["number"], blocked["why"]["code"]) == (0, "+12025550199", "policy_concurrent")
+    assert any(row.startswith("not now +12025550199: policy.route_limits.concurrent allows 1") for row in told.rows)
 
 
 async def test_the_dry_run_for_people_shows_the_chain_and_cannot_steer_the_terminal(command: Command) -> None:
