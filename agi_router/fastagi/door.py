@@ -63,6 +63,8 @@ class FastAgiDoor:
     """
 
     def __init__(self, settings: AgiSettings, handler: Handler) -> None:
+        self.port = settings.port
+        """The port that it listens on, once it is open."""
         self._settings = settings
         self._handler = handler
         share = SHARE if settings.allowed_networks else 1
@@ -86,6 +88,7 @@ class FastAgiDoor:
                 f"the AGI door can't listen on {s.host}, port {s.port}: {error.strerror or error}",
                 "Stop what listens there, or name another address in agi.listen.",
             ) from error
+        self.port = self._server.sockets[0].getsockname()[1]
         self._sweeping = asyncio.create_task(self._sweep(), name="agi-sweep")
         log.info("the AGI door is open", listening=self.listening)
         return self
@@ -104,13 +107,6 @@ class FastAgiDoor:
         for connection in tuple(self._connections):
             connection.abort("the door is closed")
         await self._server.wait_closed()
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        assert self._server is not None, "it is open"
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
 
     @property
     def listening(self) -> str:

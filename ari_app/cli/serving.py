@@ -5,6 +5,7 @@ from pathlib import Path
 
 import uvloop
 
+from agi_router.fastagi import DoorError
 from ari_app.app import serve
 from ari_app.asterisk.connection import ReplacedError
 from ari_app.cli.outcome import CommandError, Status
@@ -19,6 +20,8 @@ def serve_until_stopped(config: Path) -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(config.absolute(), settings))
+    except DoorError as error:
+        raise CommandError(str(error), error.remedy) from None
     except ReplacedError:
         raise CommandError(
             f"another program has taken over the ARI application {settings.asterisk.ari.app}",

@@ -336,11 +336,12 @@ async def test_a_closing_door_lets_its_sessions_come_to_their_end() -> None:
         channel = await AgiChannel.ask(door.port, "sales")
         await begun.wait()
         asyncio.get_running_loop().call_later(0.05, going_on.set)
-        carried_out, port = asyncio.create_task(channel.carry_out()), door.port
+        carried_out = asyncio.create_task(channel.carry_out())
     await carried_out
+    assert door.status().served == 1
     assert channel.variables == {"ROUTE_STATUS": "DIAL"}
     with pytest.raises(ConnectionRefusedError):
-        await AgiChannel.connect(port)
+        await AgiChannel.connect(door.port)
 
 
 async def test_a_session_that_does_not_end_is_ended_when_the_door_closes(monkeypatch: pytest.MonkeyPatch) -> None:
