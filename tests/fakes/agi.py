@@ -94,7 +94,9 @@ class AgiChannel:
         """What Asterisk says to the command of these words."""
         match words:
             case ["SET", "VARIABLE", name, value] if array := ARRAY.fullmatch(name):
-                self.variables |= dict(zip(array[1].split(","), _items(value), strict=True))
+                names = array[1].split(",")
+                assert len(names) < 100, "Asterisk leaves out what is past the 99th"
+                self.variables |= dict(zip(names, _items(value), strict=True))
                 return "200 result=1\n"
             case ["SET", "VARIABLE", name, value]:
                 self.variables[name] = value

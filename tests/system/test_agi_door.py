@@ -71,7 +71,7 @@ async def test_asterisk_tells_who_calls_and_what_the_dialplan_passes() -> None:
 
 async def test_every_text_arrives_as_it_was_set() -> None:
     async def handler(session: Session) -> None:
-        many = {f"V{number}": text for number, text in enumerate(ODD_TEXTS * 4)}
+        many = {f"V{number}": text for number, text in enumerate(ODD_TEXTS * 6)}
         await session.set_variables(many)
         assert [await session.get_variable(name) for name in many] == list(many.values())
         for text in ODD_TEXTS:

@@ -41,6 +41,15 @@ async def test_a_handler_is_told_what_the_dialplan_asks() -> None:
     assert request.variables["context"] == "from-carrier"
 
 
+async def test_very_many_variables_are_all_set() -> None:
+    variables = {f"V{number}": str(number) for number in range(120)}
+
+    async def handler(session: Session) -> None:
+        await session.set_variables(variables)
+
+    assert (await carried_out(handler)).variables == variables
+
+
 async def test_variables_are_set_as_they_are_whatever_is_in_them() -> None:
     variables = {
         "ROUTE_DIAL": "PJSIP/ada/sip:ada@127.0.0.1:5060&PJSIP/bob",
@@ -110,6 +119,9 @@ async def test_a_caller_who_hangs_up_ends_what_his_handler_waits_for() -> None:
                 waiting.set()
                 await asyncio.Event().wait()
         except HangUpError:
+            task = asyncio.current_task()
+            assert task is not None
+            assert task.cancelling() == 0, "what comes after it is not cancelled"
             ended.set()
             raise
 
@@ -192,6 +204,7 @@ async def test_a_command_that_is_not_answered_ends_the_session() -> None:
 
 async def test_the_time_that_a_handler_takes_is_not_the_peers() -> None:
     async def handler(session: Session) -> None:
+        await session.get_variable("X")
         await asyncio.sleep(0.7)  # longer than the deadlines and the next look at them
         await session.set_variables({"ROUTE_STATUS": "DIAL"})
 
@@ -313,7 +326,10 @@ async def test_one_address_leaves_room_for_others() -> None:
         await other.carry_out()
         assert door.status().served == 1
         assert door.status().connections == 3
-    for channel in quiet:
+        others = [await AgiChannel.connect(door.port, local="127.0.0.2") for _ in range(2)]
+        assert await quiet[1].command() == "", "the oldest one of all gives its place"
+        assert door.status().last_refusal == "127.0.0.1: all places are taken"
+    for channel in (*quiet, *others):
         channel.writer.close()
 
 
