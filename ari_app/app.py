@@ -14,9 +14,11 @@ from typing import Any, Final
 import structlog
 
 from agi_router.decide import Router
+from agi_router.fastagi import FastAgiDoor
 from agi_router.lookup.tokens import TokenState
 from agi_router.lookup.upstream import Upstreams, UpstreamStatus
 from agi_router.routing.volume import Volume
+from ari_app.agi.handler import DialplanCalls
 from ari_app.asterisk.connection import AriConnection, ReplacedError
 from ari_app.asterisk.device_states import DeviceStates
 from ari_app.asterisk.devices import DeviceState, call_states, device_states
@@ -81,6 +83,8 @@ async def serve(config: Path, settings: Settings) -> None:
         volume.restore(await journal.kept(), now())
         supervisor = Supervisor(telephony, routing, feed, presence, settings.calls.max_in_setup, volume=volume)
         supervisor.carries_out_transfers = settings.calls.carries_out_transfers
+        dialplan_calls = DialplanCalls(routing, feed, presence, call_log)
+        door = None if settings.agi is None else FastAgiDoor(settings.agi, dialplan_calls.handle)
         recovery = Recovery(telephony, supervisor, feed, call_log)
 
         async def reconcile() -> None:
@@ -113,6 +117,8 @@ async def serve(config: Path, settings: Settings) -> None:
                 **_status(started, connection, supervisor, call_log),
                 **reloading.status(),
                 "limits_reached": rules.reached,
+                "dialplan_calls": dialplan_calls.count,
+                "agi": asdict(door.status()) if door else None,
                 "configs_in_use": routing.in_use,
                 "watched_devices": devices.watched,
                 "upstreams": [upstream_as_json(upstream) for upstream in upstreams.status()],
@@ -129,10 +135,12 @@ async def serve(config: Path, settings: Settings) -> None:
             "call": placing(supervisor),
             "follow": feed.follow,
         }
+        if door is not None:
+            await parts.enter_async_context(door)
         await parts.enter_async_context(serve_control(settings.control, commands))
         log.info("the router serves", app=settings.asterisk.ari.app, pid=os.getpid())
         try:
-            await _run(stop, supervisor, connection, reloading)
+            await _run(stop, supervisor, connection, reloading, dialplan_calls)
         except ExceptionGroup as broken:
             # Not `except*`: what that raises was wrapped into a group again before Python 3.11.4; Debian 12 has 3.11.2.
             replaced, others = broken.split(ReplacedError)
@@ -142,13 +150,20 @@ async def serve(config: Path, settings: Settings) -> None:
     log.info("the router has stopped")
 
 
-async def _run(stop: asyncio.Event, supervisor: Supervisor, connection: AriConnection, reloading: Reloading) -> None:
+async def _run(
+    stop: asyncio.Event,
+    supervisor: Supervisor,
+    connection: AriConnection,
+    reloading: Reloading,
+    dialplan_calls: DialplanCalls,
+) -> None:
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # `serve` has held it back until now
     async with asyncio.TaskGroup() as top:
         carrying = top.create_task(supervisor.run(), name="supervisor")
         connecting = top.create_task(connection.run(), name="ari")
+        expiring = top.create_task(dialplan_calls.run(), name="calls of the dialplan")
         reloads = top.create_task(reloading.reload_at_each(hangup), name="reload")
         await stop.wait()
         reloading.stop()
@@ -157,6 +172,7 @@ async def _run(stop: asyncio.Event, supervisor: Supervisor, connection: AriConne
         await supervisor.stop(DRAIN_S)
         await carrying
         connecting.cancel()
+        expiring.cancel()
 
 
 async def _recall(presence: Presence, settings: Settings, call_log: CallLog) -> None:

@@ -27,19 +27,17 @@ NOBODY: Final = "-"
 
 
 class Status(StrEnum):
-    """ROUTE_STATUS: what the dialplan does now. It comes back to ask for more after DIAL, QUEUE and PLAYBACK."""
+    """ROUTE_STATUS: what the dialplan does now. It comes back to ask for more after the first four."""
 
     DIAL = "DIAL"
     QUEUE = "QUEUE"
     PLAYBACK = "PLAYBACK"
+    WAIT = "WAIT"  # nobody is free yet: ask again at once
     VOICEMAIL = "VOICEMAIL"
     GOTO = "GOTO"
     HANGUP = "HANGUP"
     END = "END"  # no step was answered
     FAILED = "FAILED"  # the router can't take this call
-
-
-COMES_BACK: Final = frozenset({Status.DIAL, Status.QUEUE, Status.PLAYBACK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +144,11 @@ def goto(place: DialplanPlace) -> dict[str, str]:
 def hangup(cause: int) -> dict[str, str]:
     """The variables for a Hangup() with this cause of Q.850."""
     return {"ROUTE_STATUS": Status.HANGUP.value, "ROUTE_CAUSE": str(cause)}
+
+
+def wait() -> dict[str, str]:
+    """The variables for a caller who waits for somebody who is busy."""
+    return {"ROUTE_STATUS": Status.WAIT.value}
 
 
 def end(reason: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -81,7 +81,6 @@ class DialplanCall:
         self.answered_at: datetime | None = None
         self.is_over = False
         self.is_busy = False  # an AGI request of its is being answered
-        self.expires_at = time.monotonic() + LONGEST_S
         self._writer = writer
         self._ends_at: float | None = None  # of the chain
 
@@ -166,11 +165,3 @@ class DialplanCall:
         """The dialplan has been told to dial these."""
         for leg in legs:
             self.tell(e.LegDialled(at=now(), leg=leg.role, endpoint=leg.endpoint, contact=leg.contact, user=leg.user))
-
-
-@dataclass(slots=True)
-class Calls:
-    """The calls that the dialplan may ask about, by their ids: at most `most`."""
-
-    most: int
-    by_id: dict[str, DialplanCall] = field(default_factory=dict)

@@ -6,9 +6,10 @@ AGI(agi://host/ROUTE,answered,ID,CHANNEL)   somebody outside has picked up, and 
 AGI(agi://host/ROUTE,report,ID,...)         the caller's channel is gone
 """
 
-import time
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import Final, Protocol
 
 import structlog
@@ -17,21 +18,24 @@ from agi_router.fastagi import AgiRequest, HangUpError
 from agi_router.fastagi import answer as answers
 from agi_router.routing.decider import Decider
 from ari_app.agi.asking import Channel, ask
-from ari_app.agi.call import Dialling, DialplanCall
+from ari_app.agi.call import LONGEST_S, Dialling, DialplanCall
 from ari_app.agi.ending import answered, take_in, tell_end
 from ari_app.agi.report import Report
+from ari_app.agi.restoring import restore, trace_of
 from ari_app.agi.steps import Variables, go_on
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.clock import now
 from ari_app.calls.ids import new_call_id
 from ari_app.calls.presence import Presence, Witnessed
 from ari_app.domain import events as e
-from ari_app.domain.call_log import CallWriter
+from ari_app.domain.call_log import CallReader, CallWriter
 from ari_app.domain.causes import NORMAL_CLEARING
+from ari_app.domain.record import fold
 
 log = structlog.get_logger(__name__)
 
 MOST_CALLS: Final = 10_000
+EXPIRES_EACH_S: Final = 600.0
 
 NEXT: Final = "next"
 ANSWERED: Final = "answered"
@@ -60,12 +64,19 @@ class CallerSession(Channel, Protocol):
 
 
 class DialplanCalls:
-    """All calls that the dialplan dials. `max_in_setup` bounds those that nobody is known to have answered."""
+    """All calls that the dialplan dials; at most `most_calls` are remembered."""
 
     def __init__(
-        self, deciders: Deciders, writer: CallWriter, presence: Presence, *, most_calls: int = MOST_CALLS
+        self,
+        deciders: Deciders,
+        writer: CallWriter,
+        presence: Presence,
+        reader: CallReader,
+        *,
+        most_calls: int = MOST_CALLS,
     ) -> None:
         self._deciders = deciders
+        self._reader = reader
         self._writer = Witnessed(writer, presence)
         self._presence = presence
         self._most_calls = most_calls
@@ -107,7 +118,7 @@ class DialplanCalls:
     async def _continue(
         self, word: str, call_id: str, told: Sequence[str], session: CallerSession, decider: Decider
     ) -> None:
-        call = self._calls.get(call_id)
+        call = self._calls.get(call_id) or await self._known_by_log(call_id, session, decider)
         if call is None or call.is_busy:
             if word == NEXT:
                 await session.set_variables(answers.failed("unknown"))
@@ -124,6 +135,18 @@ class DialplanCalls:
             if not is_over:
                 variables = answers.hangup(NORMAL_CLEARING) if served else await go_on(call, session, decider)
                 await self._answer(call, variables, session)
+
+    async def _known_by_log(self, call_id: str, session: CallerSession, decider: Decider) -> DialplanCall | None:
+        """A call of before a restart; None when the log has none of this id that is open."""
+        trace = await trace_of(self._reader, call_id)
+        record = fold(call_id, trace)
+        if call_id in self._calls:  # another request was faster
+            return self._calls[call_id]
+        if not trace or record.door != "agi" or record.ended_at is not None:
+            return None
+        call = self._calls[call_id] = DialplanCall(call_id, session.request.channel, self._writer, self._presence)
+        restore(call, record, trace, decider)
+        return call
 
     async def _answer(self, call: DialplanCall, variables: Variables, session: CallerSession) -> None:
         """Tell the dialplan; what it was told before and does not hold any more is emptied."""
@@ -158,11 +181,27 @@ class DialplanCalls:
             if call.is_over:
                 self._calls.pop(call.call_id, None)
 
-    def expire(self) -> None:
-        """Give up the calls of which nothing was heard for too long."""
-        for call in [call for call in self._calls.values() if call.expires_at <= time.monotonic()]:
-            call.tell(e.CallEnded(at=now(), by="unknown", cause=0, reason="the dialplan did not report its end"))
-            del self._calls[call.call_id]
+    async def run(self) -> None:
+        """Give up the calls of which nothing was heard for too long, those of before a restart too; until cancelled."""
+        while True:
+            await self.expire()
+            await asyncio.sleep(EXPIRES_EACH_S)
+
+    async def expire(self) -> None:
+        """Give them up now."""
+        try:
+            known = await self._reader.open_calls()
+        except Exception:
+            log.exception("the call log can't be read; calls without a report stay open")
+            return
+        latest = now() - timedelta(seconds=LONGEST_S)
+        for record in known:
+            if record.door == "agi" and record.started_at is not None and record.started_at < latest:
+                call = self._calls.pop(record.call_id, None)
+                if call is not None:
+                    call.ringing.close()
+                reason = "the dialplan did not report its end"
+                self._writer.write(record.call_id, e.CallEnded(at=now(), by="unknown", cause=0, reason=reason))
 
 
 def _arrival(request: AgiRequest, arguments: Sequence[str], route_of: Callable[[str], str]) -> Arrival:

@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, assert_never
+from typing import Final, Protocol, assert_never
 
 from agi_router.fastagi.contacts import Evaluates, contacts
 from agi_router.routing.order import IfBusy, Order, arrange, next_round
@@ -23,6 +23,9 @@ from ari_app.calls.ringing import most_telling
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
 from ari_app.domain.failover import lies_in_trunk
+
+LONGEST_REQUEST_S: Final = 15.0
+"""How long the dialplan is kept waiting for an answer: after some more it takes the router for frozen."""
 
 _CHANCE = random.Random()  # noqa: S311 - shares work out, guards nothing
 
@@ -83,15 +86,16 @@ class Hunt:
         together = self.action.order is Order.SIMULTANEOUS
         return self.left_s if together else min(self.action.ring_each_s, self.left_s)
 
-    async def next(self, dialplan: Dialplan) -> tuple[PlacedLeg, ...]:
-        """The legs of the next Dial(); () when the step has come to its end. Raises HangUpError."""
+    async def next(self, dialplan: Dialplan) -> tuple[PlacedLeg, ...] | None:
+        """The legs of the next Dial(); () when the step has come to its end, None to ask again. Raises HangUpError."""
         while self.left_s >= SHORTEST_TURN_S:
             if self._again:
                 legs = self._by_next_trunk()
             elif members := self._next_members():
                 legs = await self._place(members, dialplan)
             elif self._left and self.action.if_busy is IfBusy.WAIT:
-                await self._wait(dialplan)
+                if not await self._wait(dialplan):
+                    return None
                 continue
             else:
                 break
@@ -186,16 +190,18 @@ class Hunt:
             target=target,
         )
 
-    async def _wait(self, dialplan: Dialplan) -> None:
-        """Until one of those who are left can ring, or the time is over."""
+    async def _wait(self, dialplan: Dialplan) -> bool:
+        """Until one of those who are left can ring, or the time is over; False when it takes longer than a request."""
         action, standing = self.action, self._call.presence.standing
+        wait_s = min(self.left_s, LONGEST_REQUEST_S)
         try:
-            async with dialplan.until_hang_up(), asyncio.timeout(self.left_s):
+            async with dialplan.until_hang_up(), asyncio.timeout(wait_s):
                 await self._call.presence.until(
                     lambda: bool(next_round(self._left, action.order, action.if_busy, standing)), self._left
                 )
         except TimeoutError:
-            pass  # the step ends with it
+            return wait_s < LONGEST_REQUEST_S
+        return True
 
     def _tell_called(self, members: Sequence[Member]) -> None:
         for member in members:

@@ -101,6 +101,8 @@ async def _begin(call: DialplanCall, step: Step, channel: Channel, decider: Deci
 async def _dial(call: DialplanCall, hunt: Hunt, channel: Channel) -> Variables | None:
     """The next Dial() of a step that rings; None when nobody is left."""
     legs = await hunt.next(channel)
+    if legs is None:
+        return answer.wait()
     if not legs:
         return None
     outgoing = {leg.role: _outgoing(call, hunt, leg) for leg in legs}

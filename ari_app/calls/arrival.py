@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from agi_router.routing.call_info import CallInfo
 from ari_app.calls.ports import ChannelEntered, PresentChannel
 from ari_app.domain.record import CallRecord
 
@@ -41,4 +42,16 @@ def arrival_on_record(record: CallRecord) -> Arrival:
         caller_number=record.caller_number,
         caller_name=record.caller_name,
         caller_withheld=record.caller_withheld,
+    )
+
+
+def info_on_record(record: CallRecord) -> CallInfo:
+    """The call as its record knows it: without SIP headers and channel variables."""
+    return CallInfo(
+        call_id=record.call_id,
+        route_name=record.route,
+        caller_number=record.caller_number,
+        caller_name=record.caller_name,
+        caller_withheld=record.caller_withheld,
+        called_number=record.called_number,
     )

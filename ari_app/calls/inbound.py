@@ -7,11 +7,10 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime
 
-from agi_router.routing.call_info import CallInfo
 from agi_router.routing.decider import Decider
 from ari_app.calls.ahead import Guess
 from ari_app.calls.announcing import silence
-from ari_app.calls.arrival import Arrival
+from ari_app.calls.arrival import Arrival, info_on_record
 from ari_app.calls.asking import ask, take_in
 from ari_app.calls.call import Call, CallerGoneError
 from ari_app.calls.clock import now
@@ -60,7 +59,7 @@ async def resume_fallback(
     call.tell(e.CallRecovered(at=now(), found="waiting"))
     await silence(call, sounds)
     call.treatment = decider.treatment(route)
-    call.shown = decider.shown(_info(record))
+    call.shown = decider.shown(info_on_record(record))
     call.screen_pop = screen_pop(record, call.shown, described)
     call.request(call.reception.arrive(call.treatment, announce=False))
     call.bridge.prepare()
@@ -75,7 +74,7 @@ async def resume_queue(call: Call, record: CallRecord, described: e.CallerDescri
     """Go on with a caller who is in a queue, or comes back from it just now: with the steps after it."""
     call.tell(e.CallRecovered(at=now(), found="queue"))
     call.treatment, call.reception.is_answered = decider.treatment(record.route), True
-    call.shown = decider.shown(_info(record))
+    call.shown = decider.shown(info_on_record(record))
     call.screen_pop = screen_pop(record, call.shown, described)
     call.is_served = record.answered_at is not None
     steps = decider.fallback(record.route, now())
@@ -91,18 +90,6 @@ async def resume_queue(call: Call, record: CallRecord, described: e.CallerDescri
     except CallerGoneError:
         call.tell_caller_gone()
     await finish(call)
-
-
-def _info(record: CallRecord) -> CallInfo:
-    """The call as its record knows it: without SIP headers and channel variables."""
-    return CallInfo(
-        call_id=record.call_id,
-        route_name=record.route,
-        caller_number=record.caller_number,
-        caller_name=record.caller_name,
-        caller_withheld=record.caller_withheld,
-        called_number=record.called_number,
-    )
 
 
 async def resume_talk(call: Call, leg: Leg, *, since: datetime | None, route: str, decider: Decider) -> None:

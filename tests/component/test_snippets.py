@@ -15,7 +15,7 @@ PAGES = [
     page
     for page in (
         *sorted((DOCS / "destinations").glob("*.md")),
-        *(DOCS / f"{name}.md" for name in ("confirmation", "freepbx", "hours", "policy", "transfers", "waiting")),
+        *(DOCS / f"{name}.md" for name in ("agi", "confirmation", "freepbx", "hours", "policy", "transfers", "waiting")),
     )
     if "```yaml" in page.read_text(encoding="utf-8")
 ]
