@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -14,10 +14,10 @@ from typing import Any, Final
 import structlog
 
 from agi_router.decide import Router
-from agi_router.fastagi import FastAgiDoor
 from agi_router.lookup.tokens import TokenState
 from agi_router.lookup.upstream import Upstreams, UpstreamStatus
 from agi_router.routing.volume import Volume
+from ari_app.agi.door import DialplanDoor
 from ari_app.agi.handler import DialplanCalls
 from ari_app.asterisk.connection import AriConnection, ReplacedError
 from ari_app.asterisk.device_states import DeviceStates
@@ -41,7 +41,7 @@ from ari_app.storage.errors import StorageError
 from ari_app.storage.grants import writing_grants
 from ari_app.storage.last_good import open_last_good
 from ari_app.storage.outgoing import open_outgoing
-from ari_app.storage.serving import open_database
+from ari_app.storage.serving import Database, open_database
 
 log = structlog.get_logger(__name__)
 
@@ -77,14 +77,12 @@ async def serve(config: Path, settings: Settings) -> None:
         devices = DeviceStates(telephony, presence.device_changed)
         await devices.want(roster(settings.routing).watched)
         feed = Feed(call_log)
-        journal = await parts.enter_async_context(open_outgoing(database))
-        volume = Volume(settings.routing.volume, journal)
+        volume = await parts.enter_async_context(_counting(database, settings))
         rules = DialRules(settings.routing.policy, volume)
-        volume.restore(await journal.kept(), now())
         supervisor = Supervisor(telephony, routing, feed, presence, settings.calls.max_in_setup, volume=volume)
         supervisor.carries_out_transfers = settings.calls.carries_out_transfers
-        dialplan_calls = DialplanCalls(routing, feed, presence, call_log)
-        door = None if settings.agi is None else FastAgiDoor(settings.agi, dialplan_calls.handle)
+        calls = DialplanCalls(routing, feed, presence, call_log, volume)
+        door = await parts.enter_async_context(DialplanDoor(settings.agi, calls))
         recovery = Recovery(telephony, supervisor, feed, call_log)
 
         async def reconcile() -> None:
@@ -117,8 +115,7 @@ async def serve(config: Path, settings: Settings) -> None:
                 **_status(started, connection, supervisor, call_log),
                 **reloading.status(),
                 "limits_reached": rules.reached,
-                "dialplan_calls": dialplan_calls.count,
-                "agi": asdict(door.status()) if door else None,
+                **door.status(),
                 "configs_in_use": routing.in_use,
                 "watched_devices": devices.watched,
                 "upstreams": [upstream_as_json(upstream) for upstream in upstreams.status()],
@@ -135,12 +132,10 @@ async def serve(config: Path, settings: Settings) -> None:
             "call": placing(supervisor),
             "follow": feed.follow,
         }
-        if door is not None:
-            await parts.enter_async_context(door)
         await parts.enter_async_context(serve_control(settings.control, commands))
         log.info("the router serves", app=settings.asterisk.ari.app, pid=os.getpid())
         try:
-            await _run(stop, supervisor, connection, reloading, dialplan_calls)
+            await _run(stop, supervisor, connection, reloading)
         except ExceptionGroup as broken:
             # Not `except*`: what that raises was wrapped into a group again before Python 3.11.4; Debian 12 has 3.11.2.
             replaced, others = broken.split(ReplacedError)
@@ -150,12 +145,20 @@ async def serve(config: Path, settings: Settings) -> None:
     log.info("the router has stopped")
 
 
+@asynccontextmanager
+async def _counting(database: Database, settings: Settings) -> AsyncIterator[Volume]:
+    """How much was dialled outside, also before this start."""
+    async with open_outgoing(database) as journal:
+        volume = Volume(settings.routing.volume, journal)
+        volume.restore(await journal.kept(), now())
+        yield volume
+
+
 async def _run(
     stop: asyncio.Event,
     supervisor: Supervisor,
     connection: AriConnection,
     reloading: Reloading,
-    dialplan_calls: DialplanCalls,
 ) -> None:
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
@@ -163,7 +166,6 @@ async def _run(
     async with asyncio.TaskGroup() as top:
         carrying = top.create_task(supervisor.run(), name="supervisor")
         connecting = top.create_task(connection.run(), name="ari")
-        expiring = top.create_task(dialplan_calls.run(), name="calls of the dialplan")
         reloads = top.create_task(reloading.reload_at_each(hangup), name="reload")
         await stop.wait()
         reloading.stop()
@@ -172,7 +174,6 @@ async def _run(
         await supervisor.stop(DRAIN_S)
         await carrying
         connecting.cancel()
-        expiring.cancel()
 
 
 async def _recall(presence: Presence, settings: Settings, call_log: CallLog) -> None:

@@ -87,14 +87,17 @@ class Volume:
         reached = _longest_reached(self._limited(call, at, Measure))
         return Admission() if reached is None else Admission(reached.failure(at), reached)
 
-    def answered(self, outgoing_id: str, at: datetime) -> None:
-        """This call speaks, and its minutes count. An id that is not live, or speaks already, is no error."""
+    def answered(self, outgoing_id: str, at: datetime, *, expires_at: datetime | None = None) -> None:
+        """This call speaks, and its minutes count. An id that is not live, or speaks already, is no error.
+
+        With `expires_at` a reservation ends then, and not when it would have without an answer.
+        """
         self._go_to(at)
         outgoing = self._live.get(outgoing_id)
         if outgoing is None or outgoing.answered_at is not None:
             return
         self._release(outgoing)
-        outgoing = replace(outgoing, answered_at=at)
+        outgoing = replace(outgoing, answered_at=at, expires_at=expires_at or outgoing.expires_at)
         self._hold(outgoing)
         self._journal.keep(outgoing)
 
@@ -170,7 +173,7 @@ class Volume:
         while self._expiring and self._expiring[0][0] <= at:
             expires_at, outgoing_id = heapq.heappop(self._expiring)
             outgoing = self._live.get(outgoing_id)
-            if outgoing is None:
+            if outgoing is None or outgoing.expires_at is None or outgoing.expires_at > at:
                 continue
             self._release(outgoing)
             if outgoing.answered_at is not None:

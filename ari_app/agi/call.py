@@ -1,11 +1,13 @@
 """A call that the dialplan dials, as the router knows it between one AGI request and the next."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+import structlog
 
 from agi_router.fastagi.answer import Display
 from agi_router.routing.destination import Destination
@@ -13,11 +15,12 @@ from agi_router.routing.shown import Shown
 from agi_router.routing.step import Ring, Step
 from agi_router.routing.treatment import Treatment
 from agi_router.routing.understood import Understood
+from agi_router.routing.volume import Volume
 from ari_app.agi.hunting import Hunt
 from ari_app.agi.results import PlacedLeg
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.clock import now
-from ari_app.calls.ids import leg_role
+from ari_app.calls.ids import leg_channel_id, leg_role
 from ari_app.calls.presence import Presence
 from ari_app.calls.screen_pop import SHOWN_NAME, ScreenPop, screen_pop
 from ari_app.domain import events as e
@@ -58,10 +61,13 @@ class DialplanCall:
     left. `variables` are the names of those that it was given, which must not outlive their step.
     """
 
-    def __init__(self, call_id: str, channel: str, writer: CallWriter, presence: Presence) -> None:
+    def __init__(self, call_id: str, channel: str, writer: CallWriter, *, presence: Presence, volume: Volume) -> None:
         self.call_id = call_id
         self.channel = channel
         self.presence = presence
+        self.volume = volume
+        self.log = structlog.get_logger(__name__).bind(call=call_id)
+        self.key = ""  # nobody asks for such a call by an API
         self.arrival = Arrival()
         self.route = ""
         self.routes_asked: list[str] = []
@@ -160,6 +166,11 @@ class DialplanCall:
         """A step ends."""
         self.last_outcome = outcome
         self.tell(e.StepEnded(at=now(), step=self.step, outcome=outcome, code=code, detail=detail, remedy=remedy))
+
+    def give_up(self, legs: Iterable[PlacedLeg]) -> None:
+        """These are not dialled, and count no more."""
+        for leg in legs:
+            self.volume.ended(leg_channel_id(self.call_id, leg.role), now())
 
     def tell_dialled(self, legs: Sequence[PlacedLeg]) -> None:
         """The dialplan has been told to dial these."""

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from agi_router.fastagi.contacts import Evaluates
-from ari_app.agi.call import Dialling, DialplanCall, Playing, Queueing
+from ari_app.agi.call import LONGEST_S, Dialling, DialplanCall, Playing, Queueing
 from ari_app.agi.report import Report, endpoint_of_key
 from ari_app.agi.results import ANSWER, PlacedLeg, causes, keys_of, result, winner
 from ari_app.calls.announcing import unplayable
 from ari_app.calls.clock import now
+from ari_app.calls.ids import leg_channel_id
 from ari_app.calls.queueing import SERVED, Queued, came_of, member_endpoint
 from ari_app.domain import events as e
 from ari_app.domain.causes import INTERWORKING, NORMAL_CLEARING, UNKNOWN
@@ -60,6 +61,8 @@ async def _dialled(
     if won is not None:
         _tell_answer(call, won, report)
     for leg, ended in results:
+        talk_s = (report.answered_ms or 0) / 1000 if leg is won else None
+        call.volume.ended(leg_channel_id(call.call_id, leg.role), now(), talk_s)
         call.tell(
             e.LegEnded(
                 at=now(),
@@ -87,6 +90,8 @@ def _tell_answer(call: DialplanCall, won: PlacedLeg, report: Report) -> None:
     if call.answered_at is not None:
         return
     call.answered_at = _since(report.answered_ms)
+    expires_at = now() + timedelta(seconds=LONGEST_S)
+    call.volume.answered(leg_channel_id(call.call_id, won.role), call.answered_at, expires_at=expires_at)
     call.tell(e.LegAnswered(at=call.answered_at, leg=won.role))
     call.tell_step_end("answered")
     call.tell(e.CallAnswered(at=call.answered_at, leg=won.role))

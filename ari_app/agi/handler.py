@@ -17,6 +17,7 @@ import structlog
 from agi_router.fastagi import AgiRequest, HangUpError
 from agi_router.fastagi import answer as answers
 from agi_router.routing.decider import Decider
+from agi_router.routing.volume import Volume
 from ari_app.agi.asking import Channel, ask
 from ari_app.agi.call import LONGEST_S, Dialling, DialplanCall
 from ari_app.agi.ending import answered, take_in, tell_end
@@ -72,11 +73,13 @@ class DialplanCalls:
         writer: CallWriter,
         presence: Presence,
         reader: CallReader,
+        volume: Volume,
         *,
         most_calls: int = MOST_CALLS,
     ) -> None:
         self._deciders = deciders
         self._reader = reader
+        self._volume = volume
         self._writer = Witnessed(writer, presence)
         self._presence = presence
         self._most_calls = most_calls
@@ -96,10 +99,13 @@ class DialplanCalls:
                 case arguments:
                     await self._begin(arguments, session, decider)
 
+    def _call(self, call_id: str, channel: str) -> DialplanCall:
+        return DialplanCall(call_id, channel, self._writer, presence=self._presence, volume=self._volume)
+
     async def _begin(self, arguments: Sequence[str], session: CallerSession, decider: Decider) -> None:
         request = session.request
         arrival = _arrival(request, arguments, decider.route_of)
-        call = DialplanCall(new_call_id(), request.channel, self._writer, self._presence)
+        call = self._call(new_call_id(), request.channel)
         call.tell_arrival(arrival, request.unique_id)
         if len(self._calls) >= self._most_calls:
             log.warning("too many calls of the dialplan: a caller goes straight to its fallback")
@@ -144,7 +150,7 @@ class DialplanCalls:
             return self._calls[call_id]
         if not trace or record.door != "agi" or record.ended_at is not None:
             return None
-        call = self._calls[call_id] = DialplanCall(call_id, session.request.channel, self._writer, self._presence)
+        call = self._calls[call_id] = self._call(call_id, session.request.channel)
         restore(call, record, trace, decider)
         return call
 
@@ -172,6 +178,8 @@ class DialplanCalls:
             yield
         except HangUpError:
             if not call.is_over:
+                if isinstance(call.doing, Dialling):
+                    call.give_up(call.doing.legs)
                 if call.step and (call.doing is not None or call.hunt is not None):
                     call.tell_step_end("cancelled")
                 call.tell(e.CallEnded(at=now(), by="caller", cause=NORMAL_CLEARING))

@@ -9,20 +9,27 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Final, Protocol, assert_never
 
 from agi_router.fastagi.contacts import Evaluates, contacts
+from agi_router.routing.errors import Failure
 from agi_router.routing.order import IfBusy, Order, arrange, next_round
 from agi_router.routing.step import EndpointTarget, Member, Ring, Target, TrunkTarget, TrunkWay, distinct
 from ari_app.agi.results import PlacedLeg, Result
 from ari_app.calls.clock import now
 from ari_app.calls.hunt import SHORTEST_TURN_S
+from ari_app.calls.ids import leg_channel_id
 from ari_app.calls.leg import contact_of
+from ari_app.calls.outgoing import Dials, ask_to_dial
 from ari_app.calls.presence import Presence
 from ari_app.calls.ringing import most_telling
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
 from ari_app.domain.failover import lies_in_trunk
+
+UNREPORTED_S: Final = 60.0
+"""So long after its time to ring a number counts as dialled, if neither its answer nor its end is told."""
 
 LONGEST_REQUEST_S: Final = 15.0
 """How long the dialplan is kept waiting for an answer: after some more it takes the router for frozen."""
@@ -38,16 +45,18 @@ class Dialplan(Evaluates, Protocol):
         ...
 
 
-class Telling(Protocol):
+class Telling(Dials, Protocol):
     """The call whose members these are."""
+
+    @property
+    def call_id(self) -> str:
+        """Its id."""
+        ...
 
     @property
     def presence(self) -> Presence:
         """Who is busy."""
         ...
-
-    def tell(self, event: e.CallEvent) -> None:
-        """Put a fact on record."""
 
     def new_role(self) -> str:
         """The role of the next leg."""
@@ -68,6 +77,8 @@ class Hunt:
         self._outcomes: list[str] = []
         self.way_of: dict[str, TrunkWay] = {}
         self.members: tuple[Member, ...] = ()
+        self.refusal: Failure | None = None  # of a number that the dial policy's limits leave no room for
+        self._counted: dict[TrunkTarget, str] = {}
         for unable in action.unable:
             call.tell(
                 e.MemberPassed(
@@ -101,7 +112,8 @@ class Hunt:
                 break
             if legs:
                 return legs
-            self._outcomes.append(LegOutcome.UNAVAILABLE.value)
+            if self.refusal is None:
+                self._outcomes.append(LegOutcome.UNAVAILABLE.value)
         if self._left:
             self._outcomes.append(LegOutcome.BUSY.value)
         return ()
@@ -122,9 +134,10 @@ class Hunt:
     def outcome(self) -> str:
         """One word for a step that nobody answered."""
         timed_out = self.left_s < SHORTEST_TURN_S
-        if timed_out and (not self._outcomes or LegOutcome.NO_ANSWER.value in self._outcomes):
+        outcomes = self._outcomes if self.refusal is None else [*self._outcomes, LegOutcome.REFUSED.value]
+        if timed_out and (not outcomes or LegOutcome.NO_ANSWER.value in outcomes):
             return LegOutcome.NO_ANSWER.value
-        return most_telling(self._outcomes)
+        return most_telling(outcomes)
 
     def _next_members(self) -> tuple[Member, ...]:
         action = self.action
@@ -166,6 +179,15 @@ class Hunt:
         if way is None:
             return []
         leg = self._leg(target, f"PJSIP/{way.endpoint}", f"PJSIP/{way.dial}@{way.endpoint}")
+        channel_id = leg_channel_id(self._call.call_id, leg.role)
+        before = "" if is_first else self._counted.get(target, "")
+        expires_at = now() + timedelta(seconds=self.left_s + UNREPORTED_S)
+        refusal = ask_to_dial(self._call, channel_id, target, way, instead_of=before, expires_at=expires_at)
+        if refusal is not None:
+            self.refusal = self.refusal or refusal
+            self._ways[target].clear()
+            return []
+        self._counted[target] = channel_id
         self.way_of[leg.role] = way
         return [leg]
 

@@ -28,7 +28,7 @@ from ari_app.calls.leaving import failure_of_place
 from ari_app.calls.steps import SHORTEST_STEP_S
 from ari_app.calls.voicemail import VOICEMAIL, failure_of_mailbox, greeting_after
 from ari_app.domain import events as e
-from ari_app.domain.causes import Q850
+from ari_app.domain.causes import Q850, LegOutcome
 
 NO_STEP: Final = "no step was answered"
 FULL: Final = "there is no room for it in the dial string"
@@ -43,8 +43,11 @@ async def go_on(call: DialplanCall, channel: Channel, decider: Decider) -> Varia
             variables = await _dial(call, call.hunt, channel)
             if variables is not None:
                 return variables
-            call.tell_step_end(call.hunt.outcome)
-            call.hunt = None
+            outcome, refusal, call.hunt = call.hunt.outcome, call.hunt.refusal, None
+            if outcome == LegOutcome.REFUSED and refusal is not None:
+                _tell_failure(call, refusal)
+            else:
+                call.tell_step_end(outcome)
         if not call.steps:
             call.tell(e.SentToDialplan(at=now(), reason=NO_STEP))
             return answer.end(NO_STEP)
@@ -107,10 +110,11 @@ async def _dial(call: DialplanCall, hunt: Hunt, channel: Channel) -> Variables |
         return None
     outgoing = {leg.role: _outgoing(call, hunt, leg) for leg in legs}
     _, left_out = dial_parts(outgoing.values())
-    for leg in legs:
-        if outgoing[leg.role] in left_out:
-            call.tell(e.DeviceUnavailable(at=now(), endpoint=leg.endpoint, reason=FULL))
-    legs = tuple(leg for leg in legs if outgoing[leg.role] not in left_out)
+    no_room = [leg for leg in legs if outgoing[leg.role] in left_out]
+    call.give_up(no_room)
+    for leg in no_room:
+        call.tell(e.DeviceUnavailable(at=now(), endpoint=leg.endpoint, reason=FULL))
+    legs = tuple(leg for leg in legs if leg not in no_room)
     call.ringing.enter_context(call.presence.ringing(hunt.members, hunt.action.team))
     call.doing = Dialling(legs)
     return answer.dial([outgoing[leg.role] for leg in legs], hunt.turn_s, call.treatment, call.display)

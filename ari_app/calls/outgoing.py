@@ -3,24 +3,60 @@
 Nothing here waits: the counters are in memory. A call that is let through counts until its leg ends (see `Call`).
 """
 
+from datetime import datetime
+from typing import Any, Protocol
+
 from agi_router.routing.errors import Failure
 from agi_router.routing.outgoing import OutgoingCall
 from agi_router.routing.step import TrunkTarget, TrunkWay
-from ari_app.calls.call import Call
+from agi_router.routing.volume import Volume
 from ari_app.calls.clock import now
 from ari_app.domain import events as e
 
 
+class Dials(Protocol):
+    """A call that may lead outside; `route` and `key` are those it counts for."""
+
+    @property
+    def volume(self) -> Volume:
+        """What is counted."""
+        ...
+
+    @property
+    def log(self) -> Any:
+        """A structlog logger."""
+        ...
+
+    @property
+    def route(self) -> str:
+        """The route that it is in."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """The name of the API key by which it was asked for, "" for none."""
+        ...
+
+    def tell(self, event: e.CallEvent) -> None:
+        """Put a fact on record."""
+
+
 def ask_to_dial(
-    call: Call, channel_id: str, target: TrunkTarget, way: TrunkWay, *, instead_of: str = ""
+    call: Dials,
+    channel_id: str,
+    target: TrunkTarget,
+    way: TrunkWay,
+    *,
+    instead_of: str = "",
+    expires_at: datetime | None = None,
 ) -> Failure | None:
     """Whether this number may be dialled now by a leg with this id: None, and it is counted; else the reason why not.
 
     `instead_of` is the id of the leg by another trunk that came to nothing: it is the same call. Both the refusal and
-    limits that are near are put on record.
+    limits that are near are put on record. With `expires_at` it counts until then, should its end not be told.
     """
     asked = OutgoingCall(channel_id, target.number, call.route, call.key)
-    admission = call.volume.admit(asked, now(), instead_of=instead_of)
+    admission = call.volume.admit(asked, now(), instead_of=instead_of, expires_at=expires_at)
     for near in admission.warnings:
         call.log.warning("a limit of the dial policy is near", limit=near.key, scope=str(near.scope), count=str(near))
         call.tell(e.LimitNear(at=now(), limit=near.key, scope=str(near.scope), detail=str(near)))

@@ -11,11 +11,12 @@ from tests.fakes.documented_api import Page
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+GUIDES = ("agi", "confirmation", "freepbx", "hours", "policy", "transfers", "waiting")
 PAGES = [
     page
     for page in (
         *sorted((DOCS / "destinations").glob("*.md")),
-        *(DOCS / f"{name}.md" for name in ("agi", "confirmation", "freepbx", "hours", "policy", "transfers", "waiting")),
+        *(DOCS / f"{name}.md" for name in GUIDES),
     )
     if "```yaml" in page.read_text(encoding="utf-8")
 ]

@@ -15,6 +15,7 @@ from sandbox.router import Config
 from tests.system.doors import Door, running_by
 from tests.system.rig import ANSWER, Change, Rig
 
+DECIDED = (e.StepStarted, e.StepEnded, e.DestinationFound, e.LookupFailed, e.OutsideHours, e.NumberRefused)
 MOBILE = "+14155550123"
 
 
@@ -86,7 +87,7 @@ async def told(case: Case, door: Door) -> tuple[dict[str, Any], list[Any]]:
         decided = [
             (type(event).__name__, getattr(event, "destination", ""), getattr(event, "outcome", ""))
             for event in trace
-            if isinstance(event, e.StepStarted | e.StepEnded | e.DestinationFound | e.LookupFailed | e.OutsideHours)
+            if isinstance(event, DECIDED)
         ]
         return fields | {"legs": legs}, decided
 
@@ -177,6 +178,16 @@ async def hears_it_and_is_rejected(scene: Scene) -> None:
     assert (await scene.call.ended()).how == "bye"
 
 
+async def one_of_two_numbers(scene: Scene) -> None:
+    await number_answers(scene)
+    assert len(scene.phones["provider"].received) == 1
+
+
+def one_number_at_a_time(config: Config) -> None:
+    config["policy"]["limits"] = {"concurrent": 1}
+    config["directory"]["users"][0]["devices"] = [{"external": MOBILE}, {"external": "+14155550124"}]
+
+
 def two_trunks(config: Config) -> None:
     config["trunks"].append({"name": "second", "endpoint": "PJSIP/trunk", "caller_id": "+14155550101"})
 
@@ -231,6 +242,7 @@ CASES = [
         answer={"type": "external", "to": MOBILE},
         change=two_trunks,
     ),
+    Case(name="limit_of_the_policy", phones=("provider",), play=one_of_two_numbers, change=one_number_at_a_time),
     Case(name="refused", play=nobody_there, answer={"type": "external", "to": "+442079460000"}),
     Case(
         name="team_in_turn",

@@ -207,6 +207,15 @@ def test_a_reservation_that_was_answered_counts_its_talk_until_it_ends_by_itself
     assert counted(volume, Measure.MINUTES_PER_DAY, after(7200)).value == 59
 
 
+def test_a_reservation_that_is_answered_may_be_given_the_time_of_a_talk() -> None:
+    volume = limited(VolumeLimits(concurrent=1))
+    volume.admit(call(1), NIGHT, expires_at=after(60))
+    volume.answered(call(1).id, after(30), expires_at=after(3600))
+    assert counted(volume, Measure.CONCURRENT, after(90)).value == 1
+    assert counted(volume, Measure.CONCURRENT, after(3601)).value == 0
+    assert counted(volume, Measure.MINUTES_PER_DAY, after(3602)).value == 59.5
+
+
 def test_a_check_counts_nothing() -> None:
     volume = limited(VolumeLimits(concurrent=1))
     assert [volume.check(call(1), NIGHT).refusal for _ in range(3)] == [None] * 3
