@@ -7,6 +7,7 @@ AGI(agi://host/ROUTE,report,ID,...)         the caller's channel is gone
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
@@ -37,6 +38,7 @@ log = structlog.get_logger(__name__)
 
 MOST_CALLS: Final = 10_000
 EXPIRES_EACH_S: Final = 600.0
+MOST_ENDED: Final = 1000
 
 NEXT: Final = "next"
 ANSWERED: Final = "answered"
@@ -84,6 +86,7 @@ class DialplanCalls:
         self._presence = presence
         self._most_calls = most_calls
         self._calls: dict[str, DialplanCall] = {}
+        self._ended: deque[str] = deque(maxlen=MOST_ENDED)  # whose end may still be on its way into the log
 
     @property
     def count(self) -> int:
@@ -144,6 +147,8 @@ class DialplanCalls:
 
     async def _known_by_log(self, call_id: str, session: CallerSession, decider: Decider) -> DialplanCall | None:
         """A call of before a restart; None when the log has none of this id that is open."""
+        if call_id in self._ended:
+            return None
         trace = await trace_of(self._reader, call_id)
         record = fold(call_id, trace)
         if call_id in self._calls:  # another request was faster
@@ -188,6 +193,7 @@ class DialplanCalls:
             call.is_busy = False
             if call.is_over:
                 self._calls.pop(call.call_id, None)
+                self._ended.append(call.call_id)
 
     async def run(self) -> None:
         """Give up the calls of which nothing was heard for too long, those of before a restart too; until cancelled."""

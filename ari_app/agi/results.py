@@ -21,6 +21,9 @@ _ENDED_FOR_ALL: Final = {
 }
 """What became of legs that were still ringing, by DIALSTATUS. With any other one they ended by themselves."""
 
+_BY_STATUS: Final = {"BUSY": LegOutcome.BUSY, "CONGESTION": LegOutcome.FAILED}
+"""What became of legs that ended by themselves, by DIALSTATUS, when no more is told of them."""
+
 _CONFIRMED: Final = re.compile(rf"Local/([0-9]+)@{re.escape(CONTEXT)}-confirm-.*")
 
 _Q850: Final = {
@@ -137,6 +140,8 @@ def result(leg: PlacedLeg, known: Known | None, report: Report, *, has_won: bool
     if has_won:
         return Result(LegOutcome.ANSWERED, NORMAL_CLEARING, None, reached=True)
     still_ringing = _ENDED_FOR_ALL.get(report.dial)
+    if known is None and not report.keys:
+        return Result(still_ringing or _BY_STATUS.get(report.dial, LegOutcome.UNAVAILABLE), report.cause)
     if known is None or known.status is None:
         outcome = still_ringing or (leg_outcome(known.cause, None) if known else LegOutcome.UNAVAILABLE)
         return Result(outcome, known.cause if known else UNKNOWN)

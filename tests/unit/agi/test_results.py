@@ -67,6 +67,14 @@ def test_a_leg_whose_channel_was_never_made_could_not_be_reached() -> None:
     assert result(ADA, None, Report(dial="CHANUNAVAIL"), has_won=False).outcome is LegOutcome.UNAVAILABLE
 
 
+def test_without_hangupcause_keys_the_status_of_the_dial_has_to_do() -> None:
+    assert result(ADA, None, Report(dial="BUSY", cause=17), has_won=False).outcome is LegOutcome.BUSY
+    by_trunk = result(ADA, None, Report(dial="CONGESTION", cause=34), has_won=False)
+    assert (by_trunk.outcome, by_trunk.cause) == (LegOutcome.FAILED, 34)
+    others = Report(dial="BUSY", cause=17, keys=("PJSIP/bob-00000001",))
+    assert result(ADA, None, others, has_won=False).outcome is LegOutcome.UNAVAILABLE
+
+
 async def test_the_causes_of_many_channels_are_asked_in_few_questions() -> None:
     keys = [f"PJSIP/phone-{number:03}-{number:08x}" for number in range(60)]
     asked: list[str] = []

@@ -1,0 +1,313 @@
+"""The AGI door's calls without an Asterisk: what each request is answered, and what is put on record of it."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from agi_router.fastagi import AgiRequest, HangUpError
+from agi_router.routing.call_info import CallInfo
+from agi_router.routing.caller_id import OwnNumber
+from agi_router.routing.click_to_dial import CallRequest, PlannedCall
+from agi_router.routing.decider import Decider
+from agi_router.routing.decision import Decision, LookupProgress
+from agi_router.routing.destination import ExternalDestination, HangupCause, HangupDestination, UserDestination
+from agi_router.routing.errors import Failure
+from agi_router.routing.last_agent import LastAgent
+from agi_router.routing.needs import Needs
+from agi_router.routing.shown import Shown
+from agi_router.routing.step import (
+    EndpointTarget,
+    FindLastAgent,
+    HangUp,
+    Member,
+    Ring,
+    Step,
+    TrunkTarget,
+    TrunkWay,
+)
+from agi_router.routing.treatment import Treatment
+from agi_router.routing.volume import Volume
+from agi_router.routing.volume_limits import Measure, VolumePolicy
+from ari_app.agi.call import LONGEST_S
+from ari_app.agi.handler import DialplanCalls
+from ari_app.calls.clock import now
+from ari_app.calls.presence import Presence
+from ari_app.domain import events as e
+from ari_app.domain.call_log import CallReader, CallWriter
+from ari_app.domain.record import CallRecord, Disposition, fold
+
+ADA = Step(
+    destination=UserDestination("456"),
+    timeout_s=25,
+    action=Ring((Member("456", (EndpointTarget("ada", "456"),), "Ada"),)),
+)
+WAY = TrunkWay(
+    trunk="main",
+    endpoint="trunk",
+    dial="+14155550123",
+    caller_id=OwnNumber("+14155550100"),
+    trusted=False,
+    setup_timeout_s=4,
+)
+MOBILE = Step(
+    destination=ExternalDestination("+14155550123"),
+    timeout_s=20,
+    action=Ring((Member("", (TrunkTarget(number="+14155550123", via=(WAY, WAY)),)),)),
+)
+BUSY = Step(destination=HangupDestination(HangupCause.BUSY), timeout_s=0, action=HangUp(HangupCause.BUSY))
+CONTACTS = {"ada": "PJSIP/ada/sip:ada@192.0.2.1"}
+
+
+class Log(CallWriter, CallReader):
+    """Keeps events; readers see those that are `committed`, all of them unless it `lags`."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, list[e.CallEvent]] = {}
+        self.committed: dict[str, list[e.CallEvent]] = {}
+        self.lags = False
+
+    def write(self, call_id: str, event: e.CallEvent) -> None:
+        self.events.setdefault(call_id, []).append(event)
+        if not self.lags:
+            self.committed = {call: list(events) for call, events in self.events.items()}
+
+    async def open_calls(self) -> Sequence[CallRecord]:
+        records = [fold(call_id, events) for call_id, events in self.committed.items()]
+        return [record for record in records if record.ended_at is None]
+
+    async def record(self, call_id: str) -> CallRecord | None:
+        return fold(call_id, self.committed[call_id]) if call_id in self.committed else None
+
+    async def trace(self, call_id: str) -> Sequence[e.CallEvent]:
+        return list(self.committed.get(call_id, ()))
+
+    async def recent(self, limit: int) -> Sequence[CallRecord]:
+        return [fold(call_id, events) for call_id, events in self.committed.items()][:limit]
+
+    @property
+    def only(self) -> CallRecord:
+        """The record of the only call, with what is not committed yet."""
+        ((call_id, events),) = self.events.items()
+        return fold(call_id, events)
+
+
+class Decides(Decider):
+    """A decider that always decides for the same steps."""
+
+    def __init__(self, *steps: Step) -> None:
+        self._steps = steps
+
+    @asynccontextmanager
+    async def for_a_call(self) -> AsyncIterator[Decider]:
+        yield self
+
+    def needs(self, route_name: str) -> Needs:
+        return Needs()
+
+    def shown(self, info: CallInfo) -> Shown:
+        return Shown()
+
+    def treatment(self, route_name: str) -> Treatment:
+        return Treatment()
+
+    async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
+        return Decision(route=info.route_name, steps=self._steps)
+
+    async def guess(self, info: CallInfo) -> Step | None:
+        return None
+
+    def transfer_target(self, dialled: str) -> Step:
+        return BUSY
+
+    def plan(self, request: CallRequest) -> PlannedCall | Failure:
+        return Failure("", "", "")
+
+    def route_of(self, called_number: str) -> str:
+        return "sales"
+
+    def user_of_endpoint(self, endpoint: str) -> str:
+        return ""
+
+    def is_phone(self, endpoint: str) -> bool:
+        return False
+
+    async def last_agent(self, caller_number: str, wanted: FindLastAgent) -> LastAgent | Failure:
+        return Failure("", "", "")
+
+    def fallback(self, route_name: str, at: datetime) -> tuple[Step, ...]:
+        return (MOBILE, BUSY)
+
+
+class Session:
+    """One AGI request of a caller; `variables` are those of his channel. He may hang up before they are set."""
+
+    def __init__(self, variables: dict[str, str], *arguments: str, hangs_up: bool = False) -> None:
+        self.variables = variables
+        self.request = AgiRequest(
+            script="sales",
+            arguments=arguments,
+            channel="PJSIP/carrier-00000001",
+            unique_id="1.1",
+            caller_number="+14155550177",
+            variables={},
+        )
+        self._hangs_up = hangs_up
+
+    async def get_variable(self, name: str) -> str | None:
+        return self.variables.get(name)
+
+    async def evaluate(self, expression: str) -> str:
+        for name, contacts in CONTACTS.items():
+            expression = expression.replace(f"${{PJSIP_DIAL_CONTACTS({name})}}", contacts)
+        return expression.replace(",ast)}", "").replace("${HANGUPCAUSE(", "")
+
+    async def set_variables(self, variables: Mapping[str, str]) -> None:
+        if self._hangs_up:
+            raise HangUpError("the channel was hung up")
+        self.variables |= {name.lstrip("_"): value for name, value in variables.items()}
+
+    @asynccontextmanager
+    async def until_hang_up(self) -> AsyncIterator[None]:
+        yield
+
+
+class Door:
+    """The calls of a router over this log; its requests share the variables of one channel."""
+
+    def __init__(self, log: Log, *steps: Step, **limits: Any) -> None:
+        self.volume = Volume(VolumePolicy())
+        self.calls = DialplanCalls(Decides(*steps), log, Presence(), log, self.volume, **limits)
+        self.variables: dict[str, str] = {}
+
+    async def ask(self, *arguments: str, hangs_up: bool = False) -> dict[str, str]:
+        """One request; the channel's variables after it."""
+        await self.calls.handle(Session(self.variables, *arguments, hangs_up=hangs_up))
+        return self.variables
+
+    @property
+    def call_id(self) -> str:
+        return self.variables["ROUTE_ID"]
+
+    @property
+    def concurrent(self) -> float:
+        """How many calls outside count at this moment."""
+        return next(count.value for count in self.volume.counters(now()) if count.measure is Measure.CONCURRENT)
+
+
+async def test_a_plain_call_is_answered_once_and_reported_once() -> None:
+    log = Log()
+    door = Door(log, ADA)
+    told = await door.ask("+14155550100")
+    assert (told["ROUTE_STATUS"], told["ROUTE_DIAL"], told["ROUTE_OPTIONS"]) == ("DIAL", CONTACTS["ada"], "i")
+    assert (told["ROUTE_TYPE"], told["ROUTE_DESTINATION"]) == ("user", "456")
+    peer = "PJSIP/ada-00000002"
+    report = ("dial=ANSWER", "answered_ms=61000", f"peer={peer}", f"by={peer}", f"keys={peer}")
+    await door.ask("report", door.call_id, *report)
+    record = log.only
+    assert (record.door, record.answered_by, record.agent, record.ended_by) == ("agi", "PJSIP/ada", "456", "callee")
+    assert record.talk_s == pytest.approx(61, abs=0.5)
+    assert door.calls.count == 0
+
+
+async def test_the_next_step_leaves_no_variable_of_the_one_before() -> None:
+    log = Log()
+    door = Door(log, ADA, MOBILE, BUSY)
+    await door.ask("+14155550100")
+    told = await door.ask("next", door.call_id, "dial=BUSY", "cause=17")
+    assert (told["ROUTE_STATUS"], told["ROUTE_DIAL"]) == ("DIAL", "PJSIP/+14155550123@trunk")
+    assert told["ROUTE_CALLERID"] == "+14155550100"
+    told = await door.ask("next", door.call_id, "dial=BUSY", "cause=17")
+    assert (told["ROUTE_STATUS"], told["ROUTE_CAUSE"]) == ("HANGUP", "17")
+    assert not any(told[name] for name in ("ROUTE_DIAL", "ROUTE_OPTIONS", "ROUTE_CALLERID", "ROUTE_CALLERID_trunk"))
+    assert log.only.disposition is Disposition.REJECTED
+
+
+async def test_a_number_counts_from_its_dialling_to_its_report() -> None:
+    door = Door(Log(), MOBILE)
+    await door.ask("+14155550100")
+    assert door.concurrent == 1
+    peer = "PJSIP/trunk-00000002"
+    await door.ask("answered", door.call_id, peer)
+    await door.ask("report", door.call_id, "dial=ANSWER", "answered_ms=90000", f"peer={peer}", f"keys={peer}")
+    assert door.concurrent == 0
+    minutes = [count.value for count in door.volume.counters(now()) if count.measure is Measure.MINUTES_PER_DAY]
+    assert minutes[0] == 1.5
+
+
+async def test_who_hangs_up_before_he_is_told_has_dialled_nothing() -> None:
+    log = Log()
+    door = Door(log, MOBILE)
+    with pytest.raises(HangUpError):
+        await door.ask("+14155550100", hangs_up=True)
+    assert (log.only.disposition, log.only.legs) == (Disposition.ABANDONED, ())
+    assert (door.concurrent, door.calls.count) == (0, 0)
+
+
+async def test_the_report_of_a_call_that_ended_in_its_last_request_changes_nothing() -> None:
+    log = Log()
+    door = Door(log, ADA, MOBILE)
+    await door.ask("+14155550100")
+    log.lags = True  # the end is on its way to the disk
+    with pytest.raises(HangUpError):
+        await door.ask("next", door.call_id, "dial=BUSY", hangs_up=True)
+    before = list(log.events[door.call_id])
+    await door.ask("report", door.call_id, "dial=BUSY")
+    assert log.events[door.call_id] == before
+
+
+async def test_an_unknown_call_is_left_to_the_dialplan() -> None:
+    log = Log()
+    door = Door(log, ADA)
+    assert (await door.ask("next", "20261121T110028-90abf3006d29"))["ROUTE_STATUS"] == "FAILED"
+    await door.ask("report", "20261121T110028-90abf3006d29", "dial=ANSWER")
+    await door.ask("answered", "20261121T110028-90abf3006d29", "PJSIP/ada-00000002")
+    assert log.events == {}
+
+
+async def test_after_a_restart_a_call_goes_on_with_the_rest_of_its_fallback() -> None:
+    log = Log()
+    before = Door(log, ADA)
+    await before.ask("+14155550100")
+    after = Door(log)
+    after.variables = before.variables
+    told = await after.ask("next", before.call_id, "dial=NOANSWER")
+    assert (told["ROUTE_DIAL"], log.only.recovered) == ("PJSIP/+14155550123@trunk", True)
+    again = Door(log)
+    again.variables = before.variables
+    assert (await again.ask("next", before.call_id, "dial=NOANSWER"))["ROUTE_STATUS"] == "HANGUP"
+    assert [leg.outcome for leg in log.only.legs] == ["no_answer", "no_answer"]
+
+
+async def test_a_call_of_which_nothing_is_heard_expires() -> None:
+    log = Log()
+    door = Door(log, ADA)
+    await door.ask("+14155550100")
+    await door.calls.expire()
+    assert log.only.ended_at is None
+    (events,) = log.events.values()
+    long_ago = now() - timedelta(seconds=LONGEST_S + 1)
+    events[0] = e.CallArrived(
+        at=long_ago,
+        route="sales",
+        called_number="",
+        caller_number="",
+        caller_name="",
+        caller_withheld=False,
+        channel_id="1.1",
+        door="agi",
+    )
+    log.committed = log.events
+    await door.calls.expire()
+    assert (log.only.disposition, door.calls.count) == (Disposition.INTERRUPTED, 0)
+
+
+async def test_more_calls_than_can_be_remembered_are_left_to_the_dialplan() -> None:
+    log = Log()
+    door = Door(log, ADA, most_calls=1)
+    await door.ask("+14155550100")
+    told = await door.ask("+14155550100")
+    assert (told["ROUTE_STATUS"], told["ROUTE_REASON"]) == ("FAILED", "overload")
+    assert door.calls.count == 1
