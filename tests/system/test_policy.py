@@ -102,6 +102,7 @@ async def test_a_mobile_that_is_not_dialled_leaves_the_desk_phone_ringing(rig: R
         await caller.answered()
         await caller.hang_up()
         await at_ada.ended()
+        await rig.router.until(lambda status: status["live_calls"] == LIMIT)
         assert await refusals(rig) == ["policy_concurrent"]
         record = await rig.newest()
         assert (record.disposition, record.answered_by, record.error_code) == (Disposition.ANSWERED, "PJSIP/ada", "")
