@@ -88,11 +88,11 @@ class Volume:
         return Admission() if reached is None else Admission(reached.failure(at), reached)
 
     def answered(self, outgoing_id: str, at: datetime, *, expires_at: datetime | None = None) -> None:
-        """This call speaks, and its minutes count. An id that is not live, or speaks already, is no error.
+        """This call speaks, and its minutes count; `at` may be a while ago. An id that is not live is no error.
 
         With `expires_at` a reservation ends then, and not when it would have without an answer.
         """
-        self._go_to(at)
+        self._go_to(max(at, self._last_at))  # one that is reported late is no clock that was put back
         outgoing = self._live.get(outgoing_id)
         if outgoing is None or outgoing.answered_at is not None:
             return

@@ -109,6 +109,15 @@ def test_a_talk_counts_wholly_until_a_day_after_its_end() -> None:
     assert admitted(volume, call(3), at=after(600 + 86_400)) == [True]
 
 
+def test_an_answer_that_is_reported_late_moves_no_other_call() -> None:
+    volume = limited(VolumeLimits(calls_per_minute=2))
+    assert admitted(volume, call(1)) == [True]
+    assert admitted(volume, call(2), call(3), at=after(300)) == [True, True]
+    volume.answered("1", after(10))
+    assert admitted(volume, call(4), at=after(301)) == [False]
+    assert counted(volume, Measure.MINUTES_PER_DAY, after(310)).value == 5
+
+
 def test_ringing_is_no_talk() -> None:
     volume = limited()
     volume.admit(call(1), NIGHT)
