@@ -103,6 +103,7 @@ def dial(legs: Sequence[OutgoingLeg], timeout_s: float, treatment: Treatment, di
         "ROUTE_STATUS": Status.DIAL.value,
         **dict(zip(names, parts, strict=False)),
         "ROUTE_TIMEOUT": str(math.ceil(timeout_s)),
+        "ROUTE_OUTSIDE": "yes" if trunks else "no",
     }
     options = "i" + _waiting(treatment) + _limit(treatment, variables)
     if display.is_own or any(leg.caller_id is not None or leg.confirm for leg in legs):

@@ -1,6 +1,7 @@
 """Calls of FreePBX's inbound routes, on a real Asterisk laid out as FreePBX lays it out: to the router, and back."""
 
 import asyncio
+import socket
 import wave
 from array import array
 from collections.abc import AsyncIterator
@@ -13,54 +14,61 @@ from ari_app.domain.record import Disposition
 from sandbox import Answer, Phone
 from sandbox.api import SEARCH, calls_of_user
 from sandbox.freepbx import CustomDestination, Extension, FreePbx, InboundRoute, Queue, RingGroup
+from sandbox.layout import free_port
 from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
 from sandbox.tone import MUSIC_ON_HOLD_HZ, encode, share
-from tests.system.rig import ADA, ANSWER, CALLER, DID, Rig, running
+from tests.system.rig import ADA, ANSWER, CALLER, DID, Rig, route, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CALLERS_HZ, ADAS_HZ, BOBS_HZ, CAROLS_HZ = 500, 1000, 1400, 1800
-NO_RETURN, PLACES, QUEUES, NUMBERS, RECORDED, OWN = (f"+1415555010{digit}" for digit in "123456")
+SALES, NO_RETURN, PLACES, QUEUES, NUMBERS, RECORDED, OWN = (f"555010{digit}" for digit in "0123456")
+OUTSIDE = "+14155550123"
+ARI_DOOR, AGI_DOOR = "+1415", "+1213"  # DIDs begin so
+DOORS = pytest.mark.parametrize("door", [ARI_DOOR, AGI_DOOR], ids=["ari", "agi"])
 
+
+def of_door(first: int, prefix: str, context: str) -> tuple[list[InboundRoute], list[CustomDestination]]:
+    """The same inbound routes by either door, with its Custom Destinations from `first` on."""
+    dests = [f"customdests,dest-{first + number},1" for number in range(5)]
+    return [
+        InboundRoute(prefix + SALES, dests[0]),
+        InboundRoute(prefix + NO_RETURN, dests[1]),
+        InboundRoute(prefix + PLACES, dests[2]),
+        InboundRoute(prefix + QUEUES, dests[3]),
+        InboundRoute(prefix + NUMBERS, dests[4]),
+        InboundRoute(prefix + RECORDED, dests[0], record=True),
+        InboundRoute(prefix + OWN, "ext-local,101,1"),
+    ], [
+        CustomDestination(f"{context},sales,1", returns_to="ext-queues,600,1"),
+        CustomDestination(f"{context},sales,1"),
+        CustomDestination(f"{context},to-places,1", returns_to="app-blackhole,busy,1"),
+        CustomDestination(f"{context},to_queues,1", returns_to="ext-group,601,1"),
+        CustomDestination(f"{context},numbers,1", returns_to="app-blackhole,busy,1"),
+    ]
+
+
+ARI_ROUTES, ARI_DESTINATIONS = of_door(1, ARI_DOOR, "agi-router-freepbx")
+AGI_ROUTES, AGI_DESTINATIONS = of_door(6, AGI_DOOR, "agi-router-freepbx-agi")
 PBX = FreePbx(
     extensions=[
         Extension("101", "Ada", follow_me=["102"]),
         Extension("102", "Bob"),
         Extension("103", "Carol"),
     ],
-    inbound_routes=[
-        InboundRoute(DID, "customdests,dest-1,1"),
-        InboundRoute(NO_RETURN, "customdests,dest-2,1"),
-        InboundRoute(PLACES, "customdests,dest-3,1"),
-        InboundRoute(QUEUES, "customdests,dest-4,1"),
-        InboundRoute(NUMBERS, "customdests,dest-5,1"),
-        InboundRoute(RECORDED, "customdests,dest-1,1", record=True),
-        InboundRoute(OWN, "ext-local,101,1"),
-        InboundRoute("", "customdests,dest-1,1"),
-    ],
-    custom_destinations=[
-        CustomDestination("agi-router-freepbx,sales,1", returns_to="ext-queues,600,1"),
-        CustomDestination("agi-router-freepbx,sales,1"),
-        CustomDestination("agi-router-freepbx,to-places,1", returns_to="app-blackhole,busy,1"),
-        CustomDestination("agi-router-freepbx,to_queues,1", returns_to="ext-group,601,1"),
-        CustomDestination("agi-router-freepbx,numbers,1", returns_to="app-blackhole,busy,1"),
-    ],
+    inbound_routes=[*ARI_ROUTES, *AGI_ROUTES, InboundRoute("", "customdests,dest-1,1")],
+    custom_destinations=[*ARI_DESTINATIONS, *AGI_DESTINATIONS],
     ring_groups=[RingGroup("601", ["103"])],
     queues=[Queue("600", ["102"])],
-    custom="#include agi-router/agi-router.conf\n#include agi-router/freepbx.conf\n",
+    custom="".join(f"#include agi-router/{name}.conf\n" for name in ("agi-router", "agi-router-agi", "freepbx")),
 )
 
 
 def on_freepbx(config: Config) -> None:
     """The users are FreePBX's extensions; what the routes say beside `sales` is answered by ANSWER."""
-    api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
-
-    def route(type_: str) -> dict[str, Any]:
-        return {"request": {"url": f"{api}{ANSWER}"}, "response": {"type": type_, "path": "to"}}
-
     config["directory"] = {
         "users": [
             {"id": ADA, "name": "Ada", "extension": "101", "devices": ["PJSIP/101"]},
@@ -69,6 +77,7 @@ def on_freepbx(config: Config) -> None:
         "queues": [{"id": "support", "name": "600", "timeout_s": 5}],
         "numbers": {
             "*101": {"dialplan": "from-did-direct,101,1"},
+            "*9": {"external": OUTSIDE},
             "70": {"dialplan": "app-parking,*88,1"},
         },
     }
@@ -76,23 +85,30 @@ def on_freepbx(config: Config) -> None:
     config["policy"]["dialplan_contexts"] = ["ext-queues", "ext-group", "ext-local", "from-did-direct"]
     config["routes"] = {
         "sales": config["routes"]["sales"] | {"fallback": [], "ringing": {"timeout_s": 5, "if_busy": "skip"}},
-        "to-places": route("dialplan"),
-        "to_queues": route("queue"),
-        "numbers": route("number"),
+        "to-places": route(config, {"type": "dialplan"}),
+        "to_queues": route(config, {"type": "queue"}),
+        "numbers": route(config, {"type": "number"}),
     }
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def rig() -> AsyncIterator[Rig]:
-    async with running(on_freepbx, configure=PBX.write) as rig:
+    listen = f"127.0.0.1:{free_port('127.0.0.1', socket.SOCK_STREAM)}"
+
+    def by_both_doors(config: Config) -> None:
+        on_freepbx(config)
+        config["agi"] = {"listen": listen}
+
+    async with running(by_both_doors, configure=PBX.write) as rig:
+        await rig.asterisk.cli(f"dialplan set global AGI_ROUTER_HOST {listen}")
         await PBX.fill_astdb(rig.asterisk.cli)
         yield rig
 
 
-async def calling(rig: Rig, did: str = DID, to: str = ADA, **how: Any) -> OutgoingCall:
+async def calling(rig: Rig, did: str = SALES, to: str = ADA, *, door: str = ARI_DOOR, **how: Any) -> OutgoingCall:
     """A customer calls the DID; the API answers `to`, in the form of the DID's route."""
     rig.api.answers |= {SEARCH: calls_of_user(to), ANSWER: Answer(body={"to": to})}
-    return await rig.carrier.call(did, caller=CALLER, **how)
+    return await rig.carrier.call(door + did, caller=CALLER, **how)
 
 
 async def talking(caller: OutgoingCall, phone: Phone, tone_hz: int, patience_s: float = 5) -> IncomingCall:
@@ -104,9 +120,10 @@ async def talking(caller: OutgoingCall, phone: Phone, tone_hz: int, patience_s: 
     return ringing
 
 
-async def test_a_call_of_an_inbound_route_rings_every_phone_of_the_extension(rig: Rig) -> None:
+@DOORS
+async def test_a_call_of_an_inbound_route_rings_every_phone_of_the_extension(rig: Rig, door: str) -> None:
     async with rig.user("101", ADAS_HZ) as desk, rig.user("101", BOBS_HZ) as mobile:
-        caller = await calling(rig)
+        caller = await calling(rig, door=door)
         ringing, also = await desk.next_call(), await mobile.next_call()
         assert ringing.caller_number == CALLER
         await ringing.answer()
@@ -118,13 +135,15 @@ async def test_a_call_of_an_inbound_route_rings_every_phone_of_the_extension(rig
         assert (await ringing.ended()).how == "bye"
         await rig.idle()
     record = await rig.newest()
-    assert (record.route, record.called_number, record.caller_number) == ("sales", DID, CALLER)
+    assert (record.route, record.called_number, record.caller_number) == ("sales", door + SALES, CALLER)
+    assert record.door == ("agi" if door == AGI_DOOR else "ari")
     assert (record.disposition, record.answered_by, record.agent) == (Disposition.ANSWERED, "PJSIP/101", ADA)
 
 
-async def test_a_withheld_number_is_withheld_from_api_and_phone_although_freepbx_shows_it(rig: Rig) -> None:
+@DOORS
+async def test_a_withheld_number_is_withheld_from_api_and_phone_although_freepbx_shows_it(rig: Rig, door: str) -> None:
     async with rig.user("101", ADAS_HZ) as ada:
-        caller = await calling(rig, withheld=True)
+        caller = await calling(rig, withheld=True, door=door)
         ringing = await talking(caller, ada, ADAS_HZ)
         assert CALLER[2:] not in str(ringing.headers)
         await caller.hang_up()
@@ -134,21 +153,25 @@ async def test_a_withheld_number_is_withheld_from_api_and_phone_although_freepbx
     assert (record.caller_withheld, record.caller_number) == (True, "")
 
 
-async def test_a_withheld_number_stays_withheld_where_an_answer_leads_into_freepbx(rig: Rig) -> None:
+@DOORS
+async def test_a_withheld_number_stays_withheld_where_an_answer_leads_into_freepbx(rig: Rig, door: str) -> None:
     async with rig.user("102", BOBS_HZ) as bob:
-        caller = await calling(rig, PLACES, "ext-local,102", withheld=True)
+        caller = await calling(rig, PLACES, "ext-local,102", withheld=True, door=door)
         ringing = await talking(caller, bob, BOBS_HZ)
         assert CALLER[2:] not in str(ringing.headers)
         await caller.hang_up()
         await rig.idle()
 
 
+@DOORS
 @pytest.mark.parametrize("why", ["nobody answers", "the router is down"])
-async def test_whom_the_router_cannot_help_goes_where_the_custom_destination_says(rig: Rig, why: str) -> None:
+async def test_whom_the_router_cannot_help_goes_where_the_custom_destination_says(
+    rig: Rig, door: str, why: str
+) -> None:
     if why == "the router is down":
         await rig.router.stop()
     async with rig.user("102", BOBS_HZ) as bob:  # whom queue 600 rings
-        caller = await calling(rig)  # no phone of Ada's is there
+        caller = await calling(rig, door=door)  # no phone of Ada's is there
         ringing = await talking(caller, bob, BOBS_HZ)
         (channel,) = [line for line in await rig.channels() if line.startswith("PJSIP/provider")]
         assert "!ext-queues!600!" in channel
@@ -171,8 +194,9 @@ async def test_a_call_given_back_has_no_guards_of_ours(rig: Rig) -> None:
         await rig.idle()
 
 
-async def test_a_custom_destination_without_return_ends_in_the_fallback_of_agi_router_conf(rig: Rig) -> None:
-    caller = await calling(rig, NO_RETURN)
+@DOORS
+async def test_a_custom_destination_without_return_ends_in_the_fallback_of_agi_router_conf(rig: Rig, door: str) -> None:
+    caller = await calling(rig, NO_RETURN, door=door)
     assert await caller.final_status() == 480
     await rig.idle()
 
@@ -189,9 +213,10 @@ async def test_an_answer_leads_to_any_destination_of_freepbx(rig: Rig, place: st
     assert (record.disposition, record.destination) == (Disposition.TO_DIALPLAN, f"{place},1")
 
 
-async def test_a_number_that_leads_into_freepbx_has_its_follow_me(rig: Rig) -> None:
+@DOORS
+async def test_a_number_that_leads_into_freepbx_has_its_follow_me(rig: Rig, door: str) -> None:
     async with rig.user("101", ADAS_HZ) as ada, rig.user("102", BOBS_HZ) as bob:
-        caller = await calling(rig, NUMBERS, "*101")
+        caller = await calling(rig, NUMBERS, "*101", door=door)
         first = await ada.next_call()
         await first.cancelled()  # Follow Me rings her alone at first
         also = await ada.next_call()
@@ -213,9 +238,10 @@ async def test_the_routers_user_has_no_follow_me(rig: Rig) -> None:
         await rig.idle()
 
 
-async def test_members_of_a_queue_of_freepbx_ring_for_a_step_of_the_router(rig: Rig) -> None:
+@DOORS
+async def test_members_of_a_queue_of_freepbx_ring_for_a_step_of_the_router(rig: Rig, door: str) -> None:
     async with rig.user("102", BOBS_HZ) as bob:
-        caller = await calling(rig, QUEUES, "support")
+        caller = await calling(rig, QUEUES, "support", door=door)
         ringing = await talking(caller, bob, BOBS_HZ)
         await ringing.hang_up()
         await rig.idle()
@@ -223,48 +249,53 @@ async def test_members_of_a_queue_of_freepbx_ring_for_a_step_of_the_router(rig: 
     assert (record.disposition, record.answered_by, record.agent) == (Disposition.ANSWERED, "PJSIP/102", "77")
 
 
-async def test_whom_a_queue_did_not_serve_goes_on_to_the_custom_destinations(rig: Rig) -> None:
+@DOORS
+async def test_whom_a_queue_did_not_serve_goes_on_to_the_custom_destinations(rig: Rig, door: str) -> None:
     async with rig.user("103", CAROLS_HZ) as carol:
-        caller = await calling(rig, QUEUES, "support")
+        caller = await calling(rig, QUEUES, "support", door=door)
         await talking(caller, carol, CAROLS_HZ, patience_s=10)
         await caller.hang_up()
         await rig.idle()
 
 
-async def test_who_dialled_the_code_of_do_not_disturb_is_not_rung(rig: Rig) -> None:
+@DOORS
+async def test_who_dialled_the_code_of_do_not_disturb_is_not_rung(rig: Rig, door: str) -> None:
     async with rig.user("101", ADAS_HZ) as ada, rig.user("102", BOBS_HZ) as bob:
         await (await ada.call("*78")).ended()
-        caller = await calling(rig)
+        caller = await calling(rig, door=door)
         await talking(caller, bob, BOBS_HZ)  # by queue 600
         await caller.hang_up()
         await rig.idle()
         assert ada.received == []
         await (await ada.call("*79")).ended()
-        caller = await calling(rig)
+        caller = await calling(rig, door=door)
         await talking(caller, ada, ADAS_HZ)
         await caller.hang_up()
         await rig.idle()
 
 
-async def test_a_recording_that_the_inbound_route_began_has_both_sides_of_the_talk(rig: Rig) -> None:
+@DOORS
+async def test_a_recording_that_the_inbound_route_began_has_both_sides_of_the_talk(rig: Rig, door: str) -> None:
     async with rig.user("101", ADAS_HZ) as ada:
-        caller = await calling(rig, RECORDED)
+        caller = await calling(rig, RECORDED, door=door)
         await talking(caller, ada, ADAS_HZ)
         await caller.hang_up()
         await rig.idle()
-    (recording,) = (rig.asterisk.spool_dir / "monitor").glob("in-*.wav")
+    (recording,) = (rig.asterisk.spool_dir / "monitor").glob(f"in-{door}*.wav")
     with wave.open(str(recording)) as file:
         samples = array("h", file.readframes(file.getnframes()))
     audio = bytes(encode(sample) for sample in samples)
     assert all(share(audio, tone_hz) > 0.2 for tone_hz in (ADAS_HZ, CALLERS_HZ))
 
 
-@pytest.mark.parametrize(("did", "transfers"), [(DID, False), (OWN, True)])
-async def test_codes_pressed_in_a_talk_are_freepbxs_only_where_its_dial_runs(
-    rig: Rig, did: str, transfers: bool
+@pytest.mark.parametrize(
+    ("door", "did", "transfers"), [(ARI_DOOR, SALES, False), (AGI_DOOR, SALES, True), (ARI_DOOR, OWN, True)]
+)
+async def test_codes_pressed_in_a_talk_are_freepbxs_only_where_a_dial_runs(
+    rig: Rig, door: str, did: str, transfers: bool
 ) -> None:
     async with rig.user("101", ADAS_HZ) as ada, rig.user("102", BOBS_HZ) as bob:
-        caller = await calling(rig, did)
+        caller = await calling(rig, did, door=door)
         adas = await talking(caller, ada, ADAS_HZ)
         for digit in "##102":
             await adas.press(digit)
@@ -277,9 +308,23 @@ async def test_codes_pressed_in_a_talk_are_freepbxs_only_where_its_dial_runs(
         await rig.idle()
 
 
-async def test_a_caller_is_parked_by_a_transfer_and_taken_up_elsewhere(rig: Rig) -> None:
+@DOORS
+async def test_whoever_is_outside_has_no_codes(rig: Rig, door: str) -> None:
+    async with Phone.provider(rig.asterisk.layout, tone_hz=ADAS_HZ) as outside, rig.user("102", BOBS_HZ) as bob:
+        caller = await calling(rig, NUMBERS, "*9", door=door)
+        picked_up = await talking(caller, outside, ADAS_HZ)
+        for digit in "##102":
+            await picked_up.press(digit)
+        assert await caller.hears(ADAS_HZ, 0.3)
+        assert bob.received == []
+        await caller.hang_up()
+        await rig.idle()
+
+
+@DOORS
+async def test_a_caller_is_parked_by_a_transfer_and_taken_up_elsewhere(rig: Rig, door: str) -> None:
     async with rig.user("101", ADAS_HZ) as ada, rig.user("102", BOBS_HZ) as bob:
-        caller = await calling(rig)
+        caller = await calling(rig, door=door)
         adas = await talking(caller, ada, ADAS_HZ)
         transfer = await adas.transfer("70")
         assert await transfer.outcome() == 200

@@ -21,6 +21,7 @@ def test_a_phone_is_dialled_with_nothing_but_its_contact() -> None:
         "ROUTE_STATUS": "DIAL",
         "ROUTE_DIAL": "PJSIP/ada/sip:ada@192.0.2.1:5060",
         "ROUTE_TIMEOUT": "25",
+        "ROUTE_OUTSIDE": "no",
         "ROUTE_OPTIONS": "i",
     }
 
@@ -37,6 +38,7 @@ def test_a_trunk_is_shown_a_number_of_ours_and_tells_of_its_answer() -> None:
     variables = dial([trunk()], 20, PLAIN, NOTHING)
     assert variables["__ROUTE_CALLERID_trunk"] == variables["ROUTE_CALLERID"] == "+14155550100"
     assert variables["ROUTE_OPTIONS"] == "ib(agi-router-agi-leg^s^1)U(agi-router-agi-answered)"
+    assert variables["ROUTE_OUTSIDE"] == "yes"
 
 
 def test_a_trunk_that_has_no_number_of_ours_is_shown_none() -> None:
