@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +19,7 @@ from agi_router.lookup.upstream import Upstreams, UpstreamStatus
 from agi_router.routing.volume import Volume
 from ari_app.agi.door import DialplanDoor
 from ari_app.agi.handler import DialplanCalls
+from ari_app.asterisk.ami import ami_link
 from ari_app.asterisk.connection import AriConnection, ReplacedError
 from ari_app.asterisk.device_states import DeviceStates
 from ari_app.asterisk.devices import DeviceState, call_states, device_states
@@ -96,6 +97,7 @@ async def serve(config: Path, settings: Settings) -> None:
             recovery.release,
             device_changed=devices.change,
         )
+        ami = await parts.enter_async_context(ami_link(settings.asterisk.ami, presence.memberships))
         started = time.monotonic()
 
         async def take(changed: Settings) -> None:
@@ -113,6 +115,7 @@ async def serve(config: Path, settings: Settings) -> None:
         async def status(_: Arguments) -> Mapping[str, Any]:
             return {
                 **_status(started, connection, supervisor, call_log),
+                **ami.status(),
                 **reloading.status(),
                 "limits_reached": rules.reached,
                 **door.status(),
@@ -134,15 +137,22 @@ async def serve(config: Path, settings: Settings) -> None:
         }
         await parts.enter_async_context(serve_control(settings.control, commands))
         log.info("the router serves", app=settings.asterisk.ari.app, pid=os.getpid())
-        try:
+        with _replaced_by_itself():
             await _run(stop, supervisor, connection, reloading)
-        except ExceptionGroup as broken:
-            # Not `except*`: what that raises was wrapped into a group again before Python 3.11.4; Debian 12 has 3.11.2.
-            replaced, others = broken.split(ReplacedError)
-            if replaced is None or others is not None:
-                raise
-            raise replaced.exceptions[0] from None
     log.info("the router has stopped")
+
+
+@contextmanager
+def _replaced_by_itself() -> Iterator[None]:
+    """A ReplacedError comes out of this block as it is, and not in a group."""
+    try:
+        yield
+    except ExceptionGroup as broken:
+        # Not `except*`: what that raises was wrapped into a group again before Python 3.11.4; Debian 12 has 3.11.2.
+        replaced, others = broken.split(ReplacedError)
+        if replaced is None or others is not None:
+            raise
+        raise replaced.exceptions[0] from None
 
 
 @asynccontextmanager

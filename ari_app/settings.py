@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field
 
 from agi_router.document import ConfigError, Document, Problem, Section, load_document, salvage, validate
 from agi_router.fastagi.settings import AgiSettings
 from agi_router.settings import RoutingSections, RoutingSettings, routing_settings
 from agi_router.settings.agi_section import AgiSection
-from ari_app.asterisk.settings import AriSettings
+from ari_app.asterisk.ami_section import AmiSection, ami_settings
+from ari_app.asterisk.own_secret import OwnSecret
+from ari_app.asterisk.settings import AmiSettings, AriSettings
 from ari_app.control.settings import LONGEST_PATH, ControlSettings
 from ari_app.logs import Format, Level, LogSettings
 from ari_app.storage.errors import StorageError
@@ -22,23 +24,15 @@ from ari_app.storage.settings import StorageSettings
 
 DEFAULT_DATABASE = "sqlite:////var/lib/agi-router/agi-router.db"
 
-# Seen in samples, howtos and first drafts; compared without case and punctuation.
-_PLACEHOLDERS = frozenset(
-    {
-        *("", "admin", "agirouter", "arisecret", "aripassword", "asterisk", "changeit", "changeme", "changethis"),
-        *("default", "example", "letmein", "mypassword", "mysecret", "none", "null", "password", "passwort"),
-        *("placeholder", "replaceme", "router", "s3cret", "secret", "test", "todo", "xxx", "xxxx", "yourpassword"),
-        *("yoursecret", "yoursecretpassword", "1234", "12345", "123456", "12345678", "123456789", "qwerty"),
-    }
-)
 _APP_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class AsteriskSettings:
-    """Section `asterisk`."""
+    """Section `asterisk`. Without `ami` nobody's queues are known."""
 
     ari: AriSettings
+    ami: AmiSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +62,6 @@ class Settings:
     agi: AgiSettings | None = None
 
 
-def _own_secret(secret: SecretStr) -> SecretStr:
-    given = secret.get_secret_value()
-    if re.sub(r"[\W_]", "", given).lower() in _PLACEHOLDERS:
-        what = f'is the placeholder "{given}"' if given else "is empty"
-        raise ValueError(f"{what}; make one of your own, for instance with: openssl rand -hex 24")
-    return secret
-
-
 def _ari_url(given: str) -> str:
     url = urlsplit(given)
     try:
@@ -102,7 +88,7 @@ class AriSection(Section):
 
     url: Annotated[str, AfterValidator(_ari_url)] = "http://127.0.0.1:8088"
     username: str = Field(min_length=1)
-    password: Annotated[SecretStr, AfterValidator(_own_secret)]
+    password: OwnSecret
     app: Annotated[str, AfterValidator(_app_name)] = "agi-router"
     request_timeout_s: float = Field(default=5.0, ge=0.5, le=60)
     heartbeat_s: float = Field(default=10.0, ge=1, le=300)
@@ -122,6 +108,7 @@ class AsteriskSection(Section):
     """`asterisk`."""
 
     ari: AriSection
+    ami: AmiSection | None = None
 
 
 class StorageSection(Section):
@@ -176,7 +163,7 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
     storage = _storage(document, sections.storage)
     return Settings(
         routing=routing_settings(document, sections),
-        asterisk=_asterisk(sections.asterisk),
+        asterisk=_asterisk(document, sections.asterisk),
         storage=storage,
         control=_control(document, sections.control, storage),
         log=LogSettings(sections.log.level, sections.log.format, sections.log.mask_numbers),
@@ -207,7 +194,7 @@ def socket_beside(storage: StorageSettings) -> Path:
     return storage.path.with_name(f"{storage.path.name}.sock")
 
 
-def _asterisk(section: AsteriskSection) -> AsteriskSettings:
+def _asterisk(document: Document, section: AsteriskSection) -> AsteriskSettings:
     ari = section.ari
     return AsteriskSettings(
         AriSettings(
@@ -218,7 +205,8 @@ def _asterisk(section: AsteriskSection) -> AsteriskSettings:
             request_timeout_s=ari.request_timeout_s,
             heartbeat_s=ari.heartbeat_s,
             request_sockets=ari.request_sockets,
-        )
+        ),
+        None if section.ami is None else ami_settings(document, section.ami),
     )
 
 

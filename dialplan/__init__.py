@@ -8,6 +8,7 @@ FILES = (
     "ari.conf",
     "freepbx.conf",
     "http.conf",
+    "manager.conf",
     "pjsip.conf",
     "queues.conf",
 )

@@ -34,11 +34,13 @@ class RunningAsterisk:
     layout: Layout
     ari_username = configuration.ARI_USERNAME
     ari_password = configuration.ARI_PASSWORD
+    ami_username = configuration.AMI_USERNAME
+    ami_secret = configuration.AMI_SECRET
     _run: Path
 
     @property
     def address(self) -> str:
-        """The address of SIP, RTP and ARI."""
+        """The address of SIP, RTP, ARI and AMI."""
         return self.layout.asterisk
 
     @property

@@ -10,6 +10,9 @@ from sandbox.tone import MUSIC_ON_HOLD_HZ, one_second
 ARI_USERNAME = "router"
 ARI_PASSWORD = "100%&sandbox"  # noqa: S105 - loopback only; % and & prove that the router quotes what it sends
 
+AMI_USERNAME = "router"
+AMI_SECRET = "7f0c-sandbox"  # noqa: S105 - loopback only
+
 # Read by Asterisk's core at every start; without them it logs errors that hide the real ones.
 EMPTY_FILES = (
     "acl",
@@ -17,7 +20,6 @@ EMPTY_FILES = (
     "cdr",
     "cel",
     "features",
-    "manager",
     "pjproject",
     "queuerules",
     "queues",
@@ -52,6 +54,7 @@ def write(run: Path, layout: Layout, *, route: str, extra_dialplan: str) -> None
         "rtp": "[general]\nrtpstart = 10000\nrtpend = 20000\nicesupport = no\n",
         "http": _http(layout),
         "ari": f'#include "agi-router/ari.conf"\n[{ARI_USERNAME}](+)\npassword = {ARI_PASSWORD}\n',
+        "manager": _manager(layout),
         "pjsip": _pjsip(layout),
         "voicemail": VOICEMAIL,
         "extensions": _extensions(route, extra_dialplan),
@@ -93,6 +96,17 @@ def _http(layout: Layout) -> str:
 [general](+)
 bindaddr = {layout.asterisk}
 bindport = {layout.ari_port}
+"""
+
+
+def _manager(layout: Layout) -> str:
+    return f"""\
+#include "agi-router/manager.conf"
+[general](+)
+bindaddr = {layout.asterisk}
+port = {layout.ami_port}
+[{AMI_USERNAME}](+)
+secret = {AMI_SECRET}
 """
 
 

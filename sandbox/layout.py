@@ -25,13 +25,14 @@ class Layout:
     network: str
     sip_port: int
     ari_port: int
+    ami_port: int
     trunk_port: int
     dead_trunk_port: int
     numbered_phones: int = 0
 
     @property
     def asterisk(self) -> str:
-        """Asterisk's address, for SIP, RTP and ARI."""
+        """Asterisk's address, for SIP, RTP, ARI and AMI."""
         return f"{self.network}.1"
 
     @property
@@ -87,6 +88,7 @@ class Network:
             network=self.prefix,
             sip_port=free_port(f"{self.prefix}.1"),
             ari_port=free_port(f"{self.prefix}.1", socket.SOCK_STREAM),
+            ami_port=free_port(f"{self.prefix}.1", socket.SOCK_STREAM),
             trunk_port=free_port(f"{self.prefix}.4"),
             dead_trunk_port=free_port(f"{self.prefix}.5"),
             numbered_phones=numbered_phones,

@@ -1,6 +1,7 @@
-"""The section `asterisk.ari`."""
+"""The sections `asterisk.ari` and `asterisk.ami`."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,3 +19,21 @@ class AriSettings:
     request_timeout_s: float = 5.0
     heartbeat_s: float = 10.0
     request_sockets: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmiSettings:
+    """How to reach Asterisk's manager interface; see dialplan/manager.conf for the other side.
+
+    With `tls` its certificate is verified, by the authorities of `ca_file` (None: of the system); without, `host` is
+    this machine. `request_timeout_s` bounds each answer. A silent peer is noticed within `ping_s` and that.
+    """
+
+    host: str
+    port: int
+    username: str
+    secret: str = field(repr=False)
+    tls: bool = False
+    ca_file: Path | None = None
+    ping_s: float = 10.0
+    request_timeout_s: float = 5.0

@@ -15,6 +15,7 @@ from typing import Final
 
 from agi_router.routing.order import History, Standing
 from agi_router.routing.step import EndpointTarget, Member
+from ari_app.calls.memberships import Memberships
 from ari_app.calls.roster import TECHNOLOGY, Person, Roster
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
@@ -67,10 +68,14 @@ class _Live:
 
 
 class Presence(CallWriter):
-    """Takes the states of devices, and as a CallWriter the events of our own calls."""
+    """Takes the states of devices, and as a CallWriter the events of our own calls.
+
+    `memberships` are the queues of its users, where a link tells of them.
+    """
 
     def __init__(self, roster: Roster | None = None) -> None:
         self._roster = roster or Roster()
+        self.memberships = Memberships()
         self._states: dict[str, str] = {}
         self._calls: dict[str, _Live] = {}
         self._picked_up: Counter[str] = Counter()  # by user: his legs that are up

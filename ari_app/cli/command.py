@@ -247,7 +247,11 @@ def doctor(
 @told
 def dialplan(
     name: Annotated[
-        str, typer.Argument(help="Which file: also ari.conf, http.conf, pjsip.conf.", autocompletion=dialplan_files)
+        str,
+        typer.Argument(
+            help="Which file: also ari.conf, http.conf, manager.conf, pjsip.conf, queues.conf.",
+            autocompletion=dialplan_files,
+        ),
     ] = "agi-router.conf",
 ) -> None:
     """Print what Asterisk includes: the dialplan, or one of the samples beside it."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agi_router.document import ConfigError
-from ari_app.asterisk.settings import AriSettings
+from ari_app.asterisk.settings import AmiSettings, AriSettings
 from ari_app.logs import LogSettings
 from ari_app.settings import Settings, load_settings
 
@@ -117,3 +117,42 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         load(tmp_path, "log: {level: loud}", "calls: {max_in_setup: 0}", "routs: {}")
     assert [problem.position.line for problem in refused.value.problems] == [3, 4, 5]
+
+
+def ami(section: str) -> str:
+    return f"asterisk: {{ari: {{username: router, password: 8f14e45f}}, ami: {{{section}}}}}"
+
+
+def test_the_link_to_ami_is_there_only_when_it_is_wanted(tmp_path: Path) -> None:
+    assert load(tmp_path).asterisk.ami is None
+    assert load(tmp_path, ari=ami("username: router, secret: 8f14e45f")).asterisk.ami == AmiSettings(
+        host="127.0.0.1", port=5038, username="router", secret="8f14e45f"
+    )
+
+
+def test_ami_is_reached_on_another_machine_by_tls_only(tmp_path: Path) -> None:
+    user = "username: router, secret: 8f14e45f"
+    assert "everybody in between reads the secret" in problem(tmp_path, ari=ami(f"host: 192.0.2.1, {user}"))
+    for here in ("localhost", '"::1"', "127.9.9.9"):
+        assert load(tmp_path, ari=ami(f"host: {here}, {user}")).asterisk.ami is not None
+    reached = load(tmp_path, ari=ami(f"host: pbx.example.com, port: 5039, tls: true, {user}")).asterisk.ami
+    assert reached is not None
+    assert reached.tls
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("username: router, secret: changeme", "asterisk.ami.secret: is the placeholder"),
+        ('username: "a\\nAction: Originate", secret: 8f14e45f', "asterisk.ami.username: holds a line's end"),
+        ("username: r, secret: 8f14e45f, ca_file: ca.pem", "ca_file is for tls, which is off"),
+        ("username: r, secret: 8f14e45f, tls: true, ca_file: ca.pem", "asterisk.ami.ca_file: "),
+        ("username: r, secret: 8f14e45f, events: on", "asterisk.ami.events: unknown key"),
+    ],
+)
+def test_what_ami_can_not_be_reached_with_is_refused(tmp_path: Path, section: str, said: str) -> None:
+    assert said in problem(tmp_path, ari=ami(section))
+
+
+def test_the_secret_of_ami_is_not_in_the_settings_text(tmp_path: Path) -> None:
+    assert "8f14e45f" not in repr(load(tmp_path, ari=ami("username: router, secret: 8f14e45f")))

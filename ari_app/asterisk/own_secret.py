@@ -1,0 +1,28 @@
+"""The secrets of Asterisk's interfaces: an operator's own, and not those of a sample."""
+
+import re
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, SecretStr
+
+# Seen in samples, howtos and first drafts; compared without case and punctuation.
+_PLACEHOLDERS: Final = frozenset(
+    {
+        *("", "admin", "agirouter", "arisecret", "aripassword", "asterisk", "changeit", "changeme", "changethis"),
+        *("default", "example", "letmein", "mypassword", "mysecret", "none", "null", "password", "passwort"),
+        *("placeholder", "replaceme", "router", "s3cret", "secret", "test", "todo", "xxx", "xxxx", "yourpassword"),
+        *("yoursecret", "yoursecretpassword", "1234", "12345", "123456", "12345678", "123456789", "qwerty"),
+    }
+)
+
+
+def _own_secret(secret: SecretStr) -> SecretStr:
+    given = secret.get_secret_value()
+    if re.sub(r"[\W_]", "", given).lower() in _PLACEHOLDERS:
+        what = f'is the placeholder "{given}"' if given else "is empty"
+        raise ValueError(f"{what}; make one of your own, for instance with: openssl rand -hex 24")
+    return secret
+
+
+OwnSecret = Annotated[SecretStr, AfterValidator(_own_secret)]
+"""Refuses what is empty or a placeholder."""
