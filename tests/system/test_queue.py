@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from ari_app.domain.record import Disposition
+from sandbox import Phone
 from sandbox.router import Config
 from sandbox.tone import MUSIC_ON_HOLD_HZ
 from tests.system.rig import ADA, Rig, route, running
@@ -30,6 +31,13 @@ joinempty = no
 """
 
 
+# What a phone may dial, and so, where Asterisk itself follows a 302, whom it may redirect a call to.
+OUTWARD = """
+[from-phones](+)
+exten => _+1X.,1,Dial(PJSIP/${EXTEN}@trunk)
+"""
+
+
 def with_routes(config: Config) -> None:
     config["routes"] |= {
         "queue": route(config, {"type": "queue"}, {"endpoint": "carol"}),
@@ -45,7 +53,7 @@ def with_routes(config: Config) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def rig() -> AsyncIterator[Rig]:
-    async with running(with_routes) as rig:
+    async with running(with_routes, extra_dialplan=OUTWARD) as rig:
         (rig.asterisk.config_dir / "queues.conf").write_text(QUEUES)
         await rig.asterisk.cli("queue reload all")
         yield rig
@@ -91,6 +99,22 @@ async def test_a_member_without_a_local_channel_is_known_too(rig: Rig) -> None:
         await rig.idle()
     record = await rig.newest()
     assert (record.answered_by, record.agent) == ("PJSIP/bob", "77")
+
+
+@pytest.mark.parametrize(("member", "queue"), [("bob", "plain"), ("ada", "support")])
+async def test_a_member_s_phone_that_redirects_places_no_call_past_the_policy(
+    rig: Rig, member: str, queue: str
+) -> None:
+    async with rig.user(member) as phone, Phone.provider(rig.asterisk.layout) as provider:
+        caller = await rig.call_by("queue", queue)
+        await (await phone.next_call()).redirect("sip:+14155550123@192.0.2.1")
+        again = await phone.next_call(10)  # the queue has given the redirected call up, and tries anew
+        with pytest.raises(TimeoutError):
+            await provider.next_call(0.1)
+        await again.answer()
+        assert await caller.hears(1000, 0.2)
+        await caller.hang_up()
+        await rig.idle()
 
 
 @pytest.mark.parametrize(
