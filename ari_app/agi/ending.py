@@ -137,7 +137,8 @@ def tell_end(call: DialplanCall, report: Report, *, was_answered: bool) -> None:
         call.tell(e.CallEnded(at=now(), by="router", cause=NORMAL_CLEARING, reason=reason))
         return
     by = "callee" if was_answered and report.by != call.channel else "caller"
-    cause = report.cause if was_answered and report.cause not in (UNKNOWN, INTERWORKING) else NORMAL_CLEARING
+    told = report.cause if was_answered and report.cause not in (UNKNOWN, INTERWORKING) else None
+    cause = NORMAL_CLEARING if told is None else told
     call.tell(e.CallEnded(at=now(), by=by, cause=cause))
 
 

@@ -141,7 +141,7 @@ def result(leg: PlacedLeg, known: Known | None, report: Report, *, has_won: bool
         return Result(LegOutcome.ANSWERED, NORMAL_CLEARING, None, reached=True)
     still_ringing = _ENDED_FOR_ALL.get(report.dial)
     if known is None and not report.keys:
-        return Result(still_ringing or _BY_STATUS.get(report.dial, LegOutcome.UNAVAILABLE), report.cause)
+        return Result(still_ringing or _by_status(report), report.cause or UNKNOWN)
     if known is None or known.status is None:
         outcome = still_ringing or (leg_outcome(known.cause, None) if known else LegOutcome.UNAVAILABLE)
         return Result(outcome, known.cause if known else UNKNOWN)
@@ -153,3 +153,10 @@ def result(leg: PlacedLeg, known: Known | None, report: Report, *, has_won: bool
         outcome = LegOutcome.UNCONFIRMED if unconfirmed else still_ringing or LegOutcome.FAILED
         return Result(outcome, NORMAL_CLEARING, None, reached=True)
     return Result(leg_outcome(known.cause, known.status), known.cause, known.status, reached=report.rang)
+
+
+def _by_status(report: Report) -> LegOutcome:
+    """How legs ended by themselves of which nothing is told; a 302 is a BUSY without a cause."""
+    if report.dial == "BUSY" and report.cause == UNKNOWN:
+        return LegOutcome.REDIRECTED
+    return _BY_STATUS.get(report.dial, LegOutcome.UNAVAILABLE)

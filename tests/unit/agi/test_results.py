@@ -69,6 +69,8 @@ def test_a_leg_whose_channel_was_never_made_could_not_be_reached() -> None:
 
 def test_without_hangupcause_keys_the_status_of_the_dial_has_to_do() -> None:
     assert result(ADA, None, Report(dial="BUSY", cause=17), has_won=False).outcome is LegOutcome.BUSY
+    assert result(ADA, None, Report(dial="BUSY"), has_won=False).outcome is LegOutcome.BUSY
+    assert result(ADA, None, Report(dial="BUSY", cause=0), has_won=False).outcome is LegOutcome.REDIRECTED
     by_trunk = result(ADA, None, Report(dial="CONGESTION", cause=34), has_won=False)
     assert (by_trunk.outcome, by_trunk.cause) == (LegOutcome.FAILED, 34)
     others = Report(dial="BUSY", cause=17, keys=("PJSIP/bob-00000001",))
