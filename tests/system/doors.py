@@ -1,5 +1,6 @@
 """Both doors side by side: the same configuration and the same calls, by Stasis() or by AGI()."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
@@ -35,4 +36,7 @@ async def running_by(door: Door, change: Change | None = None, extra_dialplan: s
     async with running(both, extra_dialplan=BOTH_DOORS + extra_dialplan) as rig:
         await rig.asterisk.cli(f"dialplan set global DOOR {door}")
         await rig.asterisk.cli(f"dialplan set global AGI_ROUTER_HOST 127.0.0.1:{port}")
+        async with asyncio.timeout(5):  # who comes in the middle of the first reconciliation is no case of these tests
+            while "connected to Asterisk" not in rig.router.log_tail():
+                await asyncio.sleep(0.02)
         yield rig
