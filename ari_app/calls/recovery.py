@@ -148,7 +148,7 @@ class Recovery:
         snapshot = _without(departed, await self._telephony.snapshot())
         live_calls = frozenset(witnessed)
         for call in calls_before.values():
-            self._replay(call, expected[call.call_id], snapshot)
+            self._replay(call, expected[call.call_id] - departed, snapshot)
         found = survey(snapshot, records, live_calls)
         log.info(
             "reconciled with Asterisk",
@@ -229,12 +229,16 @@ class Recovery:
         return None
 
     def _replay(self, call: Call, expected: Set[str], snapshot: Snapshot) -> None:
-        """Tell a running call what it missed: channels that are gone, legs that came up."""
+        """Tell a running call what it missed: channels that are gone, legs that came up, a caller back from a queue.
+
+        `expected` has none whose leaving was told. The snapshot may still show a caller in the application by whom he
+        has just been lent to a queue: only the arguments of his return say that he is back.
+        """
         for channel_id in expected:
             channel = snapshot.channels.get(channel_id)
             if channel is None:
                 call.inbox.put(ChannelDestroyed(channel_id, 0))
-            elif call.away and channel_id == call.caller.channel_id and channel.entered:
+            elif call.away and channel_id == call.caller.channel_id and status_of(channel.args) is not None:
                 call.inbox.put(_entered(channel))
             elif channel_id in call.legs and channel.up:
                 call.inbox.put(_entered(channel) if channel.entered else ChannelUp(channel_id))

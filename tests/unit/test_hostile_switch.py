@@ -1,6 +1,7 @@
 """A switch whose requests fail, or are carried out late, at the worst moment."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -23,7 +24,7 @@ from ari_app.calls.ports import (
 )
 from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord
-from tests.fakes.switch import CALLER, Exchange
+from tests.fakes.switch import CALLER, Exchange, entered
 
 
 async def test_a_caller_who_hangs_up_while_he_is_given_back_is_an_abandoned_call_and_no_internal_error() -> None:
@@ -189,6 +190,47 @@ async def test_a_call_that_begins_and_ends_while_a_slow_log_is_read_is_not_ended
         assert [type(end) for end in exchange.ends()] == [e.CallEnded]
         (record,) = await exchange.told.recent(10)
         assert record.disposition == "abandoned"
+
+
+@pytest.mark.parametrize("held", ["nothing", "send_to_dialplan"])
+async def test_a_caller_who_is_lent_to_a_queue_while_it_is_reconciled_waits_there_once(held: str) -> None:
+    """The snapshot shows him before or after he has left, and neither is news for his call."""
+    async with Exchange("ada") as exchange:
+        step = Step(destination=QueueDestination("support"), timeout_s=60, action=Enqueue("support-queue"))
+        exchange.rings.fallback = lambda *_: (step,)  # type: ignore[method-assign]
+        exchange.switch.taken_contact = "1"  # the dialplan has the place
+        exchange.switch.held["subscribe"] = asyncio.Event()
+        exchange.arrive()
+        await exchange.until("subscribe")
+        exchange.switch.present.append(
+            PresentChannel(
+                channel_id=CALLER,
+                name="PJSIP/c-1",
+                up=True,
+                entered=True,
+                args=("sales",),
+                caller_number="101",
+                caller_name="",
+            )
+        )
+        exchange.switch.held["snapshot"] = asyncio.Event()
+        reconciling = asyncio.create_task(exchange.recovery.reconcile())
+        await exchange.until("snapshot")
+        exchange.switch.held[held] = asyncio.Event()
+        exchange.switch.held["subscribe"].set()
+        await exchange.until("send_to_dialplan")
+        exchange.switch.held["snapshot"].set()
+        await reconciling
+        exchange.switch.held[held].set()
+        (call,) = exchange.supervisor.live.values()
+        async with asyncio.timeout(3):
+            while not call.away or "send_to_dialplan" not in exchange.switch.requests:
+                await asyncio.sleep(0.001)  # the switch tells nobody
+        back = replace(entered(CALLER), args=("sales", "+1", "", "queue-return", "CONTINUE"))
+        exchange.switch.deliver(back)
+        await exchange.over()
+        assert exchange.switch.requests.count("send_to_dialplan") == 1
+        assert [(end.by, end.cause) for end in exchange.ends() if isinstance(end, e.CallEnded)] == [("callee", 16)]
 
 
 async def test_the_last_events_of_a_hundred_phones_do_not_end_the_call_that_one_of_them_answered() -> None:
