@@ -18,6 +18,7 @@ from ari_app.control.settings import ControlError, ControlSettings
 from ari_app.domain.events import CallEvent
 from ari_app.domain.record import CallRecord
 from ari_app.live.reload import DEADLINE_S
+from ari_app.live.steering import LONGEST_ANSWER_S
 from ari_app.storage.call_reader import read_calls
 from ari_app.storage.settings import StorageSettings
 from sandbox.asterisk import RunningAsterisk
@@ -182,6 +183,11 @@ class Router(RunningRouter):
         """What the dial policy has counted, by scope (limits, route_limits, key_limits) and measure."""
         told = await asyncio.to_thread(ask, self._control, "policy")
         return {(count["scope"], count["measure"]): count["value"] for count in told["counters"]}
+
+    async def steer(self, call_id: str, action: str, value: str = "", *, party: str = "") -> None:
+        """Have this done to a live call, as `agi-router steer` does. Raises ControlError."""
+        asked = {"call": call_id, "action": action, "value": value, "party": party}
+        await asyncio.to_thread(ask, self._control, "steer", LONGEST_ANSWER_S, asked)
 
     def reload_by_signal(self) -> None:
         """Write `config`, and send SIGHUP."""

@@ -89,6 +89,19 @@ class AriTelephony(Telephony):
         with suppress(NotFoundError):
             await self._ari.channels.stopSilence(channelId=channel_id)
 
+    async def mute(self, channel_id: str) -> None:
+        """See Telephony."""
+        await self._ari.channels.mute(channelId=channel_id, direction="in")
+
+    async def unmute(self, channel_id: str) -> None:
+        """See Telephony."""
+        with suppress(NotFoundError):
+            await self._ari.channels.unmute(channelId=channel_id, direction="in")
+
+    async def send_digits(self, channel_id: str, digits: str) -> None:
+        """See Telephony."""
+        await self._ari.channels.sendDTMF(channelId=channel_id, dtmf=digits)
+
     async def beep(self, bridge_id: str, playback_id: str) -> None:
         """See Telephony."""
         await self._ari.bridges.playWithId(bridgeId=bridge_id, playbackId=playback_id, media=[BEEP])

@@ -17,6 +17,7 @@ from agi_router.routing.volume import Volume
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.bridge import Bridge
 from ari_app.calls.clock import now
+from ari_app.calls.holding import Holding
 from ari_app.calls.ids import bridge_id, leg_channel_id, leg_role, owner, playback_id, requester_id
 from ari_app.calls.inbox import Inbox, Notice, PartyWanted, Switchboard
 from ari_app.calls.leg import Leg, LegState, contact_of
@@ -41,6 +42,7 @@ from ari_app.calls.ports import (
 from ari_app.calls.presence import Presence
 from ari_app.calls.reception import Reception
 from ari_app.calls.screen_pop import ScreenPop
+from ari_app.calls.steering_request import IN_TRANSFER, NOT_TALKING, HangUp, SteeringRequested, refusal
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
 from ari_app.domain.causes import INTERWORKING, NORMAL_CLEARING, UNKNOWN, LegOutcome
@@ -50,6 +52,14 @@ T = TypeVar("T")
 
 LAST_EVENTS_S: Final = 5.0
 """How long a finished call waits for the last words of its legs; what has not come then is recorded as lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort:
+    """Who ends a call by a hangup that then looks like one of the two's own, and why."""
+
+    by: str
+    reason: str = ""
 
 
 class CallerGoneError(Exception):
@@ -114,7 +124,7 @@ class Call:
         self.first_to_hang_up: str | None = None  # a channel's id
         self.caller_hangs_up = False
         self.caller_cause = NORMAL_CLEARING
-        self.cut_short = ""  # why we end the caller ourselves, by a hangup that then looks like his own
+        self.cut_short: CutShort | None = None
         self.called_number = ""
         self.step = 0
         self.last_outcome = ""  # of the step before
@@ -131,6 +141,7 @@ class Call:
         self.is_over = False  # its end is on record
         self.ended = asyncio.Event()  # the same
         self.on_hold: set[str] = set()  # the channels whose phones hold
+        self.holding = Holding(telephony)
         self.bridge = Bridge(telephony, self.bridge_id, self.request)
         self.inbox = Inbox(caller.channel_id)
         self._switchboard = switchboard
@@ -169,9 +180,13 @@ class Call:
         self._writer.write(self.call_id, event)
 
     def tell_caller_gone(self) -> None:
-        """Put on record that the caller's channel is gone: he hung up, or we cut the call short."""
-        by = "router" if self.cut_short else "caller" if self.caller.is_there else "requester"
-        self.tell(e.CallEnded(at=now(), by=by, cause=self.caller_cause, reason=self.cut_short))
+        """Put on record that the caller's channel is gone: he hung up, or the call was cut short."""
+        self.tell_end("caller" if self.caller.is_there else "requester", self.caller_cause)
+
+    def tell_end(self, by: str, cause: int) -> None:
+        """Put on record that one of the two has ended the call, unless it was cut short."""
+        cut = self.cut_short or CutShort(by)
+        self.tell(e.CallEnded(at=now(), by=cut.by, cause=cause, reason=cut.reason))
 
     def tell_arrival(self, arrival: Arrival) -> None:
         """Begin the record."""
@@ -267,6 +282,23 @@ class Call:
         """Whoever asked for the call does not want it any more. Once somebody has picked up, it is a call like any."""
         if not self.caller.is_there:
             self.inbox.put(ChannelDestroyed(self.caller.channel_id, NORMAL_CLEARING))
+
+    def end_by_request(self) -> None:
+        """Whatever ends the call from now on, it was asked for."""
+        self.cut_short = self.cut_short or CutShort("command")
+
+    async def _hang_up_as_requested(self, request: SteeringRequested) -> None:
+        self.end_by_request()
+        self.tell(e.Steered(at=now(), action="hang_up"))
+        if not self.caller.is_there:
+            self.withdraw()
+            return
+        reason = "normal" if self.reception.is_answered or self.talking else "rejected"
+        try:
+            await self.telephony.hang_up(self.caller.channel_id, reason)
+        except TelephonyError as error:
+            self.cut_short = None
+            request.answer(refusal(error))
 
     @property
     def has_dialplan(self) -> bool:
@@ -367,7 +399,11 @@ class Call:
             case PartyWanted():
                 if not self.talking or self.transferring:
                     event.refuse()
-                return
+            case SteeringRequested(HangUp(party="")):
+                self.request(self._hang_up_as_requested(event))
+            case SteeringRequested():
+                if not self.talking or self.transferring:
+                    event.answer(IN_TRANSFER if self.transferring else NOT_TALKING)
             case TransferRequested():
                 if not self.talking or self.transferring:  # one at a time
                     self.request(self.telephony.tell_transferer(event.waiting, TransferOutcome.DECLINED))

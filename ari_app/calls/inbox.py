@@ -11,6 +11,7 @@ import structlog
 
 from ari_app.calls.ids import owner
 from ari_app.calls.ports import ChannelDestroyed, ChannelEntered, ChannelEvent, ChannelLeft
+from ari_app.calls.steering_request import SteeringRequested
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +62,7 @@ class PartyWanted:
             self.given.set_result(False)
 
 
-Notice = ChannelEvent | PartyWanted
+Notice = ChannelEvent | PartyWanted | SteeringRequested
 """What lies in an inbox."""
 
 
@@ -103,7 +104,7 @@ class Inbox:
         """Take one event."""
         gone = isinstance(event, ChannelLeft | ChannelDestroyed)
         lent = self.caller_away and isinstance(event, ChannelLeft)
-        if gone and not lent and event.channel_id == self._caller_channel:
+        if isinstance(event, ChannelLeft | ChannelDestroyed) and not lent and event.channel_id == self._caller_channel:
             self.caller_gone.set()
         if len(self._events) >= self._size and not gone:
             self._overflowed = True
@@ -165,7 +166,7 @@ class Switchboard:
             if self._inboxes.get(channel_id) is inbox:
                 del self._inboxes[channel_id]
 
-    def pass_on(self, notice: Notice) -> bool:
+    def pass_on(self, notice: ChannelEvent | PartyWanted) -> bool:
         """Put what one call tells another into the inbox that watches the channel; False when there is none."""
         inbox = self._inboxes.get(notice.channel_id)
         if inbox is not None:

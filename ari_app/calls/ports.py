@@ -265,6 +265,18 @@ class Telephony(Protocol):
         """End the silent audio; a channel that is gone already is no error."""
         ...
 
+    async def mute(self, channel_id: str) -> None:
+        """Let nobody hear what comes from this channel, until `unmute`."""
+        ...
+
+    async def unmute(self, channel_id: str) -> None:
+        """Let it be heard again; a channel that is gone already is no error."""
+        ...
+
+    async def send_digits(self, channel_id: str, digits: str) -> None:
+        """Send these keys (DTMF) to the channel's phone, one after the other; returns before they have been sent."""
+        ...
+
     async def beep(self, bridge_id: str, playback_id: str) -> None:
         """Let all in the bridge hear a short tone; the playback is over when it is stopped, not with the tone."""
         ...

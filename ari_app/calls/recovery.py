@@ -13,10 +13,12 @@ from typing import Final
 
 import structlog
 
+from agi_router.routing.click_to_dial import First
 from agi_router.routing.destination import AnnouncementDestination, QueueDestination
 from ari_app.calls.arrival import arrival_on_record, read_arrival
 from ari_app.calls.call import Call, Caller
 from ari_app.calls.clock import now
+from ari_app.calls.holding import on_record
 from ari_app.calls.ids import leg_channel_id, new_call_id, owner
 from ari_app.calls.inbound import resume_fallback, resume_queue, resume_talk
 from ari_app.calls.leaving import give_back
@@ -162,8 +164,9 @@ class Recovery:
         await self._clear(found)
         self._count_on(found, snapshot)
         by_id = {record.call_id: record for record in records}
-        for call_id, caller, leg in found.talks:
-            self._resume_talk(by_id.get(call_id), call_id, caller, leg)
+        traces = await asyncio.gather(*(self._trace(call_id) for call_id, _, _ in found.talks))
+        for (call_id, caller, leg), trace in zip(found.talks, traces, strict=True):
+            self._resume_talk(by_id.get(call_id), call_id, caller, leg, trace)
         known = (*found.waiting, *found.queued)
         described = await asyncio.gather(*(self._described(record) for record, _ in known))
         for (record, caller), carried in zip(known, described, strict=True):
@@ -217,16 +220,18 @@ class Recovery:
 
     async def _described(self, record: CallRecord) -> e.CallerDescribed | None:
         """What the answer carried for a call; nothing where that can't be known, for its caller waits."""
-        try:
-            async with asyncio.timeout(LOG_DEADLINE_S):
-                trace = await self._reader.trace(record.call_id)
-        except Exception:
-            log.exception("the call log can't be read; a caller goes on without what the API said of him")
-            return None
-        for event in reversed(trace):
+        for event in reversed(await self._trace(record.call_id)):
             if isinstance(event, e.CallerDescribed):
                 return event
         return None
+
+    async def _trace(self, call_id: str) -> Sequence[e.CallEvent]:
+        try:
+            async with asyncio.timeout(LOG_DEADLINE_S):
+                return await self._reader.trace(call_id)
+        except Exception:
+            log.exception("the call log can't be read; a call goes on without what happened to it before")
+            return ()
 
     def _replay(self, call: Call, expected: Set[str], snapshot: Snapshot) -> None:
         """Tell a running call what it missed: channels that are gone, legs that came up, a caller back from a queue.
@@ -251,13 +256,19 @@ class Recovery:
             log.warning("not everything could be cleared; the next reconnect tries again", error=str(error))
 
     def _resume_talk(
-        self, record: CallRecord | None, call_id: str, caller: PresentChannel, present: PresentChannel
+        self,
+        record: CallRecord | None,
+        call_id: str,
+        caller: PresentChannel,
+        present: PresentChannel,
+        trace: Sequence[e.CallEvent],
     ) -> None:
         call = self._supervisor.new_call(call_id, Caller(caller.channel_id, caller.name, caller.up))
         call.bridge.found()
         if record is not None:
-            call.step, call.route, call.leg_count = record.step, record.route, _highest(record)
-            call.called_number = record.called_number
+            call.step, call.leg_count = record.step, _highest(record)
+            call.known_as(arrival_on_record(record))
+            call.first = First(record.first) if record.first else None
             if (stands_in := _leg_of(record, caller.channel_id)) is not None:
                 call.adopt(_talking_leg(stands_in.leg, caller, stands_in))
         known = _leg_of(record, present.channel_id) if record else None
@@ -272,6 +283,9 @@ class Recovery:
             call.tell(e.CallAnswered(at=now(), leg=role))
         for channel in (caller, present):  # perhaps nobody heard that it was
             self._supervisor.volume.answered(channel.channel_id, now())
+        channels = {CALLER: caller.channel_id, call.party(caller.channel_id): caller.channel_id, role: leg.channel_id}
+        held_by, muted = ({channels[party] for party in who if party in channels} for who in on_record(trace))
+        call.holding.found(held_by, muted, caller.channel_id, leg.channel_id)
         since, route = (record.answered_at, record.route) if record else (None, "")
         self._supervisor.start_deciding(
             call, lambda decider: resume_talk(call, leg, since=since, route=route, decider=decider)

@@ -31,6 +31,7 @@ from ari_app.calls.ports import (
 )
 from ari_app.calls.presence import Presence, Witnessed
 from ari_app.calls.queueing import status_of
+from ari_app.calls.steering_request import Action, SteeringRequested
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
 
@@ -139,6 +140,15 @@ class Supervisor:
         self.start_deciding(call, lambda _: click_to_dial(call, planned))
         return call_id
 
+    async def steer(self, call_id: str, action: Action) -> Failure | None:
+        """Have this done to a live call; why it could not be. `call_id` may be a part of it that fits only one."""
+        fitting = [call for live_id, call in self.live.items() if call_id and call_id in live_id]
+        if len(fitting) != 1:
+            return _unknown(call_id, len(fitting))
+        call, request = fitting[0], SteeringRequested.of(action)
+        call.inbox.put(request)
+        return await request.outcome(call.ended)
+
     def take_held(self) -> None:
         """After a reconciliation: whoever was held, and is on no record, is a new caller."""
         self._holds = False
@@ -235,6 +245,14 @@ class Supervisor:
             await self._telephony.hang_up(channel_id, "normal")
         except TelephonyError as error:
             log.warning("an orphaned leg could not be hung up", channel=channel_id, error=str(error))
+
+
+def _unknown(call_id: str, fitting: int) -> Failure:
+    if fitting:
+        return Failure("ambiguous_call", f"{call_id} fits {fitting} live calls", "give more of the id")
+    return Failure(
+        "unknown_call", f"no live call has the id {call_id or '(none)'}", "agi-router live lists those there are"
+    )
 
 
 async def _shed(call: Call, arrival: Arrival) -> None:

@@ -21,6 +21,8 @@ from ari_app.calls.ports import (
     UnreachableError,
 )
 from ari_app.calls.screen_pop import CALLER_NAME
+from ari_app.calls.steering import release, steer
+from ari_app.calls.steering_request import SteeringRequested
 from ari_app.calls.talk_limit import limited
 from ari_app.calls.transfer import Onward, replaced, transfer
 from ari_app.domain import events as e
@@ -63,7 +65,7 @@ async def talk(call: Call, leg: Leg, since: datetime | None = None) -> Sequence[
         if call.first_to_hang_up != leg.channel_id:
             raise
     await call.telephony.hang_up(call.caller.channel_id, "normal")
-    call.tell(e.CallEnded(at=now(), by="callee", cause=leg.cause or NORMAL_CLEARING))
+    call.tell_end("callee", leg.cause or NORMAL_CLEARING)
     return None
 
 
@@ -75,11 +77,15 @@ async def _next(call: Call, leg: Leg) -> Leg | Sequence[Step] | None:
         case ChannelResumed():
             call.request(guard_again(call, leg))
         case TransferRequested() as request:
+            await release(call)
             went = await transfer(call, leg, request)
             return went.steps if isinstance(went, Onward) else went
+        case SteeringRequested() as asked:
+            return await steer(call, leg, asked)
         case ChannelEntered(replaces=str()) as newcomer:
             return await replaced(call, leg, newcomer)
         case PartyWanted() as wanted:
+            await release(call)
             await hand_over(call, leg, wanted)
             return None
         case _:

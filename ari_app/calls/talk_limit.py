@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
 
-from ari_app.calls.call import Call
+from ari_app.calls.call import Call, CutShort
 from ari_app.calls.clock import now
 from ari_app.calls.ids import playback_id
 from ari_app.calls.ports import TelephonyError
@@ -37,7 +37,7 @@ async def _end_at_limit(call: Call, since: datetime) -> None:
         await _warn(call)
         left_s = limit_s - (now() - since).total_seconds()
     await asyncio.sleep(max(0.0, left_s))
-    call.cut_short = f"the talk reached its limit of {limit_s:g} s"
+    call.cut_short = CutShort("router", f"the talk reached its limit of {limit_s:g} s")
     while True:
         try:
             return await call.telephony.hang_up(call.caller.channel_id, "normal")

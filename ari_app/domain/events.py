@@ -398,6 +398,19 @@ class Resumed(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Steered(Happened):
+    """Somebody had this done to the live call, by a command or a program.
+
+    `action` is hang_up, hold, resume, mute, unmute or dtmf; `party` is who acted by it, "" for the call as a whole. Of
+    dtmf `value` is how many keys were sent.
+    """
+
+    action: str
+    party: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransferAsked(Happened):
     """The Transfer key of a phone was pressed. `by` is the leg's role, or "caller"; `kind` is blind or attended.
 
@@ -475,7 +488,7 @@ class SentToDialplan(Happened):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(Happened):
-    """The call is over. `by` is caller, callee, requester, router or unknown; the cause is Q.850."""
+    """The call is over. `by` is caller, callee, requester, command, router or unknown; the cause is Q.850."""
 
     by: str
     cause: int
@@ -519,6 +532,7 @@ CallEvent = (
     | CallAnswered
     | Held
     | Resumed
+    | Steered
     | TransferAsked
     | TransferFailed
     | LegJoined

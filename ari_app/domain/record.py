@@ -18,7 +18,7 @@ class Disposition(StrEnum):
     IN_PROGRESS = "in_progress"
     ANSWERED = "answered"
     ABANDONED = "abandoned"  # the caller gave up before anyone answered
-    REJECTED = "rejected"  # a step said: hang up
+    REJECTED = "rejected"  # a step said: hang up; or somebody had it hung up before anyone answered
     TO_DIALPLAN = "to_dialplan"  # the dialplan went on with the caller: it was the destination, or all steps failed
     TO_VOICEMAIL = "to_voicemail"  # nobody spoke with the caller, who could leave a message
     FAILED = "failed"  # the router or Asterisk failed it
@@ -241,7 +241,7 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             )
         case e.RequestSent() | e.AnswerReceived() | e.AttemptFailed() | e.DestinationFound() | e.RecallFailed():
             return record
-        case e.DeviceUnavailable() | e.Held() | e.Resumed() | e.TransferAsked() | e.TransferFailed():
+        case e.DeviceUnavailable() | e.Held() | e.Resumed() | e.Steered() | e.TransferAsked() | e.TransferFailed():
             return record
         case (
             e.LastAgentFound()
@@ -267,6 +267,8 @@ def _disposition(record: CallRecord, ended: e.CallEnded) -> Disposition:
     match ended.by:
         case "caller" | "requester":
             return Disposition.ABANDONED
+        case "command":
+            return Disposition.ABANDONED if record.direction is Direction.OUTBOUND else Disposition.REJECTED
         case "unknown":
             return Disposition.INTERRUPTED
         case "router" if ended.reason == "hangup":

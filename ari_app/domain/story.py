@@ -100,10 +100,17 @@ _FOUND = {
 _TIMELESS = frozenset({"hangup", "voicemail", "dialplan", "announcement"})
 BUSY = {"in_call": "in a call", "wrap_up": "in wrap-up", "dnd": "on DND"}
 """Why somebody is busy, in words."""
+_STEERED = {
+    "hold": "holds the call; the other one hears music",
+    "resume": "goes on with the talk after a hold",
+    "mute": "is muted",
+    "unmute": "is heard again",
+}
 _ENDED_BY = {
     "caller": "the caller hung up",
     "callee": "the called party hung up",
     "requester": "whoever asked for the call took it back",
+    "command": "the call was hung up by request",
     "router": "the router ended the call",
 }
 
@@ -229,18 +236,13 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"the caller speaks with {event.member}, a member of the queue"
         case e.AnsweredEarly():
             return _answered_early(event)
-        case e.Held():
-            return f"{_party(record, event.party)} put the call on hold"
-        case e.Resumed():
-            return f"{_party(record, event.party)} took the call off hold"
-        case e.TransferAsked():
-            meant = f", {_destination(event)}" if event.destination_type else ""
-            return (
-                f"{_party(record, event.by)} transfers the call to {event.target or '(nobody)'} ({event.kind}){meant}"
-            )
-        case e.TransferFailed():
-            why = f": {event.detail} [{event.code}]. {_capitalised(event.remedy)}" if event.code else ""
-            return f"the transfer {_STEP_ENDED.get(event.outcome, event.outcome)}{why}"
+        case e.Held() | e.Resumed():
+            held = "put the call on" if isinstance(event, e.Held) else "took the call off"
+            return f"{_party(record, event.party)} {held} hold"
+        case e.Steered():
+            return f"by request: {_steered(record, event)}"
+        case e.TransferAsked() | e.TransferFailed():
+            return _transfer(record, event)
         case e.LegJoined():
             source = f"call {event.call_id}" if event.call_id else "a call that the router did not place"
             return f"{_device(event.endpoint, event.contact)} comes from {source}"
@@ -268,6 +270,30 @@ def _requested(record: CallRecord, event: e.CallRequested | e.FirstAnswered) -> 
             return f"the {record.first} has picked up, and the {other} is rung"
         case _:
             assert_never(event)
+
+
+def _transfer(record: CallRecord, event: e.TransferAsked | e.TransferFailed) -> str:
+    match event:
+        case e.TransferAsked():
+            meant = f", {_destination(event)}" if event.destination_type else ""
+            target = event.target or "(nobody)"
+            return f"{_party(record, event.by)} transfers the call to {target} ({event.kind}){meant}"
+        case e.TransferFailed():
+            why = f": {event.detail} [{event.code}]. {_capitalised(event.remedy)}" if event.code else ""
+            return f"the transfer {_STEP_ENDED.get(event.outcome, event.outcome)}{why}"
+        case _:
+            assert_never(event)
+
+
+def _steered(record: CallRecord, event: e.Steered) -> str:
+    who = _party(record, event.party) if event.party else "the call"
+    match event.action:
+        case "dtmf":
+            return f"{who} sends {event.value} keys (DTMF)"
+        case "hang_up":
+            return f"{who} is hung up"
+        case action:
+            return f"{who} {_STEERED.get(action, action)}"
 
 
 def _answered_early(event: e.AnsweredEarly) -> str:

@@ -81,6 +81,10 @@ class Call:
         """Whether, from now on, there is any sound for `seconds` without a break, such as a voice."""
         return await self.media.hears((), seconds, timeout_s)
 
+    async def receives(self, keys: str, *, timeout_s: float = PATIENCE_S) -> bool:
+        """Whether exactly these keys, in RTP (RFC 4733), have come or come within `timeout_s`."""
+        return await self.media.receives(keys, timeout_s)
+
     async def ended(self, timeout_s: float = PATIENCE_S) -> Ending:
         """Wait for its end, whoever ends it."""
         async with patience(timeout_s, f"{self.phone}'s call did not end"):

@@ -35,6 +35,12 @@ def telephone_event(digit: str, frame_samples: int) -> list[EventPacket]:
     return packets + [end] * _LAST_ONES
 
 
+def key_of(payload: bytes) -> str | None:
+    """The key whose last packet this payload is; None while it is held."""
+    code, end_and_volume, _ = _EVENT.unpack_from(payload)
+    return DIGITS[code] if end_and_volume & _END and code < len(DIGITS) else None
+
+
 def info_body(digit: str) -> bytes:
     """The body of the INFO that says that this key was pressed."""
     return f"Signal={digit}\r\nDuration=100\r\n".encode()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from sandbox.layout import Peer
-from sandbox.phone.dtmf import PAYLOAD_TYPE, EventPacket, telephone_event
+from sandbox.phone.dtmf import PAYLOAD_TYPE, EventPacket, key_of, telephone_event
 from sandbox.tone import SAMPLE_RATE, is_sound, one_second, share
 
 FRAME_S = 0.02
@@ -65,6 +65,9 @@ class Media(asyncio.DatagramProtocol):
         self._session = secrets.randbits(31)
         self._listeners: set[_Listener] = set()
         self.frames_received = 0
+        self.keys_received = ""
+        self._last_key_from: int | None = None
+        self._key_received = asyncio.Event()
 
     @classmethod
     async def open(cls, address: str, tone_hz: int | None) -> Self:
@@ -156,13 +159,36 @@ class Media(asyncio.DatagramProtocol):
             self._listeners.discard(listener)
         return True
 
+    async def receives(self, keys: str, timeout_s: float) -> bool:
+        """Whether, since the call began, exactly these keys come in, within `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while len(self.keys_received) < len(keys):
+                    self._key_received.clear()
+                    await self._key_received.wait()
+        except TimeoutError:
+            return False
+        return self.keys_received == keys
+
     def datagram_received(self, data: bytes, peer: Peer) -> None:  # noqa: ARG002 - asyncio's signature
         """Hand a frame to who listens. RTCP and what is no mu-law falls through the payload type."""
-        if len(data) <= _HEADER.size or data[1] & 0x7F != PCMU:
+        if len(data) <= _HEADER.size:
+            return
+        if data[1] & 0x7F == self._event_type:
+            self._receive_key(data)
+        if data[1] & 0x7F != PCMU:
             return
         self.frames_received += 1
         for listener in self._listeners:
             listener.hear(data[_HEADER.size :])
+
+    def _receive_key(self, data: bytes) -> None:
+        """All packets of a key have one timestamp; the last one comes more than once."""
+        key, key_from = key_of(data[_HEADER.size :]), _HEADER.unpack_from(data)[3]
+        if key is not None and key_from != self._last_key_from:
+            self._last_key_from = key_from
+            self.keys_received += key
+            self._key_received.set()
 
     def error_received(self, exc: Exception) -> None:
         """The other side's port is gone: it ends the call by SIP, not here."""

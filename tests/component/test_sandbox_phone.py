@@ -218,6 +218,18 @@ async def test_a_call_on_hold_is_silent_until_it_is_resumed(phones: Pair, direct
     assert await call.hears(1000, 0.1)
 
 
+async def test_keys_are_received_once_each(phones: Pair) -> None:
+    ann, ben = phones
+    call = await ann.call("ben")
+    ringing = await ben.next_call()
+    await ringing.answer()
+    await call.answered()
+    for key in "5#5":
+        await call.press(key)
+    assert await ringing.receives("5#5")
+    assert not await call.receives("5", timeout_s=0.1)
+
+
 async def test_a_transfer_that_is_refused_leaves_the_call_as_it_is(phones: Pair) -> None:
     ann, ben = phones
     call = await ann.call("ben")

@@ -74,6 +74,15 @@ class Switch(Telephony):
     async def stop_ringing(self, channel_id: str) -> None:
         await self._do("stop_ringing")
 
+    async def mute(self, channel_id: str) -> None:
+        await self._do("mute")
+
+    async def unmute(self, channel_id: str) -> None:
+        await self._do("unmute")
+
+    async def send_digits(self, channel_id: str, digits: str) -> None:
+        await self._do("send_digits")
+
     async def answer(self, channel_id: str) -> None:
         await self._do("answer")
 

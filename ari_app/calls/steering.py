@@ -1,0 +1,125 @@
+"""Two speak, and somebody asks for something: it is carried out here, in the order of the talk's events.
+
+A request that comes as one of the two hangs up finds nobody any more; the end of the call answers it.
+"""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from agi_router.routing.click_to_dial import First
+from agi_router.routing.errors import Failure
+from ari_app.calls.call import Call
+from ari_app.calls.clock import now
+from ari_app.calls.leg import Leg, endpoint_of
+from ari_app.calls.ports import NotFoundError, TelephonyError
+from ari_app.calls.steering_request import (
+    Action,
+    HangUp,
+    Hold,
+    Mute,
+    Resume,
+    SendDigits,
+    SteeringRequested,
+    Unmute,
+    refusal,
+)
+from ari_app.domain import events as e
+from ari_app.domain.record import CALLER
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The channel of the party who acts, and that of the one with whom he speaks."""
+
+    actor: str
+    other: str
+
+
+async def steer(call: Call, leg: Leg, request: SteeringRequested) -> Leg:
+    """Do what is asked in a talk of the caller and this leg, and answer; the leg with which he speaks then."""
+    if request.answered.done() or request.action == HangUp():  # the call has seen to it
+        return leg
+    sides = sides_of(call, leg, request.action.party)
+    if isinstance(sides, Failure):
+        request.answer(sides)
+        return leg
+    try:
+        await _carry_out(call, request.action, sides)
+    except (
+        NotFoundError
+    ) as error:  # the event that tells who has hung up is on its way, and the end of the call answers
+        call.log.info("a request to a call missed it", action=str(request.action), error=str(error))
+    except TelephonyError as error:
+        request.answer(refusal(error))
+    else:
+        request.answer()
+    return leg
+
+
+async def _carry_out(call: Call, action: Action, sides: Sides) -> None:
+    telephony, holding = call.telephony, call.holding
+    match action:
+        case HangUp():
+            call.end_by_request()
+            await telephony.hang_up(sides.actor, "normal")
+            _tell(call, "hang_up", sides.actor)
+        case Hold():
+            await holding.hold(sides.actor, sides.other, on=True)
+            _tell(call, "hold", sides.actor)
+        case Resume():
+            await holding.hold(sides.actor, sides.other, on=False)
+            _tell(call, "resume", sides.actor)
+        case Mute():
+            await holding.mute(sides.actor, sides.other, on=True)
+            _tell(call, "mute", sides.actor)
+        case Unmute():
+            await holding.mute(sides.actor, sides.other, on=False)
+            _tell(call, "unmute", sides.actor)
+        case SendDigits(digits):
+            await telephony.send_digits(sides.other, digits)
+            _tell(call, "dtmf", sides.actor, f"{len(digits)}")  # the digits may be a secret
+        case _:
+            assert_never(action)
+
+
+async def release(call: Call) -> None:
+    """End what keeps the two from hearing each other: one of them is about to speak with somebody else."""
+    try:
+        await call.holding.release()
+    except TelephonyError as error:  # of one who has hung up, which is told by an event
+        call.log.info("a hold could not be ended", error=str(error))
+
+
+def sides_of(call: Call, leg: Leg, party: str) -> Sides | Failure:
+    """Who acts, and with whom he speaks. By default it is the agent's side who acts."""
+    caller = call.caller.channel_id
+    roles = {CALLER: caller, call.party(caller): caller, leg.role: leg.channel_id}
+    actor = roles.get(party) if party else agents_channel(call, leg)
+    if actor is None:
+        return Failure(
+            "unknown_party",
+            f"{party} does not speak in this call",
+            f"those who do are {', '.join(sorted(roles))}; agi-router live shows them",
+        )
+    return Sides(actor, leg.channel_id if actor == caller else caller)
+
+
+def agents_channel(call: Call, leg: Leg) -> str:
+    """The channel of the agent's side: whose phone is a user's.
+
+    Of two users it is the one who was called; of a call that was asked for, the one for whom it was placed.
+    """
+    caller = call.caller
+    for_caller = call.first is First.AGENT or not _is_users(call, leg.channel_id, leg.name)
+    return caller.channel_id if for_caller and _is_users(call, caller.channel_id, caller.name) else leg.channel_id
+
+
+def _is_users(call: Call, channel_id: str, name: str) -> bool:
+    """Whether a user speaks by this channel: a device of his, which may be a number outside."""
+    if (leg := call.legs.get(channel_id)) is not None and leg.user:
+        return True
+    return call.decider is not None and call.decider.is_phone(endpoint_of(name).removeprefix("PJSIP/"))
+
+
+def _tell(call: Call, action: str, channel_id: str, value: str = "") -> None:
+    call.tell(e.Steered(at=now(), action=action, party=call.party(channel_id), value=value))

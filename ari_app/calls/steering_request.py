@@ -1,0 +1,106 @@
+"""What people and programs may ask of a live call, and the request on its way through the call's inbox.
+
+A `party` is "caller" or the role of a leg ("leg-2"), and names who acts, as if he had pressed the key on his own phone;
+"" is the agent's side.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from agi_router.routing.errors import Failure
+from ari_app.calls.ports import TelephonyError, UnreachableError
+
+DIGITS: Final = frozenset("0123456789*#ABCD")
+"""What a phone's keypad sends (RFC 4733, section 3.2)."""
+MOST_DIGITS: Final = 32
+"""Longer than any PIN or extension; it takes Asterisk some seven seconds to send them."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the call, also one that nobody has answered; with a `party`, by that one's hanging up."""
+
+    party: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The other one hears music, and neither hears the other."""
+
+    party: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """They speak again."""
+
+    party: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """What this party says is not heard."""
+
+    party: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmute:
+    """It is heard again."""
+
+    party: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SendDigits:
+    """This party presses these keys, and the other one's end receives them."""
+
+    digits: str
+    party: str = ""
+
+
+Action = HangUp | Hold | Resume | Mute | Unmute | SendDigits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SteeringRequested:
+    """Somebody asks for this. Answered once: None when it is done, else why not."""
+
+    action: Action
+    answered: asyncio.Future[Failure | None]
+
+    @classmethod
+    def of(cls, action: Action) -> "SteeringRequested":
+        """A request whose answer can be waited for in this event loop."""
+        return cls(action, asyncio.get_running_loop().create_future())
+
+    def answer(self, failure: Failure | None = None) -> None:
+        """Tell whoever asked; what is told after the first time is left out."""
+        if not self.answered.done():
+            self.answered.set_result(failure)
+
+    async def outcome(self, call_ended: asyncio.Event) -> Failure | None:
+        """Wait for the answer; the end of the call is one, too."""
+        ended = asyncio.ensure_future(call_ended.wait())
+        ended.add_done_callback(lambda _: self.answer(None if isinstance(self.action, HangUp) else CALL_OVER))
+        try:
+            return await self.answered
+        finally:
+            ended.cancel()
+
+
+NOT_TALKING: Final = Failure(
+    "not_talking", "nobody speaks in this call", "wait until it is answered; before that it can only be hung up"
+)
+IN_TRANSFER: Final = Failure(
+    "in_transfer", "a transfer of this call is being carried out", "wait for its end, and ask again"
+)
+CALL_OVER: Final = Failure("call_over", "the call has ended", "agi-router calls ID tells how")
+
+
+def refusal(error: TelephonyError) -> Failure:
+    """Why the switch did not do what was asked."""
+    if isinstance(error, UnreachableError):
+        return Failure("asterisk_unreachable", f"Asterisk does not answer: {error}", "ask again when it does")
+    return Failure("asterisk_refused", f"Asterisk refused it: {error}", "Asterisk's log tells why")
