@@ -34,7 +34,7 @@ from ari_app.live.placing import placing
 from ari_app.live.reload import Reloading, as_json
 from ari_app.live.roster import roster
 from ari_app.live.routing import LiveRouting
-from ari_app.live.steering import steering
+from ari_app.live.steering import live_calls, steering
 from ari_app.live.volume import DialRules
 from ari_app.logs import set_up_logs
 from ari_app.settings import Settings
@@ -135,6 +135,7 @@ async def serve(config: Path, settings: Settings) -> None:
             "policy": rules.answer,
             "call": placing(supervisor),
             "follow": feed.follow,
+            "live": live_calls(supervisor),
             "steer": steering(supervisor),
         }
         await parts.enter_async_context(serve_control(settings.control, commands))

@@ -184,9 +184,14 @@ class Router(RunningRouter):
         told = await asyncio.to_thread(ask, self._control, "policy")
         return {(count["scope"], count["measure"]): count["value"] for count in told["counters"]}
 
+    async def live(self) -> Sequence[Mapping[str, Any]]:
+        """The live calls, as `agi-router live --json` prints them."""
+        calls: Sequence[Mapping[str, Any]] = (await asyncio.to_thread(ask, self._control, "live"))["calls"]
+        return calls
+
     async def steer(self, call_id: str, action: str, value: str = "", *, party: str = "") -> None:
         """Have this done to a live call, as `agi-router steer` does. Raises ControlError."""
-        asked = {"call": call_id, "action": action, "value": value, "party": party}
+        asked = {"call_id": call_id, "action": action, "value": value, "party": party}
         await asyncio.to_thread(ask, self._control, "steer", LONGEST_ANSWER_S, asked)
 
     def reload_by_signal(self) -> None:

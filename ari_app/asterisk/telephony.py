@@ -16,6 +16,7 @@ from ari_app.calls.ports import (
     TransferOutcome,
     UnreachableError,
 )
+from ari_app.calls.recording import RECORDING_FORMAT
 
 TRANSFER_STATES: Final[Mapping[TransferOutcome, str]] = {
     TransferOutcome.DONE: "channel_answered",
@@ -101,6 +102,25 @@ class AriTelephony(Telephony):
     async def send_digits(self, channel_id: str, digits: str) -> None:
         """See Telephony."""
         await self._ari.channels.sendDTMF(channelId=channel_id, dtmf=digits)
+
+    async def start_recording(self, bridge_id: str, name: str, longest_s: float) -> None:
+        """See Telephony."""
+        await self._ari.bridges.record(
+            bridgeId=bridge_id, name=name, format=RECORDING_FORMAT, ifExists="fail", maxDurationSeconds=int(longest_s)
+        )
+
+    async def stop_recording(self, name: str) -> None:
+        """See Telephony."""
+        with suppress(NotFoundError):
+            await self._ari.recordings.stop(recordingName=name)
+
+    async def pause_recording(self, name: str) -> None:
+        """See Telephony."""
+        await self._ari.recordings.pause(recordingName=name)
+
+    async def resume_recording(self, name: str) -> None:
+        """See Telephony."""
+        await self._ari.recordings.unpause(recordingName=name)
 
     async def beep(self, bridge_id: str, playback_id: str) -> None:
         """See Telephony."""

@@ -41,6 +41,7 @@ from ari_app.calls.ports import (
 )
 from ari_app.calls.presence import Presence
 from ari_app.calls.reception import Reception
+from ari_app.calls.recording import Recording
 from ari_app.calls.screen_pop import ScreenPop
 from ari_app.calls.steering_request import IN_TRANSFER, NOT_TALKING, HangUp, SteeringRequested, refusal
 from ari_app.domain import events as e
@@ -142,6 +143,7 @@ class Call:
         self.ended = asyncio.Event()  # the same
         self.on_hold: set[str] = set()  # the channels whose phones hold
         self.holding = Holding(telephony)
+        self.recording = Recording(telephony, call_id, self.bridge_id, self.tell)
         self.bridge = Bridge(telephony, self.bridge_id, self.request)
         self.inbox = Inbox(caller.channel_id)
         self._switchboard = switchboard

@@ -7,6 +7,7 @@
     sounds  agr-<call>-sounds        playback id of what we play: one thing at a time
     sound   agr-<call>-sound-2-1             playback id of the first sound of the second step
     asker   agr-<call>-requester             stands in the caller's place until somebody has picked up: no channel
+    record  20261121T012233-9f3a2c1b77aa-1   a recording, and its file without the ending
     probe   agr-probe-5f0c1d2e3a4b           a channel of a dry run: it asks for contacts and is never dialled
 
 A duplicate id answers 409, so a request that was sent twice can't make a twin.
@@ -54,6 +55,16 @@ def playback_id(call_id: str) -> str:
 def sound_ids(call_id: str, step: int, number: int) -> list[str]:
     """The playback ids of this many sounds of a call's step."""
     return [f"{_PREFIX}{call_id}-sound-{step}-{sound}" for sound in range(1, number + 1)]
+
+
+def recording_name(call_id: str, number: int) -> str:
+    """The name of a call's recording, counted from 1."""
+    return f"{call_id}-{number}"
+
+
+def began_at(call_id: str) -> datetime:
+    """The second in which the call began, as its id tells."""
+    return datetime.strptime(call_id.partition("-")[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
 
 
 def prompt_id(leg_channel_id: str) -> str:

@@ -112,3 +112,4 @@ async def finish(call: Call) -> None:
             take_back(call, leg, LegOutcome.ANSWERED if call.talking else LegOutcome.CANCELLED)
     await call.last_events()
     await call.bridge.drop()
+    call.recording.end()

@@ -112,6 +112,7 @@ class TransferRequested:
     dialled: str
     consultation: Consultation | None = None
     asked_on: str | None = None
+    by_command: bool = False  # no phone has asked, and none waits
 
     @property
     def waiting(self) -> str:
@@ -275,6 +276,25 @@ class Telephony(Protocol):
 
     async def send_digits(self, channel_id: str, digits: str) -> None:
         """Send these keys (DTMF) to the channel's phone, one after the other; returns before they have been sent."""
+        ...
+
+    async def start_recording(self, bridge_id: str, name: str, longest_s: float) -> None:
+        """Record all who speak in the bridge into the switch's file `name`, until it is stopped or the bridge ends.
+
+        Raises RefusedError when there is such a file, or it can't be written.
+        """
+        ...
+
+    async def stop_recording(self, name: str) -> None:
+        """End a recording; one that has ended already is no error."""
+        ...
+
+    async def pause_recording(self, name: str) -> None:
+        """Leave out what is said from now on. Raises NotFoundError when it has ended."""
+        ...
+
+    async def resume_recording(self, name: str) -> None:
+        """Go on with a recording that was paused. Raises NotFoundError when it has ended."""
         ...
 
     async def beep(self, bridge_id: str, playback_id: str) -> None:

@@ -285,6 +285,7 @@ class Recovery:
             self._supervisor.volume.answered(channel.channel_id, now())
         channels = {CALLER: caller.channel_id, call.party(caller.channel_id): caller.channel_id, role: leg.channel_id}
         held_by, muted = ({channels[party] for party in who if party in channels} for who in on_record(trace))
+        call.recording.found(trace)
         call.holding.found(held_by, muted, caller.channel_id, leg.channel_id)
         since, route = (record.answered_at, record.route) if record else (None, "")
         self._supervisor.start_deciding(

@@ -11,20 +11,25 @@ from agi_router.routing.errors import Failure
 from ari_app.calls.call import Call
 from ari_app.calls.clock import now
 from ari_app.calls.leg import Leg, endpoint_of
-from ari_app.calls.ports import NotFoundError, TelephonyError
+from ari_app.calls.ports import NotFoundError, TelephonyError, TransferRequested
 from ari_app.calls.steering_request import (
-    Action,
     HangUp,
     Hold,
     Mute,
+    Record,
     Resume,
     SendDigits,
     SteeringRequested,
+    Transfer,
     Unmute,
     refusal,
 )
+from ari_app.calls.transfer import Failed, Onward, transfer
 from ari_app.domain import events as e
 from ari_app.domain.record import CALLER
+
+_InPlace = HangUp | Hold | Resume | Mute | Unmute | SendDigits | Record
+"""What leaves the two who speak as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +40,45 @@ class Sides:
     other: str
 
 
-async def steer(call: Call, leg: Leg, request: SteeringRequested) -> Leg:
-    """Do what is asked in a talk of the caller and this leg, and answer; the leg with which he speaks then."""
+async def steer(call: Call, leg: Leg, request: SteeringRequested) -> Leg | Onward:
+    """Do what is asked in a talk of the caller and this leg, and answer; the leg with which he speaks then.
+
+    Raises CallerGoneError and TelephonyError as a transfer does.
+    """
     if request.answered.done() or request.action == HangUp():  # the call has seen to it
         return leg
     sides = sides_of(call, leg, request.action.party)
     if isinstance(sides, Failure):
         request.answer(sides)
         return leg
+    if isinstance(request.action, Transfer):
+        return await _transfer(call, leg, request, request.action.target, sides)
     try:
-        await _carry_out(call, request.action, sides)
-    except (
-        NotFoundError
-    ) as error:  # the event that tells who has hung up is on its way, and the end of the call answers
+        request.answer(await _carry_out(call, request.action, sides))
+    except NotFoundError as error:  # of one who has hung up; that event is on its way, and the end of the call answers
         call.log.info("a request to a call missed it", action=str(request.action), error=str(error))
     except TelephonyError as error:
         request.answer(refusal(error))
-    else:
-        request.answer()
     return leg
 
 
-async def _carry_out(call: Call, action: Action, sides: Sides) -> None:
+async def _transfer(call: Call, leg: Leg, request: SteeringRequested, target: str, sides: Sides) -> Leg | Onward:
+    def answer(failed: Failed | None) -> None:
+        request.answer(None if failed is None else _came_to_nothing(failed))
+
+    await release(call)
+    return await transfer(call, leg, TransferRequested(sides.actor, target, by_command=True), answer)
+
+
+def _came_to_nothing(failed: Failed) -> Failure:
+    return Failure(
+        failed.code or f"transfer_{failed.outcome}",
+        failed.detail or f"the transfer came to nothing: {failed.outcome.replace('_', ' ')}",
+        failed.remedy or "the talk goes on; try again, or another target",
+    )
+
+
+async def _carry_out(call: Call, action: _InPlace, sides: Sides) -> Failure | None:
     telephony, holding = call.telephony, call.holding
     match action:
         case HangUp():
@@ -78,8 +100,11 @@ async def _carry_out(call: Call, action: Action, sides: Sides) -> None:
         case SendDigits(digits):
             await telephony.send_digits(sides.other, digits)
             _tell(call, "dtmf", sides.actor, f"{len(digits)}")  # the digits may be a secret
+        case Record(change):
+            return await call.recording.change(change)
         case _:
             assert_never(action)
+    return None
 
 
 async def release(call: Call) -> None:

@@ -6,6 +6,7 @@ A `party` is "caller" or the role of a leg ("leg-2"), and names who acts, as if 
 
 import asyncio
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from agi_router.routing.errors import Failure
@@ -60,7 +61,32 @@ class SendDigits:
     party: str = ""
 
 
-Action = HangUp | Hold | Resume | Mute | Unmute | SendDigits
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Whom this party speaks with is connected with `target` instead, as by its phone's Transfer key (blind)."""
+
+    target: str
+    party: str = ""
+
+
+class RecordingChange(Enum):
+    """What is to become of the recording of both sides."""
+
+    START = "start"
+    STOP = "stop"
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Begin to record, or end it, or leave out a part."""
+
+    change: RecordingChange
+    party: str = ""
+
+
+Action = HangUp | Hold | Resume | Mute | Unmute | SendDigits | Transfer | Record
 
 
 @dataclass(frozen=True, slots=True, eq=False)

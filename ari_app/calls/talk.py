@@ -81,7 +81,8 @@ async def _next(call: Call, leg: Leg) -> Leg | Sequence[Step] | None:
             went = await transfer(call, leg, request)
             return went.steps if isinstance(went, Onward) else went
         case SteeringRequested() as asked:
-            return await steer(call, leg, asked)
+            steered = await steer(call, leg, asked)
+            return steered.steps if isinstance(steered, Onward) else steered
         case ChannelEntered(replaces=str()) as newcomer:
             return await replaced(call, leg, newcomer)
         case PartyWanted() as wanted:

@@ -8,7 +8,7 @@ and its talk goes on; when it has hung up meanwhile, the caller goes on to the f
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,11 +63,13 @@ class Failed:
     remedy: str = ""
 
 
-async def transfer(call: Call, leg: Leg, request: TransferRequested) -> Leg | Onward:
+async def transfer(
+    call: Call, leg: Leg, request: TransferRequested, answer: Callable[[Failed | None], None] | None = None
+) -> Leg | Onward:
     """Carry out the request of one of the two who speak. Returns the leg with which the caller speaks then.
 
-    When it was the caller who asked, `leg` is in his place afterwards. Raises CallerGoneError when the one who is
-    transferred hangs up, and TelephonyError.
+    When it was the caller who asked, `leg` is in his place afterwards. `answer` is told how it went, in the place of a
+    phone. Raises CallerGoneError when the one who is transferred hangs up, and TelephonyError.
     """
     by_caller = request.channel_id == call.caller.channel_id
     if not by_caller and request.channel_id != leg.channel_id:
@@ -75,9 +77,9 @@ async def transfer(call: Call, leg: Leg, request: TransferRequested) -> Leg | On
         return leg
     if by_caller and _asked_on_the_other_line(call, leg, request):
         return leg
-    lifting = call.request(lift_guard(call))  # before the caller's channel changes: the phone may hang up at once
+    # To its end before the caller's channel changes: the guard is on that, and the phone may hang up at once.
+    await asyncio.wait([call.request(lift_guard(call))])
     transferer = await _put_in_callers_place(call, leg) if by_caller else leg
-    await asyncio.wait([lifting])
     call.transferring = True
     try:
         found = await _find(call, transferer, request)
@@ -89,14 +91,17 @@ async def transfer(call: Call, leg: Leg, request: TransferRequested) -> Leg | On
     match found:
         case Leg():
             await _succeed(call, transferer, found, by_caller=by_caller)
-            await _dismiss(call, transferer, request)
+            await _dismiss(call, transferer, request, answer)
             call.first_to_hang_up = None  # it was the transferer, and that ended nothing
             return found
         case Onward():
-            await _dismiss(call, transferer, request)
+            await _dismiss(call, transferer, request, answer)
             return found
         case Failed():
             went = await _fail(call, leg, transferer, found, by_caller=by_caller)
+            if answer is not None:
+                answer(found)
+                return went
             declined = found.outcome in _TOLD_AS_DECLINED
             told = TransferOutcome.DECLINED if declined else TransferOutcome.UNAVAILABLE
             await tell_phone(call, request.waiting, told)
@@ -168,9 +173,15 @@ async def _put_in_callers_place(call: Call, leg: Leg) -> Leg:
     return former
 
 
-async def _dismiss(call: Call, transferer: Leg, request: TransferRequested) -> None:
+async def _dismiss(
+    call: Call, transferer: Leg, request: TransferRequested, answer: Callable[[Failed | None], None] | None
+) -> None:
     """The phone is told that it is done, and its call ends."""
     transferer.ending = LegOutcome.TRANSFERRED
+    if answer is not None:
+        answer(None)
+        call.request(call.telephony.hang_up(transferer.channel_id, "normal"))
+        return
     await tell_phone(call, request.waiting, TransferOutcome.DONE)
     call.request(let_phone_leave(call, transferer.channel_id, transferer.gone))
 
@@ -224,8 +235,11 @@ async def _ring(call: Call, action: Ring, timeout_s: float) -> Leg | Failed:
 
 
 async def _succeed(call: Call, transferer: Leg, leg: Leg, *, by_caller: bool) -> None:
+    if call.recording.name:  # Asterisk ends the recording of a bridge in which there is nobody else for a moment
+        await _let_speak(call, leg)
     await call.telephony.remove_from_bridge(call.bridge_id, transferer.channel_id)
-    await _let_speak(call, leg)
+    if not call.recording.name:
+        await _let_speak(call, leg)
     _tell_transferred(call, transferer, leg, by_caller=by_caller)
 
 
@@ -257,8 +271,17 @@ async def _fail(call: Call, leg: Leg, transferer: Leg, why: Failed, *, by_caller
 
 
 def _tell_asked(call: Call, by: Leg, request: TransferRequested, kind: str, step: Step | None = None) -> None:
-    named = {} if step is None else {"destination_type": step.destination.type, "destination": step.destination.value}
-    call.tell(e.TransferAsked(at=now(), by=by.role, kind=kind, target=request.dialled, **named))
+    call.tell(
+        e.TransferAsked(
+            at=now(),
+            by=by.role,
+            kind=kind,
+            target=request.dialled,
+            destination_type="" if step is None else step.destination.type,
+            destination="" if step is None else step.destination.value,
+            by_command=request.by_command,
+        )
+    )
 
 
 def _tell_transferred(call: Call, by: Leg, leg: Leg, *, by_caller: bool) -> None:

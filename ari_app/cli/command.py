@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from ari_app.cli.completion import call_ids, campaign_ids, dialplan_files, route_names, user_names
+from ari_app.cli.completion import (
+    call_ids,
+    campaign_ids,
+    dialplan_files,
+    live_call_ids,
+    route_names,
+    steering_actions,
+    steering_values,
+    user_names,
+)
 from ari_app.cli.outcome import told
 
 EXIT_STATUSES = "Exit status: 0 done, 1 it could not be done, 2 wrong usage or configuration, 3 serve was replaced."
@@ -191,6 +200,47 @@ def call(
         "talk_s": talk,
     }
     place_call(context.obj, request, as_json=as_json)
+
+
+@app.command(epilog=EXIT_STATUSES)
+@told
+def live(context: typer.Context, as_json: Json = False) -> None:
+    """Show the calls that go on right now: who speaks with whom, who holds, who is muted, what is recorded."""
+    from ari_app.cli.live_calls import show_live
+
+    show_live(context.obj, as_json=as_json)
+
+
+@app.command(epilog=EXIT_STATUSES)
+@told
+def steer(
+    context: typer.Context,
+    call_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="CALL", help="A live call's id, or as much of it as fits one.", autocompletion=live_call_ids
+        ),
+    ],
+    action: Annotated[
+        str,
+        typer.Argument(
+            metavar="ACTION",
+            help="hangup, hold, resume, mute, unmute, dtmf KEYS, transfer TARGET, record start|stop|pause|resume.",
+            autocompletion=steering_actions,
+        ),
+    ],
+    value: Annotated[
+        str,
+        typer.Argument(metavar="[VALUE]", help="What the action needs.", autocompletion=steering_values),
+    ] = "",
+    party: Annotated[
+        str, typer.Option(metavar="PARTY", help="Who acts: caller or leg-1, as `live` shows them; else the agent.")
+    ] = "",
+) -> None:
+    """Do something with a live call, as if PARTY pressed that key."""
+    from ari_app.cli.live_calls import steer_call
+
+    steer_call(context.obj, call_id, action, value, party)
 
 
 @app.command(epilog=EXIT_STATUSES)

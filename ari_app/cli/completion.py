@@ -7,6 +7,8 @@ from typing import Any
 import typer
 
 _MOST_CALLS = 50
+_ACTIONS = ("hangup", "hold", "resume", "mute", "unmute", "dtmf", "transfer", "record")
+_RECORDING = ("start", "stop", "pause", "resume")
 
 
 def route_names(context: typer.Context, incomplete: str) -> list[str]:
@@ -64,6 +66,30 @@ def call_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
         return [(record.call_id, f"{record.caller_number} {record.disposition}") for record in asyncio.run(newest())]
     except Exception:
         return []
+
+
+def live_call_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """The calls that go on: their ids, and who speaks with whom."""
+    try:
+        from ari_app.control.client import ask
+        from ari_app.settings import load_control
+
+        calls = ask(load_control(_config(context)), "live")["calls"]
+        told = [(call["call_id"], f"{call['caller_number']} {call['called_number']}") for call in calls]
+        return [(call_id, who) for call_id, who in told if call_id.startswith(incomplete)]
+    except Exception:
+        return []
+
+
+def steering_actions(incomplete: str) -> list[str]:
+    """What can be done to a live call."""
+    return [action for action in _ACTIONS if action.startswith(incomplete)]
+
+
+def steering_values(context: typer.Context, incomplete: str) -> list[str]:
+    """What the action on the line needs, where that is a word of ours."""
+    words = _RECORDING if context.params.get("action") == "record" else ()
+    return [word for word in words if word.startswith(incomplete)]
 
 
 def dialplan_files(incomplete: str) -> list[str]:

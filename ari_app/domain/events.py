@@ -401,8 +401,8 @@ class Resumed(Happened):
 class Steered(Happened):
     """Somebody had this done to the live call, by a command or a program.
 
-    `action` is hang_up, hold, resume, mute, unmute or dtmf; `party` is who acted by it, "" for the call as a whole. Of
-    dtmf `value` is how many keys were sent.
+    `action` is hang_up, hold, resume, mute, unmute, dtmf, record_pause or record_resume; `party` is who acted by it, ""
+    for the call as a whole. Of dtmf `value` is how many keys were sent, of a recording its name.
     """
 
     action: str
@@ -411,10 +411,26 @@ class Steered(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStarted(Happened):
+    """Both sides are recorded from now on: `file` is in Asterisk's spool, below `recording`."""
+
+    name: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingEnded(Happened):
+    """The recording was stopped, or the call is over."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransferAsked(Happened):
     """The Transfer key of a phone was pressed. `by` is the leg's role, or "caller"; `kind` is blind or attended.
 
     `target` is what was dialled, the destination what that means ("" for attended: whom the phone spoke with).
+    `by_command`: no key was pressed, somebody asked for it from outside.
     """
 
     by: str
@@ -422,6 +438,7 @@ class TransferAsked(Happened):
     target: str
     destination_type: str = ""
     destination: str = ""
+    by_command: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -533,6 +550,8 @@ CallEvent = (
     | Held
     | Resumed
     | Steered
+    | RecordingStarted
+    | RecordingEnded
     | TransferAsked
     | TransferFailed
     | LegJoined

@@ -241,7 +241,9 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             )
         case e.RequestSent() | e.AnswerReceived() | e.AttemptFailed() | e.DestinationFound() | e.RecallFailed():
             return record
-        case e.DeviceUnavailable() | e.Held() | e.Resumed() | e.Steered() | e.TransferAsked() | e.TransferFailed():
+        case e.Held() | e.Resumed() | e.Steered() | e.RecordingStarted() | e.RecordingEnded():
+            return record
+        case e.DeviceUnavailable() | e.TransferAsked() | e.TransferFailed():
             return record
         case (
             e.LastAgentFound()

@@ -101,6 +101,9 @@ _TIMELESS = frozenset({"hangup", "voicemail", "dialplan", "announcement"})
 BUSY = {"in_call": "in a call", "wrap_up": "in wrap-up", "dnd": "on DND"}
 """Why somebody is busy, in words."""
 _STEERED = {
+    "hang_up": "is hung up",
+    "record_pause": "is not recorded for a while",
+    "record_resume": "is recorded again",
     "hold": "holds the call; the other one hears music",
     "resume": "goes on with the talk after a hold",
     "mute": "is muted",
@@ -239,8 +242,8 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
         case e.Held() | e.Resumed():
             held = "put the call on" if isinstance(event, e.Held) else "took the call off"
             return f"{_party(record, event.party)} {held} hold"
-        case e.Steered():
-            return f"by request: {_steered(record, event)}"
+        case e.Steered() | e.RecordingStarted() | e.RecordingEnded():
+            return _steered(record, event)
         case e.TransferAsked() | e.TransferFailed():
             return _transfer(record, event)
         case e.LegJoined():
@@ -277,7 +280,8 @@ def _transfer(record: CallRecord, event: e.TransferAsked | e.TransferFailed) -> 
         case e.TransferAsked():
             meant = f", {_destination(event)}" if event.destination_type else ""
             target = event.target or "(nobody)"
-            return f"{_party(record, event.by)} transfers the call to {target} ({event.kind}){meant}"
+            by_request = ", by request" if event.by_command else ""
+            return f"{_party(record, event.by)} transfers the call to {target} ({event.kind}{by_request}){meant}"
         case e.TransferFailed():
             why = f": {event.detail} [{event.code}]. {_capitalised(event.remedy)}" if event.code else ""
             return f"the transfer {_STEP_ENDED.get(event.outcome, event.outcome)}{why}"
@@ -285,15 +289,19 @@ def _transfer(record: CallRecord, event: e.TransferAsked | e.TransferFailed) -> 
             assert_never(event)
 
 
-def _steered(record: CallRecord, event: e.Steered) -> str:
-    who = _party(record, event.party) if event.party else "the call"
-    match event.action:
-        case "dtmf":
-            return f"{who} sends {event.value} keys (DTMF)"
-        case "hang_up":
-            return f"{who} is hung up"
-        case action:
-            return f"{who} {_STEERED.get(action, action)}"
+def _steered(record: CallRecord, event: e.Steered | e.RecordingStarted | e.RecordingEnded) -> str:
+    match event:
+        case e.RecordingStarted(file=file):
+            return f"by request: both sides are recorded, into {file}"
+        case e.RecordingEnded(name=name):
+            return f"the recording {name} ends"
+        case e.Steered(action="dtmf", party=party, value=keys):
+            return f"by request: {_party(record, party)} sends {keys} keys (DTMF)"
+        case e.Steered(action=action, party=party):
+            who = _party(record, party) if party else "the call"
+            return f"by request: {who} {_STEERED.get(action, action)}"
+        case _:
+            assert_never(event)
 
 
 def _answered_early(event: e.AnsweredEarly) -> str:

@@ -5,6 +5,10 @@ from typing import Any, Final, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agi_router.routing.printable import one_line
+from ari_app.calls.call import Call
+from ari_app.calls.ids import began_at
+from ari_app.calls.leg import endpoint_of
 from ari_app.calls.steering_request import (
     DIGITS,
     MOST_DIGITS,
@@ -12,8 +16,11 @@ from ari_app.calls.steering_request import (
     HangUp,
     Hold,
     Mute,
+    Record,
+    RecordingChange,
     Resume,
     SendDigits,
+    Transfer,
     Unmute,
 )
 from ari_app.calls.supervisor import Supervisor
@@ -30,8 +37,8 @@ class SteerForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    call: str = Field(min_length=1, max_length=64)
-    action: Literal["hangup", "hold", "resume", "mute", "unmute", "dtmf"]
+    call_id: str = Field(min_length=1, max_length=64)
+    action: Literal["hangup", "hold", "resume", "mute", "unmute", "dtmf", "transfer", "record"]
     value: str = Field(default="", max_length=128)
     party: str = Field(default="", max_length=16)
 
@@ -50,8 +57,26 @@ class SteerForm(BaseModel):
                 return Unmute(self.party)
             case "dtmf":
                 return SendDigits(self._digits(), self.party)
+            case "transfer":
+                return Transfer(self._target(), self.party)
+            case "record":
+                return Record(self._change(), self.party)
             case _:
                 assert_never(self.action)
+
+    def _target(self) -> str:
+        if not (target := one_line(self.value)):
+            raise ControlError("no target [bad_target]", "Give an extension, a number, or the name of an endpoint.")
+        return target
+
+    def _change(self) -> RecordingChange:
+        try:
+            return RecordingChange(self.value)
+        except ValueError:
+            known = ", ".join(change.value for change in RecordingChange)
+            raise ControlError(
+                f"a recording knows no {self.value or '(nothing)'} [bad_value]", f"Give one of {known}."
+            ) from None
 
     def _digits(self) -> str:
         digits = self.value.upper()
@@ -72,9 +97,63 @@ def steering(supervisor: Supervisor) -> Command:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             raise ControlError(f"{where}: {first['msg']}", "Correct it, and ask again.") from None
-        failure = await supervisor.steer(form.call, form.asked())
+        failure = await supervisor.steer(form.call_id, form.asked())
         if failure is not None:
             raise ControlError(f"{failure.message} [{failure.code}]", failure.remedy)
         return {}
 
     return steer
+
+
+def live_calls(supervisor: Supervisor) -> Command:
+    """The command `live`: `{"calls": [...]}`, the oldest first, as `agi-router live --json` prints them."""
+
+    async def live(_: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"calls": [_as_json(supervisor.live[call_id]) for call_id in sorted(supervisor.live)]}
+
+    return live
+
+
+def _as_json(call: Call) -> Mapping[str, Any]:
+    caller = call.caller.channel_id
+    outbound = call.first is not None
+    return {
+        "call_id": call.call_id,
+        "began_at": began_at(call.call_id).isoformat(),
+        "direction": "outbound" if outbound else "inbound",
+        "state": _state(call),
+        "caller_number": call.arrival.caller_number,
+        "caller_name": call.arrival.caller_name,
+        "called_number": call.called_number,
+        "route": call.route,
+        "parties": [
+            *([_party(call, caller, endpoint_of(call.caller.name))] if call.caller.is_there else []),
+            *(
+                _party(call, leg.channel_id, leg.endpoint)
+                for leg in call.legs.values()
+                if leg.alive and leg.channel_id != caller
+            ),
+        ],
+        "recording": call.recording.name,
+        "recording_paused": call.recording.is_paused,
+    }
+
+
+def _state(call: Call) -> str:
+    if call.away:
+        return "queue"
+    if call.transferring:
+        return "transfer"
+    return "talking" if call.talking else "setup"
+
+
+def _party(call: Call, channel_id: str, endpoint: str) -> Mapping[str, Any]:
+    leg = call.legs.get(channel_id)
+    return {
+        "party": call.party(channel_id),
+        "endpoint": endpoint,
+        "user": leg.user if leg else "",
+        "state": leg.state.name.lower() if leg else "up" if call.reception.is_answered else "waiting",
+        "holds": channel_id in call.holding.held_by,
+        "muted": channel_id in call.holding.muted,
+    }

@@ -83,6 +83,18 @@ class Switch(Telephony):
     async def send_digits(self, channel_id: str, digits: str) -> None:
         await self._do("send_digits")
 
+    async def start_recording(self, bridge_id: str, name: str, longest_s: float) -> None:
+        await self._do("start_recording")
+
+    async def stop_recording(self, name: str) -> None:
+        await self._do("stop_recording")
+
+    async def pause_recording(self, name: str) -> None:
+        await self._do("pause_recording")
+
+    async def resume_recording(self, name: str) -> None:
+        await self._do("resume_recording")
+
     async def answer(self, channel_id: str) -> None:
         await self._do("answer")
 

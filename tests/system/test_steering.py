@@ -15,6 +15,7 @@ from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
 from sandbox.tone import MUSIC_ON_HOLD_HZ
+from tests.command import Command
 from tests.system.rig import ADA, Rig, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -269,4 +270,34 @@ async def test_a_restarted_router_knows_who_holds_and_who_is_muted(rig: Rig, tal
     await rig.router.steer(talk.call_id, "unmute")
     assert await talk.customer.hears(ADAS_HZ, 0.3)
     await rig.router.steer(talk.call_id, "hangup")
+    await talk.agent.ended()
+
+
+async def test_the_live_calls_tell_who_speaks_holds_and_is_muted(rig: Rig, talk: Talk) -> None:
+    await rig.router.steer(talk.call_id, "hold")
+    await rig.router.steer(talk.call_id, "mute")
+    (live,) = await rig.router.live()
+    assert (live["call_id"], live["state"]) == (talk.call_id, "talking")
+    told = {party["endpoint"]: (party["holds"], party["muted"]) for party in live["parties"]}
+    outside = "PJSIP/carrier" if isinstance(talk.customer, OutgoingCall) else "PJSIP/trunk"
+    assert told == {"PJSIP/ada": (True, True), outside: (False, False)}
+    await rig.router.steer(talk.call_id, "hangup")
+    await talk.agent.ended()
+
+
+async def test_a_person_lists_steers_and_is_told_why_not(rig: Rig, ada: Phone) -> None:
+    command = Command(rig.router.config_path)
+    assert (await command("live")).out == "no live calls\n"
+    talk = await inbound(rig, ada)
+    shown = await command("live")
+    assert talk.call_id in shown.out
+    assert "leg-1 PJSIP/ada up" in shown.out
+    assert (await command("steer", talk.call_id, "hold")).status == 0
+    assert await talk.customer.hears(MUSIC_ON_HOLD_HZ, 0.2)
+    assert "leg-1 PJSIP/ada up, holds" in (await command("live")).out
+    refused = await command("steer", talk.call_id, "transfer", "nobody-here")
+    assert refused.status == 1
+    assert "[dialled_unknown]" in refused.err
+    assert "action" in (await command("steer", talk.call_id, "sing")).err
+    assert (await command("steer", talk.call_id[-12:], "hangup")).status == 0
     await talk.agent.ended()

@@ -26,12 +26,15 @@ async def test_the_shell_completes_routes_calls_and_files(command: Command) -> N
     assert await completed(command, "calls", "20260301T0931") == [LOST]
     assert await completed(command, "dialplan", "pj") == ["pjsip.conf"]
     assert await completed(command, "che") == ["check-config"]
+    assert await completed(command, "steer", "2026", "re") == ["resume", "record"]
+    assert await completed(command, "steer", "2026", "record", "st") == ["start", "stop"]
 
 
 async def test_completion_stays_silent_when_nothing_can_be_read(command: Command) -> None:
     command.config.write_text("routes: [")
     assert await completed(command, "test-route", "s") == []
     assert await completed(command, "calls", "2") == []
+    assert await completed(command, "steer", "2") == []
 
 
 async def test_the_completion_script_is_shown_for_the_shell_that_asks() -> None:
