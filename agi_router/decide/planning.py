@@ -14,7 +14,7 @@ from agi_router.routing.numbers import normalise
 from agi_router.routing.order import IfBusy
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.printable import one_line
-from agi_router.routing.step import Refused, Step
+from agi_router.routing.step import Refused, Ring, Step
 from agi_router.routing.treatment import Treatment, Waiting
 
 MOST_PARAMETERS = 64
@@ -44,17 +44,30 @@ class Planner:
         agent_ring_s = request.agent_ring_s or settings.agent_ring_s
         customer_ring_s = request.customer_ring_s or settings.customer_ring_s
         talk_s = settings.talk_s if request.talk_s is None else request.talk_s
-        number, customer = self._customer(request.number, customer_ring_s, campaign, caller_id)
+        number, name, customer = self._customer(request.number, customer_ring_s, campaign)
+        if user and customer.destination == UserDestination(user):
+            raise RoutingError(
+                "number_of_agent",
+                f"{shown(request.number)} is the extension of {self._directory.name(user)}, who is to speak with it",
+                "name the number of somebody else",
+            )
+        if first is First.CUSTOMER and not isinstance(customer.action, Ring | Refused):
+            raise RoutingError(
+                "customer_first_nobody",
+                f"{shown(request.number)} leads to a {customer.destination.type}, where nobody can be rung first",
+                "have the agent rung first, or name a number outside or a user's extension",
+            )
         if_busy = IfBusy.SKIP if not user else IfBusy.RING
+        agent = self._directory.step(who, agent_ring_s, if_busy=if_busy)
         return PlannedCall(
             first=first,
             user=user,
             user_name=self._directory.name(user) if user else "",
             extension=self._directory.extension(user),
-            agent=self._directory.step(who, agent_ring_s, if_busy=if_busy),
-            customer=customer,
+            agent=self._directory.asked_for(agent, caller_id),
+            customer=self._directory.asked_for(customer, caller_id),
             number=number,
-            name=one_line(request.name)[:LONGEST_NAME],
+            name=one_line(request.name or name)[:LONGEST_NAME],
             caller_id=caller_id,
             campaign=campaign.id,
             parameters=_variables(request.parameters),
@@ -104,19 +117,23 @@ class Planner:
             )
         return "", TeamDestination(campaign.team)
 
-    def _customer(self, given: str, ring_s: float, campaign: Campaign, caller_id: str) -> tuple[str, Step]:
+    def _customer(self, given: str, ring_s: float, campaign: Campaign) -> tuple[str, str, Step]:
+        """The number, the name of a colleague who has it, and the step that rings it."""
         try:
             where = dialled_destination(given, self._directory, self._policy)
         except RoutingError as refusal:
             if not refusal.failure.code.startswith("policy_"):
                 raise
-            return given, Step(
-                destination=ExternalDestination(given), timeout_s=ring_s, action=Refused(refusal.failure)
-            )
-        if isinstance(where, ExternalDestination):
-            where = replace(where, trunks=campaign.trunks)
-            return where.number, self._directory.outgoing(where, ring_s, caller_id)
-        return where.value, self._directory.step(where, ring_s)
+            refused = Refused(refusal.failure)
+            return given, "", Step(destination=ExternalDestination(given), timeout_s=ring_s, action=refused)
+        match where:
+            case ExternalDestination():
+                where = replace(where, trunks=campaign.trunks)
+                return where.number, "", self._directory.step(where, ring_s)
+            case UserDestination(user):
+                return given, self._directory.name(user), self._directory.step(where, ring_s)
+            case _:
+                return where.value, "", self._directory.step(where, ring_s)
 
     def _caller_id(self, given: str) -> str:
         """The number of ours in E.164. Whoever asks must not choose any other: carriers sign what we send."""

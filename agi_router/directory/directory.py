@@ -159,16 +159,20 @@ class Directory:
         """The step that tries this destination: what is done, or why it rings nobody. No `order` means the team's."""
         return Step(destination=destination, timeout_s=timeout_s, action=self._action(destination, order, if_busy))
 
-    def outgoing(self, destination: ExternalDestination, timeout_s: float, caller_id: str = "") -> Step:
-        """The step that calls a number outside for one of us, who shows `caller_id` (E.164), "" what the trunk has."""
-        action: Action
-        try:
-            target = self._trunk_target(destination.number, destination.trunks)
-            ways = self._trunks.outgoing(target.via, caller_id)
-            action = Ring((Member("", (replace(target, via=ways),)),))
-        except RoutingError as refusal:
-            action = Refused(refusal.failure)
-        return Step(destination=destination, timeout_s=timeout_s, action=action)
+    def asked_for(self, step: Step, caller_id: str) -> Step:
+        """This step in a call that one of us has asked for: outside it shows `caller_id` (E.164, "": the trunk's)."""
+        if not isinstance(step.action, Ring):
+            return step
+        members = tuple(
+            replace(member, targets=tuple(self._of_ours(target, caller_id) for target in member.targets))
+            for member in step.action.members
+        )
+        return replace(step, action=replace(step.action, members=members))
+
+    def _of_ours(self, target: Target, caller_id: str) -> Target:
+        if isinstance(target, EndpointTarget):
+            return target
+        return replace(target, via=self._trunks.outgoing(target.via, caller_id))
 
     def _action(self, destination: Destination, order: Order | None, if_busy: IfBusy) -> Action:
         try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from agi_router.routing.errors import Failure
 from agi_router.routing.step import Step
 from agi_router.routing.treatment import Confirmation, Treatment
 
@@ -40,11 +41,18 @@ class CallRequest:
     first: First | None = None
     caller_id: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    auto_answer: bool = False
     agent_ring_s: float | None = None
     customer_ring_s: float | None = None
     talk_s: float | None = None
     key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request is refused before anything rings: the step that can't be taken, and why."""
+
+    step: Step
+    why: Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +80,16 @@ class PlannedCall:
     treatment: Treatment
     announcements: Mapping[str, tuple[str, ...]]
     key: str
+
+    @property
+    def steps(self) -> tuple[Step, Step]:
+        """Both sides, the one that is rung first and the other one."""
+        return (self.agent, self.customer) if self.first is First.AGENT else (self.customer, self.agent)
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Which side can't be rung, and why, so that the other one must not be bothered; None when both can."""
+        return next((Refusal(step, why) for step in self.steps if (why := step.refused) is not None), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -308,11 +308,18 @@ class Call:
         return owner(self.caller.channel_id) is None and self.caller.is_there
 
     def begin_with(self, leg: Leg) -> None:
-        """Nobody was the caller, and this leg is from now on: it has picked up."""
+        """Nobody was the caller, and this leg is from now on: it has picked up.
+
+        Raises CallerGoneError when the call was withdrawn in that instant, or he has hung up again.
+        """
+        if self.inbox.caller_gone.is_set():
+            raise CallerGoneError
         self.caller = Caller(leg.channel_id, leg.name, up=True)
         self.reception = self._receptions[leg.channel_id] = self._new_reception(is_answered=True)
         self.inbox.is_of_caller(leg.channel_id)
         self.tell(e.FirstAnswered(at=now(), leg=leg.role, channel_id=leg.channel_id))
+        if not leg.alive:
+            raise CallerGoneError
 
     def put_in_callers_place(self, leg: Leg) -> Leg:
         """The caller leaves this leg to others: it is the caller from now on. Returns him, as a leg."""
@@ -326,8 +333,15 @@ class Call:
         self.reception = self._receptions[leg.channel_id]
         if leg.role == CALLER:
             del self.legs[leg.channel_id]
+        self.screen_pop = ScreenPop(variables=self.screen_pop.variables)  # that was of him who leaves
         self.inbox.is_of_caller(leg.channel_id)
         return former
+
+    def caller_left(self) -> None:
+        """The dialplan has the caller now: a leg of ours that stood in his place is none any more."""
+        leg = self.legs.get(self.caller.channel_id)
+        if leg is not None and leg.alive:
+            self._tell_of(leg, leg.end(NORMAL_CLEARING))
 
     def party(self, channel_id: str) -> str:
         """What the record calls this channel: a leg's role, or "caller"."""

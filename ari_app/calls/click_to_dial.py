@@ -1,36 +1,47 @@
 """The story of a call that somebody asks for: ring one side, and when it has picked up, the other one.
 
 Agent first: all his phones ring, showing the customer; he then hears how the customer's phone rings. Customer first: he
-is put through to the agent, or to a free one of the team, as any caller is. From there on it is a call like any.
+is put through to the agent, or to a free one of the team, as any caller is. From there on it is a call like any, except
+that nobody comes from the dialplan, and so nobody can be given back to it.
 """
 
 import asyncio
+import math
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
 
-from agi_router.routing.click_to_dial import First, PlannedCall
-from agi_router.routing.step import Ring, Step, TrunkTarget
+from agi_router.routing.click_to_dial import First, PlannedCall, Refusal
+from agi_router.routing.step import Ring, Step
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.call import Call, CallerGoneError
 from ari_app.calls.clock import now
+from ari_app.calls.early_media import may_be_heard
+from ari_app.calls.farewell import say_why
 from ari_app.calls.hunt import hunt
 from ari_app.calls.inbound import finish
-from ari_app.calls.screen_pop import SHOWN_NAME, ScreenPop
-from ari_app.calls.steps import follow, tell_end, tell_failure, tell_rung, tell_start
+from ari_app.calls.leg import Leg
+from ari_app.calls.screen_pop import ScreenPop, identity
+from ari_app.calls.steps import follow, started, tell_end, tell_rung, tell_start
+from ari_app.calls.transfer import LONGEST_TALK
 from ari_app.domain import events as e
-from ari_app.domain.causes import NO_ANSWER, Q850_OF_OUTCOME
+from ari_app.domain.causes import CALL_REJECTED, NO_ANSWER, Q850_OF_OUTCOME
 
-LONGEST_CALL_S = 14_400
-"""No call is longer, as dialplan/agi-router.conf has it for callers."""
+LONGEST_SETUP_S: Final = 14_400
+"""A call may last its talk's limit and so much more: dialplan/agi-router.conf allows callers the same."""
 
 
 async def click_to_dial(call: Call, planned: PlannedCall) -> None:
     """Place the call, from the first INVITE to the end of the record."""
+    first, second = planned.steps
     _begin(call, planned)
-    agent_first = planned.first is First.AGENT
-    first, second = (planned.agent, planned.customer) if agent_first else (planned.customer, planned.agent)
     try:
-        if await _ring_first(call, first, second):
-            await _introduce(call, planned)
-            if not _is_heard_itself(second):
+        winner = await _ring_first(call, first)
+        if winner is not None:
+            call.bridge.prepare()
+            call.begin_with(winner)
+            await _introduce(call, planned, winner)
+            if not may_be_heard(call, second.targets):
                 call.request(call.reception.arrive(call.treatment))
             await follow(call, (second,))
     except CallerGoneError:
@@ -38,79 +49,100 @@ async def click_to_dial(call: Call, planned: PlannedCall) -> None:
     await finish(call)
 
 
+async def end_alone(call: Call) -> None:
+    """Whoever has picked up was left alone by a router that died: he hears that nothing comes of it."""
+    call.tell(e.CallRecovered(at=now(), found="alone"))
+    call.last_outcome = "failed"
+    await say_why(call)
+    await finish(call)
+
+
+def refused(planned: PlannedCall, refusal: Refusal, at: datetime) -> Iterator[e.CallEvent]:
+    """The whole record of a call that must not be placed: nothing rings."""
+    yield _requested(planned, at)
+    yield started(1, refusal.step, at)
+    why = refusal.why
+    yield e.StepEnded(at=at, step=1, outcome="refused", code=why.code, detail=why.message, remedy=why.remedy)
+    yield e.CallEnded(at=at, by="router", cause=CALL_REJECTED, reason="refused")
+
+
 def _begin(call: Call, planned: PlannedCall) -> None:
-    call.tell(
-        e.CallRequested(
-            at=now(),
-            first=planned.first.value,
-            user=planned.user,
-            user_name=planned.user_name,
-            number=planned.number,
-            name=planned.name,
-            caller_id=planned.caller_id,
-            campaign=planned.campaign,
-            parameters=dict(planned.parameters),
-            key=planned.key,
-        )
-    )
+    call.tell(_requested(planned, now()))
     call.first, call.treatment, call.announcements = planned.first, planned.treatment, planned.announcements
     call.key = planned.key
     call.auto_answers = planned.first is First.AGENT
-    call.known_as(Arrival(called_number=planned.number, caller_number=planned.caller_id, caller_name=planned.user_name))
-    call.screen_pop = _showing_customer(planned)
+    call.known_as(_as_caller(planned))
+    call.screen_pop = _showing_customer(planned) if planned.first is First.AGENT else _showing_agent(planned)
 
 
-async def _ring_first(call: Call, first: Step, second: Step) -> bool:
-    """Whether the side that is called first has picked up; it is not called when the other one can't be anyway."""
-    for step in (first, second):
-        if step.refused is not None:
-            tell_start(call, step)
-            tell_failure(call, "refused", step.refused)
-            call.tell(e.CallEnded(at=now(), by="router", cause=Q850_OF_OUTCOME["refused"], reason=step.refused.code))
-            return False
-    tell_start(call, first)
-    assert isinstance(first.action, Ring), "only a customer who is called second may be something else"
+async def _ring_first(call: Call, step: Step) -> Leg | None:
+    """Who has picked up of the side that is rung first; None when nobody has, and the call is over."""
+    assert isinstance(step.action, Ring), "only who is called second may be something else than phones"
+    tell_start(call, step)
     try:
-        rung = await hunt(call, first.action, first.timeout_s, early=False)
+        rung = await hunt(call, step.action, step.timeout_s, early=False)
     except CallerGoneError:
         tell_end(call, "cancelled")
         raise
     tell_rung(call, rung)
     if rung.winner is None:
         cause = Q850_OF_OUTCOME.get(rung.outcome, NO_ANSWER)
-        reason = rung.refusal.code if rung.outcome == "refused" and rung.refusal is not None else rung.outcome
-        call.tell(e.CallEnded(at=now(), by="router", cause=cause, reason=reason))
-        return False
-    call.bridge.prepare()
-    call.begin_with(rung.winner)
-    return True
+        call.tell(e.CallEnded(at=now(), by="router", cause=cause, reason=rung.outcome))
+    return rung.winner
 
 
-async def _introduce(call: Call, planned: PlannedCall) -> None:
+async def _introduce(call: Call, planned: PlannedCall, leg: Leg) -> None:
     """Who is called next is shown who has picked up; and no call is endless, also without a router."""
-    variables = {"TIMEOUT(absolute)": str(LONGEST_CALL_S)}
     if planned.first is First.AGENT:
-        call.screen_pop = ScreenPop(variables=planned.parameters)
-        variables |= {"CALLERID(num)": planned.extension or planned.user, "CALLERID(name)": planned.user_name}
-    channel = call.caller.channel_id
-    requests = [call.telephony.set_variable(channel, name, value) for name, value in variables.items()]
+        number, name = planned.extension or leg.number, planned.user_name
+        call.screen_pop = _showing_agent(planned, number)
+    else:
+        number, name = planned.number, planned.name
+        call.screen_pop = _showing_customer(planned)
+    call.auto_answers = False  # whoever is called next has not asked for it
+    longest_s = str(LONGEST_SETUP_S + math.ceil(planned.treatment.talk_s))
+    variables = {
+        "CALLERID(num)": number,
+        "CALLERID(name)": name,
+        "TIMEOUT(absolute)": longest_s,
+        LONGEST_TALK: longest_s,
+    }
+    requests = [call.telephony.set_variable(leg.channel_id, *pair) for pair in variables.items()]
     await asyncio.wait([call.request(request) for request in requests])
 
 
 def _showing_customer(planned: PlannedCall) -> ScreenPop:
     """What the agent's phones show: whom he is about to speak with."""
-    return ScreenPop(
-        variables=planned.parameters,
-        name={
-            SHOWN_NAME: planned.name or planned.number,
-            "CONNECTEDLINE(name-pres,i)": "allowed",
-            "CONNECTEDLINE(num,i)": planned.number,
-            "CONNECTEDLINE(num-pres,i)": "allowed",
-        },
-        replaces_caller=True,
+    shown = identity(planned.number, planned.name or planned.number)
+    return ScreenPop(variables=planned.parameters, name=shown, replaces_caller=True)
+
+
+def _showing_agent(planned: PlannedCall, number: str = "") -> ScreenPop:
+    """What a colleague's phones show; customers outside see a number of ours instead."""
+    shown = identity(number or planned.extension, planned.user_name)
+    return ScreenPop(variables=planned.parameters, name=shown, replaces_caller=True)
+
+
+def _as_caller(planned: PlannedCall) -> Arrival:
+    """Whoever is rung first is the caller, as an API or a voicemail is told."""
+    if planned.first is First.AGENT:
+        number, name = planned.extension, planned.user_name
+        return Arrival(called_number=planned.number, caller_number=number, caller_name=name)
+    return Arrival(called_number=planned.caller_id, caller_number=planned.number, caller_name=planned.name)
+
+
+def _requested(planned: PlannedCall, at: datetime) -> e.CallRequested:
+    return e.CallRequested(
+        at=at,
+        first=planned.first.value,
+        user=planned.user,
+        user_name=planned.user_name,
+        number=planned.number,
+        name=planned.name,
+        caller_id=planned.caller_id,
+        campaign=planned.campaign,
+        parameters=dict(planned.parameters),
+        key=planned.key,
+        talk_s=planned.treatment.talk_s,
+        warn_s=planned.treatment.warn_s,
     )
-
-
-def _is_heard_itself(step: Step) -> bool:
-    """Whether what the other end sends while it rings is heard: then nothing else must be."""
-    return len(step.targets) == 1 and isinstance(step.targets[0], TrunkTarget)

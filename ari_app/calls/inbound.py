@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from agi_router.routing.decider import Decider
+from agi_router.routing.treatment import Treatment
 from ari_app.calls.ahead import Guess
 from ari_app.calls.announcing import silence
 from ari_app.calls.arrival import Arrival, info_on_record
@@ -92,10 +93,10 @@ async def resume_queue(call: Call, record: CallRecord, described: e.CallerDescri
     await finish(call)
 
 
-async def resume_talk(call: Call, leg: Leg, *, since: datetime | None, route: str, decider: Decider) -> None:
+async def resume_talk(call: Call, leg: Leg, *, since: datetime | None, treatment: Treatment) -> None:
     """Watch over a bridged call that went on without us, so that its end comes, is seen, and is put on record."""
     call.tell(e.CallRecovered(at=now(), found="talking"))
-    call.treatment = decider.treatment(route)
+    call.treatment = treatment
     try:
         onward = await talk(call, leg, since)
         if onward is not None:
@@ -109,7 +110,8 @@ async def finish(call: Call) -> None:
     """After the end: nothing rings, no bridge is left, and the record knows how each leg ended."""
     for leg in call.legs.values():
         if leg.alive and leg.ending is None:
-            take_back(call, leg, LegOutcome.ANSWERED if call.talking else LegOutcome.CANCELLED)
+            has_spoken = call.talking or leg.channel_id == call.caller.channel_id
+            take_back(call, leg, LegOutcome.ANSWERED if has_spoken else LegOutcome.CANCELLED)
     await call.last_events()
     await call.bridge.drop()
     call.recording.end()

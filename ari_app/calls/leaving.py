@@ -53,6 +53,7 @@ async def go_to(call: Call, place: DialplanPlace, mailbox: str = "") -> Failure 
         async with _missing_no_hangup(call):
             await call.reception.end()
             await call.telephony.send_to_dialplan(call.caller.channel_id, place)
+        call.caller_left()
         reason = "voicemail" if mailbox else "the dialplan is the destination"
         call.tell(e.SentToDialplan(at=now(), reason=reason, where=str(place), mailbox=mailbox))
     return missing

@@ -19,7 +19,7 @@ from ari_app.calls.ports import (
     LifeEvent,
 )
 from ari_app.domain import events as e
-from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome, leg_outcome
+from ari_app.domain.causes import NORMAL_CLEARING, SIP_REFUSED, LegOutcome, leg_outcome
 
 
 class LegState(Enum):
@@ -144,7 +144,9 @@ class Leg:
     def end(self, cause: int, tech_cause: int | None = None) -> e.LegEnded:
         """The channel is gone; what is to be put on record."""
         self.cause, self.tech_cause = cause or self.cause, tech_cause
-        self.outcome = self.ending or self._ended_by_itself(cause, tech_cause)
+        has_refused = self.state in (LegState.PLACED, LegState.RINGING) and tech_cause in SIP_REFUSED
+        by_itself = self._ended_by_itself(cause, tech_cause)
+        self.outcome = by_itself if has_refused else self.ending or by_itself  # it may refuse as it is taken back
         self.state = LegState.ENDED
         for waited_for in (self.decided, self.gone, self.exists, self.entered, self.settled):
             waited_for.set()

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from agi_router.routing.errors import Failure
 from agi_router.routing.outgoing import OutgoingCall
-from agi_router.routing.step import TrunkTarget, TrunkWay
+from agi_router.routing.step import Step, TrunkTarget, TrunkWay
 from agi_router.routing.volume import Volume
 from ari_app.calls.clock import now
 from ari_app.domain import events as e
@@ -75,3 +75,15 @@ def ask_to_dial(
             )
         )
     return refusal
+
+
+def without_room(volume: Volume, step: Step, key: str) -> Failure | None:
+    """Why the limits leave no room for this step now, where it leads outside only; None when they do.
+
+    It is asked before anybody is bothered, and counts nothing: the limits are asked again as each number is dialled.
+    """
+    outside = [target.number for target in step.targets if isinstance(target, TrunkTarget)]
+    if not outside or len(outside) < len(step.targets):
+        return None
+    refusals = [volume.check(OutgoingCall("", number, "", key), now()).refusal for number in outside]
+    return None if None in refusals else refusals[0]

@@ -101,11 +101,13 @@ class Presence(CallWriter):
             if record.agent and record.ended_at is not None:
                 self._last_talk[record.agent] = _Talk(record.ended_at, _team(record))
         for record in going_on:
-            winner = next((leg for leg in record.legs if leg.answered_at and not leg.ended_at and leg.user), None)
-            if record.answered_at is not None and winner is not None:
-                live = self._calls[record.call_id] = _Live(_team(record), users={winner.leg: winner.user})
-                self._pick_up(live, winner.leg)
-                live.spoken.add(winner.leg)
+            speaking = [leg for leg in record.legs if leg.answered_at and not leg.ended_at and leg.user]
+            if record.answered_at is not None and speaking:
+                live = _Live(_team(record), users={leg.leg: leg.user for leg in speaking})
+                self._calls[record.call_id] = live
+                for leg in speaking:
+                    self._pick_up(live, leg.leg)
+                    live.spoken.add(leg.leg)
 
     def is_down(self, endpoint: str) -> bool:
         """Whether a PJSIP endpoint is known to have nobody behind it: a trunk by qualify, or not registered."""

@@ -1,22 +1,21 @@
 """After a start, and after every reconnect: bring what Asterisk holds, what the log says and what runs here together.
 
-`survey` decides, purely; `Recovery` acts. Missed events are not sent again, so the ids and the log must tell what
-happened: a bridge of two is a talk that went on; a bridge of one ends, for the other side is gone, but a caller who was
-in it before anybody had answered waits on; a leg without a call ends; a caller who waits goes on to his fallback; a
-record without channels is closed.
+What becomes of all that no running call owns is decided by `ari_app.calls.survey`, and carried out here.
 """
 
 import asyncio
-from collections.abc import Sequence, Set
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Coroutine, Sequence, Set
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from agi_router.routing.click_to_dial import First
-from agi_router.routing.destination import AnnouncementDestination, QueueDestination
+from agi_router.routing.decider import Decider
+from agi_router.routing.destination import AnnouncementDestination
+from agi_router.routing.treatment import Treatment
 from ari_app.calls.arrival import arrival_on_record, read_arrival
 from ari_app.calls.call import Call, Caller
+from ari_app.calls.click_to_dial import end_alone
 from ari_app.calls.clock import now
 from ari_app.calls.holding import on_record
 from ari_app.calls.ids import leg_channel_id, new_call_id, owner
@@ -35,6 +34,8 @@ from ari_app.calls.ports import (
 )
 from ari_app.calls.queueing import status_of
 from ari_app.calls.supervisor import Supervisor
+from ari_app.calls.survey import Survey, survey
+from ari_app.calls.taking_back import NOT_MISSED
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader, CallWriter
 from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
@@ -44,83 +45,7 @@ log = structlog.get_logger(__name__)
 
 LOG_DEADLINE_S: Final = 2.0
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
-    """What is to be done. Calls that run here are not in it: they only get the events that they missed."""
-
-    end_channels: tuple[str, ...] = ()
-    drop_bridges: tuple[str, ...] = ()
-    talks: tuple[tuple[str, PresentChannel, PresentChannel], ...] = ()  # call id, caller, leg
-    waiting: tuple[tuple[CallRecord, PresentChannel], ...] = ()
-    queued: tuple[tuple[CallRecord, PresentChannel], ...] = ()  # in a queue, or just back from it
-    unknown_callers: tuple[PresentChannel, ...] = ()
-    close: tuple[CallRecord, ...] = ()
-
-
-def survey(snapshot: Snapshot, records: Sequence[CallRecord], live_calls: frozenset[str]) -> Survey:
-    """Decide what becomes of everything that no running call owns.
-
-    `records` are the open ones of the log; the callers' channels of `live_calls` are found by them or by the bridges.
-    """
-    by_channel = {record.channel_id: record for record in records}
-    by_call = {record.call_id: record for record in records}
-    # By transfers: a caller who has left his call to others, or somebody whom nobody speaks with.
-    left_over = {leg.channel_id for record in records if record.call_id not in live_calls for leg in record.legs}
-    ending: list[str] = []
-    dropping: list[str] = []
-    talks: list[tuple[str, PresentChannel, PresentChannel]] = []
-    settled: set[str] = set()
-    for bridge, members in snapshot.bridges.items():
-        bridge_owner = owner(bridge)
-        if bridge_owner is None or bridge_owner.call_id in live_calls:
-            settled |= members
-            continue
-        present = [snapshot.channels[member] for member in members if member in snapshot.channels]
-        callers = [channel for channel in present if _is_caller(channel, by_call.get(bridge_owner.call_id))]
-        legs = [channel for channel in present if channel not in callers]
-        if len(callers) == 1 and _is_early(legs, by_call.get(bridge_owner.call_id)):
-            settled |= members - {callers[0].channel_id}  # he waits
-            ending += (leg.channel_id for leg in legs)
-            dropping.append(bridge)
-            continue
-        settled |= members
-        if len(callers) == 1 and len(legs) == 1:
-            talks.append((bridge_owner.call_id, callers[0], legs[0]))
-        else:
-            ending += members
-            dropping.append(bridge)
-    queued = [
-        (record, channel)
-        for record in records
-        if record.call_id not in live_calls and (channel := _in_queue(record, snapshot)) is not None
-    ]
-    settled |= {channel.channel_id for _, channel in queued}
-    waiting: list[tuple[CallRecord, PresentChannel]] = []
-    unknown: list[PresentChannel] = []
-    for channel in snapshot.channels.values():
-        leg_owner = owner(channel.channel_id)
-        record = by_channel.get(channel.channel_id)
-        if channel.channel_id in settled:
-            continue
-        if leg_owner is not None or channel.channel_id in left_over:
-            if leg_owner is None or leg_owner.call_id not in live_calls:
-                ending.append(channel.channel_id)
-        elif record is None:
-            unknown.append(channel)
-        elif record.call_id not in live_calls:
-            waiting.append((record, channel))
-    found = {call_id for call_id, _, _ in talks} | {record.call_id for record, _ in (*waiting, *queued)}
-    going_on = found | live_calls
-    return Survey(
-        end_channels=tuple(ending),
-        drop_bridges=tuple(dropping),
-        talks=tuple(talks),
-        waiting=tuple(waiting),
-        queued=tuple(queued),
-        unknown_callers=tuple(unknown),
-        close=tuple(record for record in records if record.call_id not in going_on),
-    )
+E = TypeVar("E", bound=e.CallEvent)
 
 
 class Recovery:
@@ -167,8 +92,10 @@ class Recovery:
         traces = await asyncio.gather(*(self._trace(call_id) for call_id, _, _ in found.talks))
         for (call_id, caller, leg), trace in zip(found.talks, traces, strict=True):
             self._resume_talk(by_id.get(call_id), call_id, caller, leg, trace)
+        for record, channel in found.alone:
+            self._end_alone(record, channel)
         known = (*found.waiting, *found.queued)
-        described = await asyncio.gather(*(self._described(record) for record, _ in known))
+        described = await asyncio.gather(*(self._told(record, e.CallerDescribed) for record, _ in known))
         for (record, caller), carried in zip(known, described, strict=True):
             if (record, caller) in found.queued:
                 self._resume_queue(record, caller, carried)
@@ -218,12 +145,9 @@ class Recovery:
             log.exception("the call log can't be read; callers who waited are routed anew")
             return []
 
-    async def _described(self, record: CallRecord) -> e.CallerDescribed | None:
-        """What the answer carried for a call; nothing where that can't be known, for its caller waits."""
-        for event in reversed(await self._trace(record.call_id)):
-            if isinstance(event, e.CallerDescribed):
-                return event
-        return None
+    async def _told(self, record: CallRecord, kind: type[E]) -> E | None:
+        """What was told last of this kind; None where that can't be known, for somebody waits."""
+        return _last(await self._trace(record.call_id), kind)
 
     async def _trace(self, call_id: str) -> Sequence[e.CallEvent]:
         try:
@@ -250,7 +174,9 @@ class Recovery:
 
     async def _clear(self, found: Survey) -> None:
         try:
-            await asyncio.gather(*(self._telephony.hang_up(channel, "normal") for channel in found.end_channels))
+            ends = [(channel, "normal") for channel in found.end_channels]
+            ends += [(channel, NOT_MISSED) for channel in found.end_unnoticed]
+            await asyncio.gather(*(self._telephony.hang_up(*end) for end in ends))
             await asyncio.gather(*(self._telephony.destroy_bridge(bridge) for bridge in found.drop_bridges))
         except TelephonyError as error:
             log.warning("not everything could be cleared; the next reconnect tries again", error=str(error))
@@ -287,10 +213,24 @@ class Recovery:
         held_by, muted = ({channels[party] for party in who if party in channels} for who in on_record(trace))
         call.recording.found(trace)
         call.holding.found(held_by, muted, caller.channel_id, leg.channel_id)
-        since, route = (record.answered_at, record.route) if record else (None, "")
-        self._supervisor.start_deciding(
-            call, lambda decider: resume_talk(call, leg, since=since, route=route, decider=decider)
-        )
+        since, requested = record.answered_at if record else None, _last(trace, e.CallRequested)
+
+        def story(decider: Decider) -> Coroutine[Any, Any, None]:
+            if requested is not None:
+                limited = Treatment(talk_s=requested.talk_s, warn_s=requested.warn_s)
+                return resume_talk(call, leg, since=since, treatment=limited)
+            return resume_talk(call, leg, since=since, treatment=decider.treatment(call.route))
+
+        self._supervisor.start_deciding(call, story)
+
+    def _end_alone(self, record: CallRecord, channel: PresentChannel) -> None:
+        call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
+        call.step, call.leg_count = record.step, _highest(record)
+        known = _leg_of(record, channel.channel_id)
+        if known is not None:
+            call.adopt(_talking_leg(known.leg, channel, known))
+        self._lose_legs(record, keep={leg.role for leg in call.legs.values()})
+        self._supervisor.start(call, end_alone(call))
 
     def _resume_waiting(self, record: CallRecord, channel: PresentChannel, described: e.CallerDescribed | None) -> None:
         self._lose_legs(record, keep=set())
@@ -321,37 +261,12 @@ class Recovery:
                 self._writer.write(record.call_id, ended)
 
 
-def _in_queue(record: CallRecord, snapshot: Snapshot) -> PresentChannel | None:
-    """The caller's channel when a step has lent it to a queue, also if it comes back from there just now."""
-    if record.destination_type != QueueDestination.type:
-        return None
-    channel = snapshot.channels.get(record.channel_id) or snapshot.elsewhere.get(record.channel_id)
-    if channel is None or (channel.entered and status_of(channel.args) is None):
-        return None
-    return channel
-
-
-def _is_caller(channel: PresentChannel, record: CallRecord | None) -> bool:
-    """Transfers leave calls in which the caller's channel is a leg's, or the leg's channel is none of ours."""
-    return owner(channel.channel_id) is None if record is None else channel.channel_id == record.channel_id
-
-
 def _talking_leg(role: str, channel: PresentChannel, known: LegRecord | None) -> Leg:
     leg = Leg.arrived(role, channel.channel_id, channel.name)
     leg.newcomer = owner(channel.channel_id) is None
     if known is not None:
         leg.endpoint, leg.user = known.endpoint, known.user
     return leg
-
-
-def _is_early(legs: Sequence[PresentChannel], record: CallRecord | None) -> bool:
-    """Whether the caller was in the bridge for a trunk's early media: its leg is not answered, or is gone again.
-
-    Of a talk whose one side is gone, the guard has ended the other, or there is an answer on record.
-    """
-    if legs:
-        return not any(leg.up for leg in legs)
-    return record is not None and record.answered_at is None
 
 
 def _leg_of(record: CallRecord, channel_id: str) -> LegRecord | None:
@@ -386,3 +301,7 @@ def _entered(channel: PresentChannel) -> ChannelEntered:
         caller_number=channel.caller_number,
         caller_name=channel.caller_name,
     )
+
+
+def _last(trace: Sequence[e.CallEvent], kind: type[E]) -> E | None:
+    return next((event for event in reversed(trace) if isinstance(event, kind)), None)

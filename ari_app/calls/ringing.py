@@ -101,7 +101,7 @@ async def _first_answer(call: Call, placing: Placing, joining_in: asyncio.Task[N
         if placing.is_redirected:
             await call.hear_until(asyncio.create_task(placing.follow_redirects()))
         for leg in placing.legs:
-            if leg.state is LegState.UP and leg.ending is None:
+            if leg.ending is None and (leg.state is LegState.UP or _has_hung_up(call, leg)):
                 return leg
         ask_each(call, placing.legs, partial(take_back, call))
         if joining_in is not None and not joining_in.done():
@@ -112,6 +112,11 @@ async def _first_answer(call: Call, placing: Placing, joining_in: asyncio.Task[N
         if not any(leg.alive and leg.ending is None for leg in placing.legs) and not call.caller_hangs_up:
             return None
         await call.next_event()
+
+
+def _has_hung_up(call: Call, leg: Leg) -> bool:
+    """Whether somebody has picked up, and hung up at once. Where nobody calls yet, he was to: he does not want it."""
+    return not call.caller.is_there and leg.outcome is LegOutcome.ANSWERED
 
 
 async def _late_answer(call: Call, placing: Placing) -> Leg | None:

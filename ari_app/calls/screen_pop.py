@@ -85,9 +85,14 @@ def _identity(caller: Described, shown: Shown, named: str) -> dict[str, str]:
         who = named or caller.caller_name or ("" if caller.caller_withheld else caller.caller_number)
         name = (shown.name_prefix + who).strip(" :-") or number
         number = number or ANONYMOUS
+    return identity(number, name)
+
+
+def identity(number: str, name: str) -> dict[str, str]:
+    """The variables of a leg whose phone is to show this name, and the number if there is one; {} without a name."""
     if not name:
         return {}
-    identity = {SHOWN_NAME: name, "CONNECTEDLINE(name-pres,i)": "allowed"}
+    shown = {SHOWN_NAME: name, "CONNECTEDLINE(name-pres,i)": "allowed"}
     if number:
-        identity |= {"CONNECTEDLINE(num,i)": number, "CONNECTEDLINE(num-pres,i)": "allowed"}
-    return identity
+        shown |= {"CONNECTEDLINE(num,i)": number, "CONNECTEDLINE(num-pres,i)": "allowed"}
+    return shown

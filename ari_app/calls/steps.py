@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, assert_never
 
 from agi_router.routing.errors import Failure
@@ -178,19 +179,22 @@ async def _wait_on(call: Call) -> None:
 
 def tell_start(call: Call, step: Step) -> None:
     """Put on record that a step begins."""
+    call.step += 1
+    call.tell(started(call.step, step, now()))
+
+
+def started(number: int, step: Step, at: datetime) -> e.StepStarted:
+    """The beginning of a call's step, as it stands on record."""
     action = step.action
     team, order = (action.team, action.order.value) if isinstance(action, Ring) and action.team else ("", "")
-    call.step += 1
-    call.tell(
-        e.StepStarted(
-            at=now(),
-            step=call.step,
-            destination_type=step.destination.type,
-            destination=step.destination.value,
-            timeout_s=step.timeout_s,
-            team=team,
-            order=order,
-        )
+    return e.StepStarted(
+        at=at,
+        step=number,
+        destination_type=step.destination.type,
+        destination=step.destination.value,
+        timeout_s=step.timeout_s,
+        team=team,
+        order=order,
     )
 
 

@@ -7,18 +7,19 @@ from typing import Any, Final
 
 import structlog
 
-from agi_router.routing.click_to_dial import CallRequest
+from agi_router.routing.click_to_dial import CallRequest, PlannedCall, Refusal
 from agi_router.routing.decider import Decider
 from agi_router.routing.errors import Failure
 from agi_router.routing.volume import Volume
 from ari_app.calls.arrival import Arrival, read_arrival
 from ari_app.calls.call import Call, Caller, CallerGoneError
-from ari_app.calls.click_to_dial import click_to_dial
+from ari_app.calls.click_to_dial import click_to_dial, refused
 from ari_app.calls.clock import now
 from ari_app.calls.ids import new_call_id
 from ari_app.calls.inbound import inbound
 from ari_app.calls.inbox import Switchboard
 from ari_app.calls.leaving import back_to_dialplan, give_back
+from ari_app.calls.outgoing import without_room
 from ari_app.calls.ports import (
     ChannelEntered,
     ChannelEvent,
@@ -32,8 +33,10 @@ from ari_app.calls.ports import (
 from ari_app.calls.presence import Presence, Witnessed
 from ari_app.calls.queueing import status_of
 from ari_app.calls.steering_request import Action, SteeringRequested
+from ari_app.calls.taking_back import hangup_reason
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
+from ari_app.domain.causes import LegOutcome
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +125,10 @@ class Supervisor:
             self.start_deciding(call, lambda decider: inbound(call, arrival, decider))
 
     async def place(self, request: CallRequest) -> str | Failure:
-        """Begin the call that somebody asks for; its id, or why it is not even begun."""
+        """Begin the call that somebody asks for; its id, or why nothing rings.
+
+        A request that was understood, and must not be granted, is put on record.
+        """
         if not self._takes_calls:
             return Failure("router_stops", "the router is stopping", "ask again when it runs")
         if self.in_setup >= self.max_in_setup:
@@ -136,6 +142,10 @@ class Supervisor:
         if isinstance(planned, Failure):
             return planned
         call_id = new_call_id()
+        if (refusal := planned.refusal or self._beyond_limits(planned)) is not None:
+            for event in refused(planned, refusal, now()):
+                self._writer.write(call_id, event)
+            return refusal.why
         call = self.new_call(call_id, Caller.to_come(call_id))
         self.start_deciding(call, lambda _: click_to_dial(call, planned))
         return call_id
@@ -148,6 +158,10 @@ class Supervisor:
         call, request = fitting[0], SteeringRequested.of(action)
         call.inbox.put(request)
         return await request.outcome(call.ended)
+
+    def _beyond_limits(self, planned: PlannedCall) -> Refusal | None:
+        whys = ((step, without_room(self.volume, step, planned.key)) for step in planned.steps)
+        return next((Refusal(step, why) for step, why in whys if why is not None), None)
 
     def take_held(self) -> None:
         """After a reconciliation: whoever was held, and is on no record, is a new caller."""
@@ -215,8 +229,10 @@ class Supervisor:
         """Leave nothing of ours behind, and the caller with the dialplan. What fails here, recovery finds."""
         try:
             async with asyncio.timeout(GIVE_BACK_S):
-                alive = [leg.channel_id for leg in call.legs.values() if leg.alive]
-                await asyncio.gather(*(self._despite(self._telephony.hang_up(leg, "normal")) for leg in alive))
+                channel = call.caller.channel_id
+                alive = [leg.channel_id for leg in call.legs.values() if leg.alive and leg.channel_id != channel]
+                why = hangup_reason(call, LegOutcome.CANCELLED)
+                await asyncio.gather(*(self._despite(self._telephony.hang_up(leg, why)) for leg in alive))
                 call.legs_given_up()
                 await self._despite(self._telephony.destroy_bridge(call.bridge_id))
                 if call.talking and not call.is_over:

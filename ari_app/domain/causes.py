@@ -21,6 +21,7 @@ SIP_NOT_FOUND = (404, 410, 484, 604)
 SIP_BUSY = (486, 600)
 SIP_DECLINED = (403, 603)
 SIP_UNAVAILABLE = (480, 408)
+SIP_REFUSED = (*SIP_BUSY, *SIP_DECLINED)  # somebody, or something, was there and said no
 
 
 class LegOutcome(StrEnum):

@@ -36,7 +36,8 @@ class CallRequested(Happened):
     """Somebody asked for a call: a user (`user`, his id, "" for anybody of a team) is to speak with `number`.
 
     `first` is who is rung first, agent or customer; `name` is whose number it is, `caller_id` the number of ours that
-    is shown to him, `campaign` its id, `key` tells who asked.
+    is shown to him, `campaign` its id, `key` tells who asked. `talk_s` limits the talk (0: no limit), and a tone
+    is heard `warn_s` before its end.
     """
 
     first: str
@@ -48,6 +49,8 @@ class CallRequested(Happened):
     campaign: str = ""
     parameters: dict[str, str] = field(default_factory=dict)
     key: str = ""
+    talk_s: float = 0
+    warn_s: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ class Disposition(StrEnum):
     IN_PROGRESS = "in_progress"
     ANSWERED = "answered"
     ABANDONED = "abandoned"  # the caller gave up before anyone answered
-    REJECTED = "rejected"  # a step said: hang up; or somebody had it hung up before anyone answered
+    REJECTED = "rejected"  # a step said: hang up; somebody had it hung up; or nothing was to ring in the first place
     TO_DIALPLAN = "to_dialplan"  # the dialplan went on with the caller: it was the destination, or all steps failed
     TO_VOICEMAIL = "to_voicemail"  # nobody spoke with the caller, who could leave a message
     FAILED = "failed"  # the router or Asterisk failed it
@@ -208,7 +208,9 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
                 tech_cause=event.tech_cause,
             )
         case e.CallAnswered():
-            return replace(_spoken_with(record, event.leg), answered_at=record.answered_at or event.at)
+            spoken = _spoken_with(record, event.leg)
+            agent = _agent_of_request(record) or spoken.agent
+            return replace(spoken, answered_at=record.answered_at or event.at, agent=agent)
         case e.LegJoined():
             joined = LegRecord(
                 leg=event.leg,
@@ -224,7 +226,8 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             moved = _caller_moved(record, event) if event.caller_channel_id else record
             return _spoken_with(moved, event.leg)
         case e.QueueAnswered():
-            return replace(record, answered_at=event.at, answered_by=event.member, agent=event.user)
+            agent = _agent_of_request(record) or event.user
+            return replace(record, answered_at=event.at, answered_by=event.member, agent=agent)
         case e.CallRecovered():
             return replace(record, recovered=True)
         case e.SentToDialplan():
@@ -273,7 +276,7 @@ def _disposition(record: CallRecord, ended: e.CallEnded) -> Disposition:
             return Disposition.ABANDONED if record.direction is Direction.OUTBOUND else Disposition.REJECTED
         case "unknown":
             return Disposition.INTERRUPTED
-        case "router" if ended.reason == "hangup":
+        case "router" if ended.reason == "hangup" or (ended.reason == "refused" and not record.legs):
             return Disposition.REJECTED
         case "router" if record.direction is Direction.OUTBOUND and ended.reason in UNREACHED:
             reached_agent = bool(record.channel_id) == (record.first == "agent")
@@ -296,6 +299,11 @@ def _caller_moved(record: CallRecord, event: e.Transferred) -> CallRecord:
         )
         legs = (*legs, left)
     return replace(record, legs=legs, channel_id=event.caller_channel_id)
+
+
+def _agent_of_request(record: CallRecord) -> str:
+    """For whom the call was asked: who is called for him may be a colleague. Once they have spoken, it may change."""
+    return record.agent if record.direction is Direction.OUTBOUND and record.answered_at is None else ""
 
 
 def _spoken_with(record: CallRecord, leg: str) -> CallRecord:

@@ -26,7 +26,6 @@ class CallForm(BaseModel):
     first: First | None = None
     caller_id: str = Field(default="", max_length=64)
     parameters: dict[str, str] = Field(default_factory=dict)
-    auto_answer: bool = False
     agent_ring_s: float | None = Field(default=None, ge=SHORTEST_RING_S, le=LONGEST_RING_S)
     customer_ring_s: float | None = Field(default=None, ge=SHORTEST_RING_S, le=LONGEST_RING_S)
     talk_s: float | None = Field(default=None, ge=0, le=86_400)

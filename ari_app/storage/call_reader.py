@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agi_router.routing.last_agent import Talk
 from ari_app.domain.events import CallEvent
-from ari_app.domain.record import CallRecord, fold
+from ari_app.domain.record import CallRecord, Direction, fold
 from ari_app.storage.codec import StoredEvent, restore, row_to_record
 from ari_app.storage.database import reading_engine
 from ari_app.storage.errors import StorageError
@@ -20,7 +20,7 @@ from ari_app.storage.settings import StorageSettings
 
 _LAST_TALK = (
     select(calls)
-    .where(calls.c.agent == bindparam("agent"), calls.c.ended_at.is_not(None))
+    .where(calls.c.agent == bindparam("agent"), calls.c.answered_at.is_not(None), calls.c.ended_at.is_not(None))
     .order_by(calls.c.ended_at.desc())
     .limit(1)
 )
@@ -51,9 +51,12 @@ class StoredCalls:
 
     async def last_talk(self, caller_numbers: Collection[str], since: datetime) -> Talk | None:
         """Implements `agi_router.routing.last_agent.TalkLog`: withheld callers have no number here."""
+        outbound = calls.c.direction == Direction.OUTBOUND.value
+        with_caller = ~outbound & calls.c.caller_number.in_(caller_numbers)
+        with_customer = outbound & calls.c.called_number.in_(caller_numbers) & calls.c.answered_at.is_not(None)
         query = (
             select(calls.c.agent, calls.c.ended_at)
-            .where(calls.c.caller_number.in_(caller_numbers), calls.c.agent != "", calls.c.ended_at >= since)
+            .where(with_caller | with_customer, calls.c.agent != "", calls.c.ended_at >= since)
             .order_by(calls.c.ended_at.desc())
             .limit(1)
         )

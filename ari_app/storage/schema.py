@@ -84,6 +84,12 @@ calls = Table(
 )
 Index("ix_calls_agent", calls.c.agent, calls.c.ended_at)
 Index(
+    "ix_calls_customer",
+    calls.c.called_number,
+    sqlite_where=calls.c.direction == "outbound",
+    postgresql_where=calls.c.direction == "outbound",
+)
+Index(
     "ix_calls_open",
     calls.c.first_event_at,
     sqlite_where=calls.c.ended_at.is_(None),

@@ -392,3 +392,23 @@ async def test_the_last_talk_with_a_caller_is_found_by_any_form_of_his_number(ca
     assert await call_log.last_talk(forms, at(65)) == Talk("77", at(65))
     assert await call_log.last_talk(forms, at(66)) is None
     assert await call_log.last_talk({"+14155550199"}, at(0)) is None
+
+
+async def test_the_last_talk_with_a_caller_may_be_one_that_an_agent_asked_for(call_log: CallLog) -> None:
+    def requested(call_id: str, user: str, seconds: float, *, answered: bool) -> None:
+        happened: list[e.CallEvent] = [
+            e.CallRequested(
+                at=at(seconds), first="agent", user=user, user_name="", number="+14155550177", caller_id="+14155550100"
+            ),
+            e.LegDialled(at=at(seconds), leg="leg-2", endpoint="trunk", contact=""),
+            *([e.CallAnswered(at=at(seconds), leg="leg-2")] if answered else []),
+            e.CallEnded(at=at(seconds + 5), by="caller", cause=16),
+        ]
+        write_all(call_log, call_id, happened)
+
+    requested("spoken", "456", 10, answered=True)
+    requested("not reached", "77", 60, answered=False)
+    await call_log.flush()
+    assert await call_log.last_talk({"+14155550177", "4155550177"}, at(0)) == Talk("456", at(15))
+    assert await call_log.last_talk({"+14155550100"}, at(0)) is None  # that is our own
+    assert [record.call_id for record in await call_log.last_talks(["456", "77"])] == ["spoken"]

@@ -8,7 +8,7 @@ from agi_router.directory.directory import Directory
 from agi_router.directory.numbers import InternalNumber, ToRoute
 from agi_router.directory.teams import Team
 from agi_router.directory.trunks import Trunk
-from agi_router.directory.users import EndpointDevice, User
+from agi_router.directory.users import EndpointDevice, ExternalDevice, User
 from agi_router.routing.caller_id import CalledNumber, CallersOwn, OwnNumber
 from agi_router.routing.click_to_dial import CallRequest, ClickToDial, First, PlannedCall
 from agi_router.routing.errors import RoutingError
@@ -133,6 +133,8 @@ def test_parameters_become_variables_under_a_prefix() -> None:
         ({"user": "999"}, "user_unknown"),
         ({"user": ""}, "user_missing"),
         ({"number": "hello world"}, "dialled_unknown"),
+        ({"number": "101"}, "number_of_agent"),
+        ({"number": OURS, "first": First.CUSTOMER}, "customer_first_nobody"),
         ({"campaign": "99"}, "campaign_unknown"),
         ({"campaign": "13"}, "campaign_inbound"),
         ({"caller_id": "+14155559999"}, "caller_id_not_ours"),
@@ -142,3 +144,34 @@ def test_parameters_become_variables_under_a_prefix() -> None:
 )
 def test_what_there_is_not_is_told(request_: dict[str, object], code: str) -> None:
     assert refusal(**request_) == code
+
+
+def test_a_colleague_is_shown_by_the_extension_that_was_asked_for_and_his_name() -> None:
+    planned = plan("77", "101")
+    assert (planned.number, planned.name) == ("101", "Ada")
+    assert plan("77", "101", name="The boss").name == "The boss"
+
+
+def test_the_mobile_of_an_agent_is_shown_a_number_of_ours_as_customers_are() -> None:
+    mobile = User(id="88", name="Cy", devices=(ExternalDevice("+14155550166", ("a",)),))
+    planner = Planner(Directory([mobile], TRUNKS, POLICY), POLICY, SETTINGS, [])
+    (target,) = planner.plan(CallRequest(user="88", number=CUSTOMER)).agent.targets
+    assert isinstance(target, TrunkTarget)
+    assert [way.caller_id for way in target.via] == [OwnNumber(OURS)]
+
+
+def test_whoever_is_rung_first_comes_first() -> None:
+    agent_first, customer_first = plan(), plan(first=First.CUSTOMER)
+    assert agent_first.steps == (agent_first.agent, agent_first.customer)
+    assert customer_first.steps == (customer_first.customer, customer_first.agent)
+
+
+def test_either_side_that_must_not_be_rung_refuses_the_call() -> None:
+    assert plan().refusal is None
+    abroad = plan(number="+5353001234").refusal
+    assert abroad is not None
+    assert (abroad.step.destination.value, abroad.why.code) == ("+5353001234", "policy_region")
+    nobody = Planner(Directory([User(id="9")], TRUNKS, POLICY), POLICY, SETTINGS, [])
+    unable = nobody.plan(CallRequest(user="9", number=CUSTOMER)).refusal
+    assert unable is not None
+    assert (unable.step.destination.value, unable.why.code) == ("9", "user_no_devices")

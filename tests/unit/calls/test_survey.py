@@ -5,8 +5,8 @@ import pytest
 
 from ari_app.calls.ids import bridge_id, leg_channel_id, new_call_id
 from ari_app.calls.ports import PresentChannel, Snapshot
-from ari_app.calls.recovery import Survey, survey
-from ari_app.domain.record import CallRecord, LegRecord
+from ari_app.calls.survey import Survey, survey
+from ari_app.domain.record import CallRecord, Direction, LegRecord
 
 CALL = new_call_id()
 LEG = leg_channel_id(CALL, "leg-1")
@@ -145,3 +145,39 @@ def test_nothing_of_a_running_call_is_touched() -> None:
 def test_a_bridge_of_another_program_in_our_application_is_left_alone() -> None:
     snapshot = holding("caller", bridges={"theirs": frozenset({"caller"})})
     assert survey(snapshot, [], NOBODY) == Survey()
+
+
+ASKED_FOR = CallRecord(call_id=CALL, direction=Direction.OUTBOUND, first="agent")
+PICKED_UP = replace(ASKED_FOR, channel_id=LEG)
+SECOND = leg_channel_id(CALL, "leg-2")
+
+
+def test_phones_that_ring_for_a_call_that_was_asked_for_stop_and_nobody_has_called_them() -> None:
+    assert survey(holding(LEG, SECOND), [ASKED_FOR], NOBODY) == Survey(end_unnoticed=(LEG, SECOND), close=(ASKED_FOR,))
+
+
+def test_a_customer_who_was_called_first_was_called() -> None:
+    customer_first = replace(ASKED_FOR, first="customer")
+    assert survey(holding(LEG), [customer_first], NOBODY) == Survey(end_channels=(LEG,), close=(customer_first,))
+
+
+def test_who_has_picked_up_a_call_that_was_asked_for_is_told_and_whom_he_was_to_speak_with_rings_no_more() -> None:
+    found = survey(holding(LEG, SECOND), [PICKED_UP], NOBODY)
+    assert found == Survey(end_channels=(SECOND,), alone=((PICKED_UP, channel(LEG)),))
+
+
+def test_who_hears_the_customers_carrier_before_the_answer_is_alone_as_well() -> None:
+    ringing = replace(channel(SECOND), up=False)
+    bridges = {BRIDGE: frozenset({LEG, SECOND})}
+    snapshot = Snapshot(channels={LEG: channel(LEG), SECOND: ringing}, bridges=bridges)
+    found = survey(snapshot, [PICKED_UP], NOBODY)
+    assert found == Survey(end_channels=(SECOND,), drop_bridges=(BRIDGE,), alone=((PICKED_UP, channel(LEG)),))
+
+
+def test_a_customer_who_answered_while_the_router_was_away_speaks_with_the_agent() -> None:
+    snapshot = holding(LEG, SECOND, bridges={BRIDGE: frozenset({LEG, SECOND})})
+    assert survey(snapshot, [PICKED_UP], NOBODY) == Survey(talks=((CALL, channel(LEG), channel(SECOND)),))
+
+
+def test_a_call_that_was_asked_for_and_goes_on_here_is_left_alone() -> None:
+    assert survey(holding(LEG, SECOND), [PICKED_UP], frozenset({CALL})) == Survey()
