@@ -43,6 +43,11 @@ class AriTelephony(Telephony):
         self._client = client
 
     @property
+    def is_connected(self) -> bool:
+        """See Telephony."""
+        return self._client is not None
+
+    @property
     def _ari(self) -> Any:
         if self._client is None:
             raise UnreachableError("there is no connection to Asterisk")

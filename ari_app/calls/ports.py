@@ -223,6 +223,11 @@ class Snapshot:
 class Telephony(Protocol):
     """Requests to the switch. Each raises a `TelephonyError`; times are in seconds."""
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether requests have somewhere to go right now."""
+        ...
+
     async def ring(self, channel_id: str) -> None:
         """Let the caller hear ringing: by 180, or in band when he has been answered."""
         ...

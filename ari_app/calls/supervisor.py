@@ -131,6 +131,12 @@ class Supervisor:
         """
         if not self._takes_calls:
             return Failure("router_stops", "the router is stopping", "ask again when it runs")
+        if not self._telephony.is_connected:
+            return Failure(
+                "asterisk_unreachable",
+                "there is no connection to Asterisk",
+                "ask again when it is back; agi-router doctor tells what is wrong with it",
+            )
         if self.in_setup >= self.max_in_setup:
             return Failure(
                 "overload",
