@@ -48,6 +48,8 @@ class Switch(Telephony):
     `requests` are the names of what was asked, in the order in which it was done. Legs are gone when they are hung up.
     """
 
+    is_connected = True
+
     def __init__(self) -> None:
         self.requests: list[str] = []
         self.errors: dict[str, list[Exception]] = defaultdict(list)
@@ -58,11 +60,8 @@ class Switch(Telephony):
         self.contacts_each = 1
         self.rings_and_asks = False
         self.taken_contact = ""
+        self.hangup_reasons: list[str] = []
         self.deliver: Callable[[ChannelEvent], None]
-
-    @property
-    def is_connected(self) -> bool:
-        return True
 
     async def _do(self, name: str) -> None:
         self.asked[name].set()
@@ -128,6 +127,7 @@ class Switch(Telephony):
 
     async def hang_up(self, channel_id: str, reason: str) -> None:
         await self._do("hang_up")
+        self.hangup_reasons.append(reason)
         self.deliver(ChannelDestroyed(channel_id, 16))
 
     async def send_to_dialplan(self, channel_id: str, place: DialplanPlace | None = None) -> None:
@@ -196,6 +196,7 @@ class Rings(Decider):
         self.confirm = False
         self.timeout_s = 5.0
         self.treated = Treatment()
+        self.planned: PlannedCall | Failure = Failure("plan_none", "nothing is planned", "nothing")
 
     def needs(self, route_name: str) -> Needs:
         return Needs()
@@ -216,7 +217,7 @@ class Rings(Decider):
         return self._ringing(dialled)
 
     def plan(self, request: CallRequest) -> PlannedCall | Failure:
-        return Failure("plan_none", "nothing is planned", "nothing")
+        return self.planned
 
     def route_of(self, called_number: str) -> str:
         return ""
