@@ -16,15 +16,16 @@ HOLD_RATE: Final = 40
 class Plan:
     """`calls` are those of one block, by their rate; each way gets a block of each rate in every one of the rounds.
 
-    `returning` callers come twice each way; the second time is measured. `warm_up` calls come before anything is
-    measured, `held` are held at the same time. The search for the highest rate places calls for `step_s` seconds at
-    each rate, gives a rate up when it failed `tries` times, and ends when it knows the rate to within `precision` (a
-    share).
+    `returning` callers come twice each way; the second time is measured. `clicks` are calls that are asked for.
+    `warm_up` calls come before anything is measured, `held` are held at the same time. The search for the highest rate
+    places calls for `step_s` seconds at each rate, gives a rate up when it failed `tries` times, and ends when it knows
+    the rate to within `precision` (a share).
     """
 
     rounds: int
     calls: Mapping[int, int]
     returning: int
+    clicks: int
     warm_up: int
     held: int
     step_s: float
@@ -33,8 +34,16 @@ class Plan:
 
 
 FULL: Final = Plan(
-    rounds=4, calls={CALM: 100, BUSY: 800}, returning=100, warm_up=200, held=200, step_s=10, tries=2, precision=0.07
+    rounds=4,
+    calls={CALM: 100, BUSY: 800},
+    returning=100,
+    clicks=100,
+    warm_up=200,
+    held=200,
+    step_s=10,
+    tries=2,
+    precision=0.07,
 )
 QUICK: Final = Plan(
-    rounds=2, calls={CALM: 10, BUSY: 240}, returning=8, warm_up=40, held=40, step_s=2, tries=1, precision=0.3
+    rounds=2, calls={CALM: 10, BUSY: 240}, returning=8, clicks=10, warm_up=40, held=40, step_s=2, tries=1, precision=0.3
 )

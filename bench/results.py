@@ -89,7 +89,10 @@ class Goal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """One run. `problems` are what makes it fail; `machine` says where the absolute figures hold."""
+    """One run; `machine` says where the absolute figures hold. `problems` are what makes it fail.
+
+    `clicks` are the calls that were asked for: from the request to the first INVITE.
+    """
 
     started_at: str
     quick: bool
@@ -97,6 +100,7 @@ class Results:
     floor: Delay
     ways: Mapping[Way, WayResult]
     returning: Mapping[Returning, Delay]
+    clicks: Delay
     problems: Sequence[str] = field(default=())
 
     def __getitem__(self, way: Way) -> WayResult:
@@ -151,6 +155,7 @@ def goals(results: Results) -> list[Goal]:
         Goal(name=f"post-dial delay at {BUSY}/s, p99, ratio", value=slower(BUSY, "p99_ms"), at_most=1.1),
         Goal(name="delay of a returning caller, created ahead, ratio", value=returning(Returning.CREATED), at_most=1.0),
         Goal(name="delay of a returning caller, rung ahead, ratio", value=returning(Returning.RUNG), at_most=0.1),
+        Goal(name="click to dial, request to first INVITE, median, ms", value=results.clicks.median_ms, at_most=10),
         Goal(name="highest rate held, ratio", value=highest_rate_ratio(results), at_least=0.67),
         Goal(name="left behind by overload", value=len(router.ramp.left_behind), at_most=0),
         Goal(name="CPU of the router per call, ms", value=router.cpu_ms_per_call[BUSY].app, at_most=3.0),
@@ -181,6 +186,7 @@ def to_json(results: Results) -> dict[str, Any]:
         "measuring_floor": _rounded(asdict(results.floor)),
         "ways": {way.value: _rounded(asdict(figures)) for way, figures in results.ways.items()},
         "returning": {way.value: _rounded(asdict(figures)) for way, figures in results.returning.items()},
+        "click_to_dial": _rounded(asdict(results.clicks)),
         "goals": [_rounded({**asdict(goal), "met": goal.met}) for goal in goals(results)],
         "problems": list(results.problems),
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bench.api import SLOW_S
+from bench.clicks import click
 from bench.held import Held, hold
 from bench.leftovers import leftovers
 from bench.load import Block, measuring_floor_ms, run_block, run_callers
@@ -34,6 +35,7 @@ class Measurements:
     held: dict[Way, Held] = field(default_factory=dict)
     ramps: dict[Way, Ramp] = field(default_factory=dict)
     returning: dict[Returning, Delay] = field(default_factory=dict)
+    clicks: Delay = field(default_factory=lambda: delay([]))
     problems: list[str] = field(default_factory=list)
 
     def results(self, *, started_at: str, quick: bool, machine: Mapping[str, str]) -> Results:
@@ -45,6 +47,7 @@ class Measurements:
             floor=delay(self.floor_ms),
             ways={way: self._way(way) for way in Way},
             returning=self.returning,
+            clicks=self.clicks,
             problems=self.problems,
         )
 
@@ -66,6 +69,7 @@ async def measure(plan: Plan, screen: Screen) -> Measurements:
         measured.asterisk_version = (await up.asterisk.cli("core show version")).split()[1].partition("+")[0]
         await _steady(up, plan, screen, measured)
         await _returning(up, plan, screen, measured)
+        await _clicks(up, plan, screen, measured)
     for way in Way:
         async with opened(screen) as up:
             await _held(up, way, plan, screen, measured)
@@ -119,6 +123,19 @@ async def _returning(up: Stage, plan: Plan, screen: Screen, measured: Measuremen
         screen.say(f"{what}: {_short(measured.returning[way])}")
         if block.failed:
             _note(measured, screen, [f"{block.failed} of {len(callers)} calls failed ({what}). {block.failure}"])
+    _note(measured, screen, await leftovers(up))
+
+
+async def _clicks(up: Stage, plan: Plan, screen: Screen, measured: Measurements) -> None:
+    """Calls that are asked for; a few before them warm everything up."""
+    warm_up, what = min(plan.clicks, CALM), f"click to dial, {CALM} a second"
+    async with screen.step(what, (warm_up + plan.clicks) / CALM + 2 * TALK_S):
+        await click(up, warm_up)
+        clicks = await click(up, plan.clicks)
+    measured.clicks = delay(clicks.delays_ms, clicks.failed)
+    screen.say(f"{what}: {_short(measured.clicks)}")
+    if clicks.failed:
+        _note(measured, screen, [f"in {clicks.failed} of {plan.clicks} calls that were asked for, nobody spoke"])
     _note(measured, screen, await leftovers(up))
 
 

@@ -20,6 +20,9 @@ from sandbox.sipp import Sipp
 SCENARIOS = Path(__file__).with_name("scenarios")
 USERS = range(api.FIRST_USER, api.FIRST_USER + api.USERS)
 SESSION_LIMIT = 1000
+NO_LIMITS = dict.fromkeys(
+    ("concurrent", "calls_per_minute", "to_one_number_per_hour", "minutes_per_day", "calls_per_day"), "off"
+)
 
 
 class Way(Enum):
@@ -184,6 +187,7 @@ def _router_config(asterisk: Asterisk, api_url: str) -> Config:
     """The router as anybody runs it. A failed lookup ends the call, so that it counts as failed."""
     config = router_config(asterisk, f"{api_url}?phone_number={{{{callerNumber}}}}")
     config["directory"] = {"users": [{"id": str(user), "devices": [f"PJSIP/user-{user}"]} for user in USERS]}
+    config["policy"]["limits"] = NO_LIMITS
     config["network"] = {"allowed_networks": [f"{api.HOST}/32"]}
     sales = config["routes"]["sales"]
     sales["fallback"] = [{"hangup": "congestion"}]

@@ -39,6 +39,8 @@ def comparison(results: Results) -> Table:
         theirs, ours = results.returning[Returning.NATIVE].median_ms, results.returning[way].median_ms
         name = f"post-dial delay, API slow, caller known, {way.value}, median, ms"
         table.add_row(name, f"{theirs:.1f}", f"{ours:.1f}", ratio(ours, theirs))
+    table.add_row("click to dial, request to first INVITE, median, ms", "-", f"{results.clicks.median_ms:.1f}", "")
+    table.add_row("click to dial, calls, failed", "-", _calls(results.clicks), "")
     table.add_row(
         f"{HIGHER_IS_BETTER}, calls/s",
         str(native.ramp.highest_rate),

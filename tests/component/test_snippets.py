@@ -11,7 +11,7 @@ from tests.fakes.documented_api import Page
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-GUIDES = ("agi", "confirmation", "freepbx", "hours", "policy", "transfers", "waiting")
+GUIDES = ("agi", "click-to-dial", "confirmation", "freepbx", "hours", "policy", "transfers", "waiting")
 PAGES = [
     page
     for page in (

@@ -46,6 +46,7 @@ RESULTS = Results(
     floor=Delay(calls=40, failed=0, median_ms=0.07, p95_ms=0.13, p99_ms=0.14),
     ways={Way.NATIVE: way(10.0, 0.0, 240), Way.ROUTER: way(11.0, 3.1, 120)},
     returning={returning: known(ms) for returning, ms in zip(Returning, (104.0, 105.0, 5.0), strict=True)},
+    clicks=known(6.5),
 )
 
 
@@ -62,6 +63,7 @@ def test_goals_are_ratios_to_the_native_dialplan_of_the_same_run() -> None:
     assert verdicts["memory of the router per live call, KB"]
     assert not verdicts["delay of a returning caller, created ahead, ratio"]
     assert verdicts["delay of a returning caller, rung ahead, ratio"]
+    assert verdicts["click to dial, request to first INVITE, median, ms"]
 
 
 def test_what_an_overload_leaves_behind_misses_its_goal() -> None:
@@ -78,6 +80,7 @@ def test_the_document_has_every_figure_under_its_name(tmp_path: Path) -> None:
     assert document["ways"]["router"]["delay"]["80"]["median_ms"] == 11.0
     assert document["ways"]["native"]["ramp"]["steps"][0]["held"] is True
     assert document["returning"]["rung ahead"]["median_ms"] == 5.0
+    assert document["click_to_dial"]["median_ms"] == 6.5
     assert document["goals"][2] == {
         "name": "post-dial delay at 80/s, median, ratio",
         "value": 1.1,
