@@ -17,6 +17,7 @@ from agi_router.routing.volume import Volume
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.bridge import Bridge
 from ari_app.calls.clock import now
+from ari_app.calls.consultation import Consultation
 from ari_app.calls.holding import Holding
 from ari_app.calls.ids import bridge_id, leg_channel_id, leg_role, owner, playback_id, requester_id
 from ari_app.calls.inbox import Inbox, Notice, PartyWanted, Switchboard
@@ -65,6 +66,10 @@ class CutShort:
 
 class CallerGoneError(Exception):
     """The caller hung up: whatever the story was waiting for does not matter any more."""
+
+
+class GivenUpError(CallerGoneError):
+    """Who rings is not wanted any more, though the caller is there: a consultation was taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,7 @@ class Call:
         self.is_over = False  # its end is on record
         self.ended = asyncio.Event()  # the same
         self.on_hold: set[str] = set()  # the channels whose phones hold
+        self.consultation: Consultation | None = None
         self.holding = Holding(telephony)
         self.recording = Recording(telephony, call_id, self.bridge_id, self.tell)
         self.bridge = Bridge(telephony, self.bridge_id, self.request)
@@ -417,6 +423,8 @@ class Call:
                     event.refuse()
             case SteeringRequested(HangUp(party="")):
                 self.request(self._hang_up_as_requested(event))
+            case SteeringRequested() if self.consultation is not None:
+                self.consultation.take(event)
             case SteeringRequested():
                 if not self.talking or self.transferring:
                     event.answer(IN_TRANSFER if self.transferring else NOT_TALKING)
@@ -439,6 +447,8 @@ class Call:
                 self.ended_playbacks[event.playback_id] = event
             case _:
                 self._note_life(event)
+        if self.consultation is not None and self.consultation.is_given_up:
+            raise GivenUpError
 
     def _note_life(self, event: LifeEvent) -> None:
         leg = self.legs.get(event.channel_id)

@@ -2,6 +2,7 @@
 
     held      the other one hears the music of his channel; neither hears the other, nor does a recording
     muted     what the party says is not heard
+    aside     the party speaks with somebody else for a while; the other one hears music
 
 Asterisk keeps both on the channel. So they last when the router is away, and go with the channel.
 """
@@ -33,6 +34,7 @@ class Holding:
         self._told: dict[str, _Sound] = {}
         self.held_by: set[str] = set()
         self.muted: set[str] = set()
+        self.aside: set[str] = set()
 
     async def hold(self, channel: str, peer: str, *, on: bool) -> None:
         """This party holds the call, or not any more; `peer` is whom it speaks with."""
@@ -42,15 +44,22 @@ class Holding:
         """This party is muted, or not any more."""
         await self._change(self.muted, channel, peer, on=on)
 
-    def found(self, held_by: Set[str], muted: Set[str], one: str, other: str) -> None:
+    async def step_aside(self, channel: str, peer: str) -> None:
+        """This party speaks with somebody else for a while, whoever held or was muted before."""
+        self.held_by.clear()
+        self.muted.clear()
+        await self._change(self.aside, channel, peer, on=True)
+
+    def found(self, held_by: Set[str], muted: Set[str], aside: Set[str], one: str, other: str) -> None:
         """It is so since a life before a restart."""
-        self.held_by, self.muted = set(held_by), set(muted)
+        self.held_by, self.muted, self.aside = set(held_by), set(muted), set(aside)
         self._told = {channel: sound for channel, sound in self._wanted(one, other) if sound != _Sound()}
 
     async def release(self) -> None:
         """Nobody holds and nobody is muted any more: they are about to speak with others."""
         self.held_by.clear()
         self.muted.clear()
+        self.aside.clear()
         for channel in list(self._told):
             await self._tell(channel, _Sound())
 
@@ -71,8 +80,9 @@ class Holding:
 
     def _wanted(self, one: str, other: str) -> Iterator[tuple[str, _Sound]]:
         for channel, peer in ((one, other), (other, one)):
-            held = channel in self.held_by or peer in self.held_by
-            yield channel, _Sound(muted=held or channel in self.muted, music=peer in self.held_by)
+            left = peer in self.held_by or peer in self.aside
+            silent = left or channel in self.held_by or channel in self.muted
+            yield channel, _Sound(muted=silent, music=left)
 
     async def _tell(self, channel: str, wanted: _Sound) -> None:
         told = self._told.get(channel, _Sound())
@@ -94,8 +104,9 @@ def _set(parties: set[str], channel: str, *, on: bool) -> None:
         parties.discard(channel)
 
 
-def on_record(trace: Iterable[e.CallEvent]) -> tuple[Set[str], Set[str]]:
-    """The parties who hold the call, and those who are muted, by its events."""
+def on_record(trace: Iterable[e.CallEvent]) -> tuple[Set[str], Set[str], Set[str]]:
+    """The parties who hold the call, those who are muted, and those who consult somebody, by its events."""
+    aside: set[str] = set()
     held_by: set[str] = set()
     muted: set[str] = set()
     for event in trace:
@@ -108,9 +119,13 @@ def on_record(trace: Iterable[e.CallEvent]) -> tuple[Set[str], Set[str]]:
                 muted.add(party)
             case e.Steered(action="unmute", party=party):
                 muted.discard(party)
-            case e.TransferAsked():
+            case e.TransferAsked(by=by, by_command=by_command, kind=kind):
                 held_by.clear()
                 muted.clear()
+                if by_command and kind == "attended":
+                    aside.add(by)
+            case e.Transferred() | e.TransferFailed():
+                aside.clear()
             case _:
                 pass
-    return held_by, muted
+    return held_by, muted, aside

@@ -3,6 +3,7 @@
     call    20261121T012233-9f3a2c1b77aa     sorts by time; told to people and to the API
     leg     agr-<call>-leg-2                 channel id of the second leg
     bridge  agr-<call>-bridge
+    consult agr-<call>-consult               bridge of an agent and whom he consults
     prompt  agr-<call>-leg-2-prompt          playback id of what the second leg is asked to confirm
     sounds  agr-<call>-sounds        playback id of what we play: one thing at a time
     sound   agr-<call>-sound-2-1             playback id of the first sound of the second step
@@ -16,9 +17,11 @@ A duplicate id answers 409, so a request that was sent twice can't make a twin.
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 _PREFIX = "agr-"
 _BRIDGE = "bridge"
+CONSULT: Final = "consult"
 _PROBE = "agr-probe-"
 
 
@@ -40,6 +43,11 @@ def leg_channel_id(call_id: str, role: str) -> str:
 def bridge_id(call_id: str) -> str:
     """The id of a call's bridge."""
     return f"{_PREFIX}{call_id}-{_BRIDGE}"
+
+
+def consult_bridge_id(call_id: str) -> str:
+    """The id of the bridge in which somebody is consulted before a transfer."""
+    return f"{_PREFIX}{call_id}-{CONSULT}"
 
 
 def requester_id(call_id: str) -> str:
@@ -79,7 +87,7 @@ def new_probe_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose channel or bridge this is: `role` is "leg-2" or "bridge"."""
+    """Whose channel or bridge this is: `role` is "leg-2", "bridge" or "consult"."""
 
     call_id: str
     role: str
@@ -94,5 +102,7 @@ def owner(any_id: str) -> Owner | None:
             return Owner(f"{second}-{rest}", f"leg-{number}")
         case [second, rest, "bridge"]:
             return Owner(f"{second}-{rest}", _BRIDGE)
+        case [second, rest, "consult"]:
+            return Owner(f"{second}-{rest}", CONSULT)
         case _:
             return None

@@ -15,6 +15,7 @@ from ari_app.calls.arrival import Arrival, info_on_record
 from ari_app.calls.asking import ask, take_in
 from ari_app.calls.call import Call, CallerGoneError
 from ari_app.calls.clock import now
+from ari_app.calls.consulting import take_up
 from ari_app.calls.leg import Leg
 from ari_app.calls.queueing import wait_in_queue
 from ari_app.calls.screen_pop import screen_pop
@@ -98,6 +99,8 @@ async def resume_talk(call: Call, leg: Leg, *, since: datetime | None, treatment
     call.tell(e.CallRecovered(at=now(), found="talking"))
     call.treatment = treatment
     try:
+        if call.holding.aside:
+            await take_up(call, leg)
         onward = await talk(call, leg, since)
         if onward is not None:
             await follow(call, onward)

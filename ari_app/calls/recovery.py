@@ -210,9 +210,10 @@ class Recovery:
         for channel in (caller, present):  # perhaps nobody heard that it was
             self._supervisor.volume.answered(channel.channel_id, now())
         channels = {CALLER: caller.channel_id, call.party(caller.channel_id): caller.channel_id, role: leg.channel_id}
-        held_by, muted = ({channels[party] for party in who if party in channels} for who in on_record(trace))
+        sets = ({channels[party] for party in who if party in channels} for who in on_record(trace))
+        held_by, muted, aside = sets
         call.recording.found(trace)
-        call.holding.found(held_by, muted, caller.channel_id, leg.channel_id)
+        call.holding.found(held_by, muted, aside, caller.channel_id, leg.channel_id)
         since, requested = record.answered_at if record else None, _last(trace, e.CallRequested)
 
         def story(decider: Decider) -> Coroutine[Any, Any, None]:

@@ -10,9 +10,14 @@ from agi_router.routing.click_to_dial import First
 from agi_router.routing.errors import Failure
 from ari_app.calls.call import Call
 from ari_app.calls.clock import now
+from ari_app.calls.consulting import consult
 from ari_app.calls.leg import Leg, endpoint_of
 from ari_app.calls.ports import NotFoundError, TelephonyError, TransferRequested
 from ari_app.calls.steering_request import (
+    NOT_CONSULTING,
+    CancelTransfer,
+    CompleteTransfer,
+    Consult,
     HangUp,
     Hold,
     Mute,
@@ -28,7 +33,7 @@ from ari_app.calls.transfer import Failed, Onward, transfer
 from ari_app.domain import events as e
 from ari_app.domain.record import CALLER
 
-_InPlace = HangUp | Hold | Resume | Mute | Unmute | SendDigits | Record
+_InPlace = HangUp | Hold | Resume | Mute | Unmute | SendDigits | CompleteTransfer | CancelTransfer | Record
 """What leaves the two who speak as they are."""
 
 
@@ -53,6 +58,8 @@ async def steer(call: Call, leg: Leg, request: SteeringRequested) -> Leg | Onwar
         return leg
     if isinstance(request.action, Transfer):
         return await _transfer(call, leg, request, request.action.target, sides)
+    if isinstance(request.action, Consult):
+        return await _consult(call, leg, request, request.action.target, sides)
     try:
         request.answer(await _carry_out(call, request.action, sides))
     except NotFoundError as error:  # of one who has hung up; that event is on its way, and the end of the call answers
@@ -64,18 +71,18 @@ async def steer(call: Call, leg: Leg, request: SteeringRequested) -> Leg | Onwar
 
 async def _transfer(call: Call, leg: Leg, request: SteeringRequested, target: str, sides: Sides) -> Leg | Onward:
     def answer(failed: Failed | None) -> None:
-        request.answer(None if failed is None else _came_to_nothing(failed))
+        request.answer(None if failed is None else failed.as_failure())
 
     await release(call)
     return await transfer(call, leg, TransferRequested(sides.actor, target, by_command=True), answer)
 
 
-def _came_to_nothing(failed: Failed) -> Failure:
-    return Failure(
-        failed.code or f"transfer_{failed.outcome}",
-        failed.detail or f"the transfer came to nothing: {failed.outcome.replace('_', ' ')}",
-        failed.remedy or "the talk goes on; try again, or another target",
-    )
+async def _consult(call: Call, leg: Leg, request: SteeringRequested, target: str, sides: Sides) -> Leg | Onward:
+    went = await consult(call, leg, TransferRequested(sides.actor, target, by_command=True), request)
+    if isinstance(went, Failed):
+        request.answer(went.as_failure())
+        return leg
+    return went
 
 
 async def _carry_out(call: Call, action: _InPlace, sides: Sides) -> Failure | None:
@@ -100,6 +107,8 @@ async def _carry_out(call: Call, action: _InPlace, sides: Sides) -> Failure | No
         case SendDigits(digits):
             await telephony.send_digits(sides.other, digits)
             _tell(call, "dtmf", sides.actor, f"{len(digits)}")  # the digits may be a secret
+        case CompleteTransfer() | CancelTransfer():
+            return NOT_CONSULTING
         case Record(change):
             return await call.recording.change(change)
         case _:

@@ -69,6 +69,28 @@ class Transfer:
     party: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Consult:
+    """This party speaks with `target` first, while the other one hears music (attended)."""
+
+    target: str
+    party: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteTransfer:
+    """Who was consulted speaks with the other one, and whoever consulted leaves."""
+
+    party: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTransfer:
+    """Whoever consulted speaks with the other one again; who was consulted leaves, or rings no more."""
+
+    party: str = ""
+
+
 class RecordingChange(Enum):
     """What is to become of the recording of both sides."""
 
@@ -86,7 +108,19 @@ class Record:
     party: str = ""
 
 
-Action = HangUp | Hold | Resume | Mute | Unmute | SendDigits | Transfer | Record
+Action = (
+    HangUp
+    | Hold
+    | Resume
+    | Mute
+    | Unmute
+    | SendDigits
+    | Transfer
+    | Consult
+    | CompleteTransfer
+    | CancelTransfer
+    | Record
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +155,12 @@ NOT_TALKING: Final = Failure(
 )
 IN_TRANSFER: Final = Failure(
     "in_transfer", "a transfer of this call is being carried out", "wait for its end, and ask again"
+)
+NOT_CONSULTING: Final = Failure(
+    "not_consulting", "nobody is being consulted in this call", "begin with the action consult"
+)
+NOT_ANSWERED: Final = Failure(
+    "not_answered", "who is to be consulted has not picked up", "wait, or take it back by cancel and use transfer"
 )
 CALL_OVER: Final = Failure("call_over", "the call has ended", "agi-router calls ID tells how")
 

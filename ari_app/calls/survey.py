@@ -6,12 +6,12 @@ goes on to his fallback; one who has picked up a call that was asked for, and sp
 without channels is closed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agi_router.routing.click_to_dial import First
 from agi_router.routing.destination import QueueDestination
-from ari_app.calls.ids import owner
+from ari_app.calls.ids import CONSULT, bridge_id, owner
 from ari_app.calls.ports import PresentChannel, Snapshot
 from ari_app.calls.queueing import status_of
 from ari_app.domain.record import CallRecord, Direction
@@ -65,12 +65,30 @@ class _Sorting:
 
     def bridges(self) -> None:
         """Each bridge with those who are in it."""
-        for bridge, members in self._snapshot.bridges.items():
+        bridges, consulted = self._rejoined()
+        self._settled |= consulted
+        self._ending += consulted
+        self._dropping += self._snapshot.bridges.keys() - bridges.keys()
+        for bridge, members in bridges.items():
             bridge_owner = owner(bridge)
             if bridge_owner is None or bridge_owner.call_id in self._live_calls:
                 self._settled |= members
                 continue
             self._bridge(bridge, bridge_owner.call_id, members)
+
+    def _rejoined(self) -> tuple[Mapping[str, frozenset[str]], frozenset[str]]:
+        """The bridges as if nobody were consulted, and those who were: whoever did so goes back to the talk."""
+        bridges = dict(self._snapshot.bridges)
+        consulted: frozenset[str] = frozenset()
+        for bridge, members in self._snapshot.bridges.items():
+            aside = owner(bridge)
+            if aside is not None and aside.role == CONSULT and aside.call_id not in self._live_calls:
+                back = _who_consulted(members, self._by_call.get(aside.call_id))
+                main = bridge_id(aside.call_id)
+                bridges[main] = bridges.get(main, frozenset()) | back
+                del bridges[bridge]
+                consulted |= members - back
+        return bridges, consulted
 
     def _bridge(self, bridge: str, call_id: str, members: frozenset[str]) -> None:
         record = self._by_call.get(call_id)
@@ -152,6 +170,13 @@ def _in_queue(record: CallRecord, snapshot: Snapshot) -> PresentChannel | None:
 def _is_caller(channel: PresentChannel, record: CallRecord | None) -> bool:
     """Transfers leave calls in which the caller's channel is a leg's, or the leg's channel is none of ours."""
     return owner(channel.channel_id) is None if record is None else channel.channel_id == record.channel_id
+
+
+def _who_consulted(members: frozenset[str], record: CallRecord | None) -> frozenset[str]:
+    """Of the members of a consult bridge the one who belongs to the talk: the caller, or the leg that came first."""
+    if record is not None and record.channel_id in members:
+        return frozenset({record.channel_id})
+    return frozenset(sorted(members, key=lambda member: (len(member), member))[:1])
 
 
 def _is_early(legs: Sequence[PresentChannel], record: CallRecord | None) -> bool:

@@ -14,6 +14,7 @@ from typing import Final
 
 from agi_router.routing.decider import Decider
 from agi_router.routing.destination import HangupCause, HangupDestination
+from agi_router.routing.errors import Failure
 from agi_router.routing.step import HangUp, Refused, Ring, Step
 from ari_app.calls.bridging import LEG_GUARD, guard, guard_newcomer, let_speak, lift_guard
 from ari_app.calls.call import Call, CallerGoneError
@@ -62,6 +63,14 @@ class Failed:
     detail: str = ""
     remedy: str = ""
 
+    def as_failure(self) -> Failure:
+        """The same for whoever asked for it from outside."""
+        return Failure(
+            self.code or f"transfer_{self.outcome}",
+            self.detail or f"the transfer came to nothing: {self.outcome.replace('_', ' ')}",
+            self.remedy or "the talk goes on; try again, or another target",
+        )
+
 
 async def transfer(
     call: Call, leg: Leg, request: TransferRequested, answer: Callable[[Failed | None], None] | None = None
@@ -79,7 +88,7 @@ async def transfer(
         return leg
     # To its end before the caller's channel changes: the guard is on that, and the phone may hang up at once.
     await asyncio.wait([call.request(lift_guard(call))])
-    transferer = await _put_in_callers_place(call, leg) if by_caller else leg
+    transferer = await put_in_callers_place(call, leg) if by_caller else leg
     call.transferring = True
     try:
         found = await _find(call, transferer, request)
@@ -90,7 +99,7 @@ async def transfer(
         call.transferring = False
     match found:
         case Leg():
-            await _succeed(call, transferer, found, by_caller=by_caller)
+            await succeed(call, transferer, found, by_caller=by_caller)
             await _dismiss(call, transferer, request, answer)
             call.first_to_hang_up = None  # it was the transferer, and that ended nothing
             return found
@@ -98,7 +107,7 @@ async def transfer(
             await _dismiss(call, transferer, request, answer)
             return found
         case Failed():
-            went = await _fail(call, leg, transferer, found, by_caller=by_caller)
+            went = await fail(call, leg, transferer, found, by_caller=by_caller)
             if answer is not None:
                 answer(found)
                 return went
@@ -113,7 +122,7 @@ async def replaced(call: Call, leg: Leg, newcomer: ChannelEntered) -> Leg:
     by_caller = newcomer.replaces == call.caller.channel_id
     if not by_caller and newcomer.replaces != leg.channel_id:
         return leg
-    transferer = await _put_in_callers_place(call, leg) if by_caller else leg
+    transferer = await put_in_callers_place(call, leg) if by_caller else leg
     new = Leg.arrived(call.next_role(), newcomer.channel_id, newcomer.name)
     call.adopt(new)
     call.first_to_hang_up = None
@@ -143,22 +152,22 @@ async def _find(call: Call, transferer: Leg, request: TransferRequested) -> Leg 
     consultation = request.consultation
     if consultation is not None and call.has(consultation.channel_id):
         # The call to replace is this very one: whom it speaks with can't be brought to himself.
-        _tell_asked(call, transferer, request, "attended")
+        tell_asked(call, transferer, request, "attended")
         return Failed("gone")
     if consultation is not None and consultation.peer_id is not None:
-        _tell_asked(call, transferer, request, "attended")
+        tell_asked(call, transferer, request, "attended")
         leg = await fetch(call, consultation, request.waiting)
         return Failed("gone") if leg is None else leg
     if consultation is not None:
         if consultation.channel_id is None:
-            _tell_asked(call, transferer, request, "attended")
+            tell_asked(call, transferer, request, "attended")
             return Failed("gone")
         # Nobody has answered the second call yet: it is given up, and its number is called for the other one.
         await call.telephony.hang_up(consultation.channel_id, "normal")
     return await _call_target(call, transferer, request)
 
 
-async def _put_in_callers_place(call: Call, leg: Leg) -> Leg:
+async def put_in_callers_place(call: Call, leg: Leg) -> Leg:
     """The caller leaves: `leg` is shown to whom he calls now, and has the guard against calls without an end."""
     former = call.put_in_callers_place(leg)
     longest_s = await call.telephony.read_variable(former.channel_id, LONGEST_TALK)
@@ -190,7 +199,7 @@ async def _call_target(call: Call, transferer: Leg, request: TransferRequested) 
     if call.decider is None:
         return Failed("failed")
     step = call.decider.transfer_target(request.dialled)
-    _tell_asked(call, transferer, request, "blind", step)
+    tell_asked(call, transferer, request, "blind", step)
     match step.action:
         case Refused(why):
             return Failed("refused", why.code, why.message, why.remedy)
@@ -234,7 +243,8 @@ async def _ring(call: Call, action: Ring, timeout_s: float) -> Leg | Failed:
     return rung.winner or Failed(rung.outcome)
 
 
-async def _succeed(call: Call, transferer: Leg, leg: Leg, *, by_caller: bool) -> None:
+async def succeed(call: Call, transferer: Leg, leg: Leg, *, by_caller: bool) -> None:
+    """Let the caller speak with this leg, in the transferer's place."""
     if call.recording.name:  # Asterisk ends the recording of a bridge in which there is nobody else for a moment
         await _let_speak(call, leg)
     await call.telephony.remove_from_bridge(call.bridge_id, transferer.channel_id)
@@ -251,7 +261,7 @@ async def _let_speak(call: Call, leg: Leg) -> None:
         take_back(call, leg, LegOutcome.FAILED)
 
 
-async def _fail(call: Call, leg: Leg, transferer: Leg, why: Failed, *, by_caller: bool) -> Leg | Onward:
+async def fail(call: Call, leg: Leg, transferer: Leg, why: Failed, *, by_caller: bool) -> Leg | Onward:
     """The talk goes on as before, if the phone that asked is still there."""
     call.tell(
         e.TransferFailed(
@@ -270,7 +280,8 @@ async def _fail(call: Call, leg: Leg, transferer: Leg, why: Failed, *, by_caller
     return leg
 
 
-def _tell_asked(call: Call, by: Leg, request: TransferRequested, kind: str, step: Step | None = None) -> None:
+def tell_asked(call: Call, by: Leg, request: TransferRequested, kind: str, step: Step | None = None) -> None:
+    """Put on record what is asked for."""
     call.tell(
         e.TransferAsked(
             at=now(),

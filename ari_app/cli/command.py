@@ -225,7 +225,8 @@ def steer(
         str,
         typer.Argument(
             metavar="ACTION",
-            help="hangup, hold, resume, mute, unmute, dtmf KEYS, transfer TARGET, record start|stop|pause|resume.",
+            help="hangup, hold, resume, mute, unmute, dtmf KEYS, transfer TARGET, consult TARGET, complete, cancel, "
+            "record start|stop|pause|resume.",
             autocompletion=steering_actions,
         ),
     ],

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 _MOST_CALLS = 50
-_ACTIONS = ("hangup", "hold", "resume", "mute", "unmute", "dtmf", "transfer", "record")
+_ACTIONS = ("hangup", "hold", "resume", "mute", "unmute", "dtmf", "transfer", "consult", "complete", "cancel", "record")
 _RECORDING = ("start", "stop", "pause", "resume")
 
 

@@ -448,8 +448,8 @@ class TransferAsked(Happened):
 class TransferFailed(Happened):
     """A transfer came to nothing; when the phone that asked for it is still there, the talk goes on as before.
 
-    `outcome` is a word of StepEnded, or gone (whom it spoke with hung up); `code`, `detail` and `remedy` are the
-    reason of a refusal.
+    `outcome` is a word of StepEnded, gone (whom it spoke with hung up), or taken_back; `code`, `detail` and `remedy`
+    are the reason of a refusal.
     """
 
     by: str

@@ -91,6 +91,7 @@ _STEP_ENDED = {
     "cancelled": "was cancelled: the caller gave up",
     "failed": "came to nothing: failed",
     "gone": "came to nothing: the other one hung up",
+    "taken_back": "was taken back",
 }
 _FOUND = {
     "talking": "found the call again, its talk going on",

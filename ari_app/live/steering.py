@@ -13,6 +13,9 @@ from ari_app.calls.steering_request import (
     DIGITS,
     MOST_DIGITS,
     Action,
+    CancelTransfer,
+    CompleteTransfer,
+    Consult,
     HangUp,
     Hold,
     Mute,
@@ -38,7 +41,9 @@ class SteerForm(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     call_id: str = Field(min_length=1, max_length=64)
-    action: Literal["hangup", "hold", "resume", "mute", "unmute", "dtmf", "transfer", "record"]
+    action: Literal[
+        "hangup", "hold", "resume", "mute", "unmute", "dtmf", "transfer", "consult", "complete", "cancel", "record"
+    ]
     value: str = Field(default="", max_length=128)
     party: str = Field(default="", max_length=16)
 
@@ -59,6 +64,12 @@ class SteerForm(BaseModel):
                 return SendDigits(self._digits(), self.party)
             case "transfer":
                 return Transfer(self._target(), self.party)
+            case "consult":
+                return Consult(self._target(), self.party)
+            case "complete":
+                return CompleteTransfer(self.party)
+            case "cancel":
+                return CancelTransfer(self.party)
             case "record":
                 return Record(self._change(), self.party)
             case _:
@@ -142,6 +153,8 @@ def _as_json(call: Call) -> Mapping[str, Any]:
 def _state(call: Call) -> str:
     if call.away:
         return "queue"
+    if call.consultation is not None:
+        return "consulting"
     if call.transferring:
         return "transfer"
     return "talking" if call.talking else "setup"

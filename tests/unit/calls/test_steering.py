@@ -112,7 +112,7 @@ def test_the_record_tells_who_holds_and_who_is_muted(
     actions: list[tuple[str, str]], held_by: set[str], muted: set[str]
 ) -> None:
     trace = [e.Steered(at=NOW, action=action, party=party) for action, party in actions]
-    assert on_record(trace) == (held_by, muted)
+    assert on_record(trace) == (held_by, muted, set())
 
 
 def test_a_transfer_ends_holds() -> None:
@@ -120,7 +120,7 @@ def test_a_transfer_ends_holds() -> None:
         e.Steered(at=NOW, action="hold", party="leg-1"),
         e.TransferAsked(at=NOW, by="leg-1", kind="blind", target="102"),
     ]
-    assert on_record(trace) == (set(), set())
+    assert on_record(trace) == (set(), set(), set())
 
 
 async def test_an_agent_who_resumes_stays_on_hold_of_the_other() -> None:

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ari_app.calls.ids import bridge_id, leg_channel_id, new_call_id
+from ari_app.calls.ids import bridge_id, consult_bridge_id, leg_channel_id, new_call_id
 from ari_app.calls.ports import PresentChannel, Snapshot
 from ari_app.calls.survey import Survey, survey
 from ari_app.domain.record import CallRecord, Direction, LegRecord
@@ -67,6 +67,24 @@ def test_a_caller_who_has_just_left_his_call_to_others_is_no_new_one() -> None:
     snapshot = holding("caller", LEG, other, bridges={BRIDGE: frozenset({LEG, other})})
     found = survey(snapshot, [record], NOBODY)
     assert found == Survey(end_channels=("caller",), talks=((CALL, channel(LEG), channel(other)),))
+
+
+@pytest.mark.parametrize("away", ["caller", LEG], ids=["caller", "leg"])
+def test_whoever_consulted_somebody_goes_back_and_who_was_consulted_ends(away: str) -> None:
+    consulted, consult = leg_channel_id(CALL, "leg-2"), consult_bridge_id(CALL)
+    left = {"caller", LEG} - {away}
+    bridges = {BRIDGE: frozenset(left), consult: frozenset({away, consulted})}
+    found = survey(holding("caller", LEG, consulted, bridges=bridges), [TALKED], NOBODY)
+    assert found == Survey(
+        end_channels=(consulted,), drop_bridges=(consult,), talks=((CALL, channel("caller"), channel(LEG)),)
+    )
+
+
+def test_an_agent_who_left_while_he_consulted_has_left_the_talk_to_who_was_consulted() -> None:
+    consulted, consult = leg_channel_id(CALL, "leg-2"), consult_bridge_id(CALL)
+    bridges = {BRIDGE: frozenset({"caller"}), consult: frozenset({consulted})}
+    found = survey(holding("caller", consulted, bridges=bridges), [TALKED], NOBODY)
+    assert found == Survey(drop_bridges=(consult,), talks=((CALL, channel("caller"), channel(consulted)),))
 
 
 def test_a_bridge_of_one_ends_and_its_record_is_closed() -> None:
