@@ -139,10 +139,12 @@ async def replaced(call: Call, leg: Leg, newcomer: ChannelEntered) -> Leg:
 def _asked_on_the_other_line(call: Call, leg: Leg, request: TransferRequested) -> bool:
     """A phone may press the key on the line of its consultation. The call of the other line goes on, with its record.
 
-    That call then fetches `leg` from this one.
+    That call then fetches `leg` from this one. In a call that he has asked for an agent stands in the caller's place,
+    and it is none.
     """
     other = request.consultation
-    if other is None or other.channel_id is None or other.peer_id is None:
+    is_passed_on = request.asked_on is not None
+    if call.first is not None or is_passed_on or other is None or other.channel_id is None or other.peer_id is None:
         return False
     here = Consultation(call.caller.channel_id, leg.channel_id, leg.name)
     return call.pass_on(TransferRequested(other.channel_id, request.dialled, here, asked_on=request.waiting))
@@ -214,8 +216,13 @@ async def _call_target(call: Call, transferer: Leg, request: TransferRequested) 
 def _after(call: Call, transferer: Leg, decider: Decider) -> Sequence[Step]:
     """What follows when nobody takes him there. Of two colleagues, the one who was called has no route to go by."""
     if transferer.role != CALLER:
-        return decider.fallback(call.route, now())
+        return _fallback(call, decider)
     return (_END,)
+
+
+def _fallback(call: Call, decider: Decider) -> Sequence[Step]:
+    """Whom we have called ourselves came by no route, and hears why nobody speaks with him any more."""
+    return decider.fallback(call.route, now()) if call.first is None else ()
 
 
 def _go_on(call: Call, steps: Sequence[Step]) -> Onward:
@@ -268,12 +275,13 @@ async def fail(call: Call, leg: Leg, transferer: Leg, why: Failed, *, by_caller:
             at=now(), by=transferer.role, outcome=why.outcome, code=why.code, detail=why.detail, remedy=why.remedy
         )
     )
-    if not transferer.alive and by_caller:
+    if not transferer.alive and by_caller and call.first is None:
         await call.telephony.hang_up(call.caller.channel_id, "normal")
         call.tell(e.CallEnded(at=now(), by="caller", cause=NORMAL_CLEARING, reason="the transfer came to nothing"))
         return Onward(None)
     if not transferer.alive:
-        return _go_on(call, () if call.decider is None else call.decider.fallback(call.route, now()))
+        call.last_outcome = why.outcome
+        return _go_on(call, () if call.decider is None else _fallback(call, call.decider))
     if by_caller:
         call.put_in_callers_place(transferer)
     await _let_speak(call, leg)

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SECOND_DID = "+14155550101"
 GREETING_HZ = 697
+BEEP_HZ = 1400
 QUEUES = """\
 [general]
 [support-queue]
@@ -64,7 +65,7 @@ def office(config: Config) -> None:
         "300": {"voicemail": "101"},
         "400": {"endpoint": "PJSIP/carol"},
     }
-    config["click_to_dial"] = {"announcements": {"busy": "recordings/is-busy"}}
+    config["click_to_dial"] = {"announcements": {"busy": "recordings/is-busy"}, "talk_s": 600, "warn_s": 2}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -290,3 +291,16 @@ async def test_a_colleague_who_was_called_transfers_the_agent(rig: Rig, ada: Age
         assert await at_ada.hears(CUSTOMER_HZ)
         await at_carol.hang_up()
         await at_ada.ended()
+
+
+async def test_both_hear_a_tone_before_the_limit_of_their_talk(rig: Rig) -> None:
+    async with rig.user("bob", tone_hz=None) as bob, Phone.provider(rig.asterisk.layout, tone_hz=None) as silent:
+        await click(rig, user=BOB, talk_s=4)
+        at_bob = await bob.next_call()
+        await at_bob.answer()
+        at_customer = await silent.next_call()
+        await at_customer.answer()
+        assert all(await asyncio.gather(at_bob.hears(BEEP_HZ, 0.2), at_customer.hears(BEEP_HZ, 0.2)))
+        await asyncio.gather(at_bob.ended(), at_customer.ended())
+    await rig.idle()
+    assert (await rig.newest()).reason == "the talk reached its limit of 4 s"
