@@ -115,7 +115,7 @@ def _columns(outgoing: Outgoing) -> dict[str, Any]:
 
 def _put() -> Insert:
     new = insert(outgoing_calls)
-    changed = {name: new.excluded[name] for name in ("answered_at", "ended_at", "talk_s")}
+    changed = {name: new.excluded[name] for name in ("expires_at", "answered_at", "ended_at", "talk_s")}
     return new.on_conflict_do_update(index_elements=[outgoing_calls.c.id], set_=changed)
 
 

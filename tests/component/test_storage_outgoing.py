@@ -52,6 +52,22 @@ async def test_each_call_is_kept_as_it_was_told_last(database: Database) -> None
     assert list(await read_outgoing(database.settings)) == [ended]
 
 
+async def test_a_reservation_that_was_answered_lasts_over_a_restart_for_as_long_as_its_talk_may(
+    database: Database,
+) -> None:
+    async with open_outgoing(database) as journal:
+        volume = Volume(VolumePolicy(), journal)
+        volume.admit(CALL, ago(600), expires_at=ago(520))
+        await journal.flush()
+        volume.answered(CALL.id, ago(590), expires_at=ago(-3600))
+        await journal.flush()
+        after_restart = Volume(VolumePolicy())
+        after_restart.restore(await journal.kept(), NOW)
+    values = {count.measure: count.value for count in after_restart.counters(NOW)}
+    assert values[Measure.CONCURRENT] == 1
+    assert round(values[Measure.MINUTES_PER_DAY], 3) == round(590 / 60, 3)
+
+
 async def test_what_is_a_day_old_is_neither_read_nor_kept_and_what_goes_on_is(database: Database) -> None:
     old = Outgoing(call=CALL, admitted_at=ago(90_000), ended_at=ago(86_401), talk_s=0.0)
     goes_on = Outgoing(call=OutgoingCall("other", "+14155550178", "sales"), admitted_at=ago(90_000))
