@@ -21,6 +21,7 @@ from ari_app.calls.inbox import Switchboard
 from ari_app.calls.leaving import back_to_dialplan, give_back
 from ari_app.calls.outgoing import without_room
 from ari_app.calls.ports import (
+    ChannelDestroyed,
     ChannelEntered,
     ChannelEvent,
     Deciders,
@@ -106,7 +107,12 @@ class Supervisor:
         return sum(not call.goes_on_alone for call in self.live.values())
 
     def deliver(self, event: ChannelEvent) -> None:
-        """Take one event from the switch; never waits."""
+        """Take one event from the switch; never waits.
+
+        A leg's place among the calls outside is free with its channel's end, also when no call watches it any more.
+        """
+        if isinstance(event, ChannelDestroyed):
+            self.volume.ended(event.channel_id, now())
         self.switchboard.deliver(event)
 
     def take_caller(self, entered: ChannelEntered | PresentChannel) -> None:

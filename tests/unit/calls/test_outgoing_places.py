@@ -1,0 +1,46 @@
+"""A place among the calls outside is free when the channel ends, whatever becomes of the call; and not before."""
+
+import asyncio
+
+from agi_router.routing.caller_id import OwnNumber
+from agi_router.routing.destination import ExternalDestination
+from agi_router.routing.step import Member, Ring, Step, TrunkTarget, TrunkWay
+from agi_router.routing.volume_limits import Measure
+from ari_app.calls.clock import now
+from ari_app.calls.ports import ChannelDestroyed, UnreachableError
+from tests.fakes.switch import Exchange
+
+NUMBER = "+14155550123"
+WAY = TrunkWay(trunk="main", endpoint="trunk", dial=NUMBER, caller_id=OwnNumber(""), trusted=False, setup_timeout_s=4)
+OUTSIDE = Step(
+    destination=ExternalDestination(NUMBER),
+    timeout_s=20,
+    action=Ring((Member("", (TrunkTarget(number=NUMBER, via=(WAY,)),)),)),
+)
+
+
+def concurrent(exchange: Exchange) -> float:
+    """How many calls outside count at this moment."""
+    return next(count.value for count in exchange.volume.counters(now()) if count.measure is Measure.CONCURRENT)
+
+
+def calling_outside() -> Exchange:
+    """An exchange whose callers are put through to a number outside."""
+    exchange = Exchange()
+    exchange.rings.fallback = lambda route_name, at: (OUTSIDE,)  # type: ignore[method-assign]
+    return exchange
+
+
+async def test_a_leg_whose_call_broke_off_and_could_not_be_cleared_counts_until_its_channel_ends() -> None:
+    async with calling_outside() as exchange:
+        exchange.switch.errors["answer"] = [UnreachableError("no answer in time")]
+        exchange.switch.errors["hang_up"] = [UnreachableError("no answer in time")]
+        exchange.arrive()
+        await exchange.until("dial")
+        await asyncio.sleep(0)
+        (leg,) = exchange.switch.dialled
+        exchange.pick_up(leg)
+        await exchange.over()
+        assert concurrent(exchange) == 1, "it is still there"
+        exchange.switch.deliver(ChannelDestroyed(leg, 16))
+        assert concurrent(exchange) == 0
