@@ -111,9 +111,12 @@ class Recovery:
         self._supervisor.take_held()
 
     def _count_on(self, found: Survey, snapshot: Snapshot) -> None:
-        """Calls to numbers outside count on whose channels are there; all others have ended while nobody looked."""
-        expected = (_expected(call) for call in self._supervisor.live.values())
-        present = {*snapshot.channels, *snapshot.elsewhere}.difference(found.end_channels).union(*expected)
+        """Calls to numbers outside count on whose channels are there; all others have ended while nobody looked.
+
+        The legs of calls that run here count until their calls hear of their ends, also those on their way to Asterisk.
+        """
+        live = (leg.channel_id for call in self._supervisor.live.values() for leg in call.legs.values() if leg.alive)
+        present = {*snapshot.channels, *snapshot.elsewhere}.difference(found.end_channels).union(live)
         self._supervisor.volume.lose_all_but(present, now())
 
     async def release(self) -> None:

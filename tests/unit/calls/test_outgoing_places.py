@@ -7,8 +7,8 @@ from agi_router.routing.destination import ExternalDestination
 from agi_router.routing.step import Member, Ring, Step, TrunkTarget, TrunkWay
 from agi_router.routing.volume_limits import Measure
 from ari_app.calls.clock import now
-from ari_app.calls.ports import ChannelDestroyed, UnreachableError
-from tests.fakes.switch import Exchange
+from ari_app.calls.ports import ChannelDestroyed, ChannelLeft, PresentChannel, UnreachableError
+from tests.fakes.switch import CALLER, Exchange
 
 NUMBER = "+14155550123"
 WAY = TrunkWay(trunk="main", endpoint="trunk", dial=NUMBER, caller_id=OwnNumber(""), trusted=False, setup_timeout_s=4)
@@ -16,6 +16,16 @@ OUTSIDE = Step(
     destination=ExternalDestination(NUMBER),
     timeout_s=20,
     action=Ring((Member("", (TrunkTarget(number=NUMBER, via=(WAY,)),)),)),
+)
+
+THE_CALLER = PresentChannel(
+    channel_id=CALLER,
+    name="PJSIP/trunk-1",
+    up=False,
+    entered=True,
+    args=("sales",),
+    caller_number="",
+    caller_name="",
 )
 
 
@@ -43,4 +53,20 @@ async def test_a_leg_whose_call_broke_off_and_could_not_be_cleared_counts_until_
         await exchange.over()
         assert concurrent(exchange) == 1, "it is still there"
         exchange.switch.deliver(ChannelDestroyed(leg, 16))
+        assert concurrent(exchange) == 0
+
+
+async def test_a_leg_that_is_being_created_while_the_router_reconnects_keeps_its_place() -> None:
+    async with calling_outside() as exchange:
+        exchange.switch.held["create_leg"] = asyncio.Event()
+        exchange.switch.present.append(THE_CALLER)
+        exchange.arrive()
+        await exchange.until("create_leg")
+        assert concurrent(exchange) == 1
+        await exchange.recovery.reconcile()
+        assert concurrent(exchange) == 1
+        exchange.switch.held["create_leg"].set()
+        await exchange.until("dial")
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        await exchange.over()
         assert concurrent(exchange) == 0
