@@ -55,14 +55,15 @@ async def _dialled(
 ) -> bool:
     channels = keys_of(legs, keys)
     won = winner(legs, channels, report) if report.dial == ANSWER else None
+    for leg in legs:  # before a question in whose midst the caller may hang up
+        talk_s = (report.answered_ms or 0) / 1000 if leg is won else None
+        call.volume.ended(leg_channel_id(call.call_id, leg.role), now(), talk_s)
     unknown = [key for role, key in channels.items() if won is None or role != won.role]
     known = await causes(dialplan, unknown) if unknown and report.dial != "" else {}
     results = [(leg, result(leg, known.get(channels.get(leg.role, "")), report, has_won=leg is won)) for leg in legs]
     if won is not None:
         _tell_answer(call, won, report)
     for leg, ended in results:
-        talk_s = (report.answered_ms or 0) / 1000 if leg is won else None
-        call.volume.ended(leg_channel_id(call.call_id, leg.role), now(), talk_s)
         call.tell(
             e.LegEnded(
                 at=now(),

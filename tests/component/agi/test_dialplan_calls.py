@@ -57,6 +57,11 @@ MOBILE = Step(
     timeout_s=20,
     action=Ring((Member("", (TrunkTarget(number="+14155550123", via=(WAY, WAY)),)),)),
 )
+BOTH = Step(
+    destination=UserDestination("456"),
+    timeout_s=20,
+    action=Ring((Member("456", (EndpointTarget("ada", "456"), TrunkTarget(number="+14155550123", via=(WAY,)))),)),
+)
 BUSY = Step(destination=HangupDestination(HangupCause.BUSY), timeout_s=0, action=HangUp(HangupCause.BUSY))
 CONTACTS = {"ada": "PJSIP/ada/sip:ada@192.0.2.1"}
 
@@ -160,6 +165,8 @@ class Session:
         return self.variables.get(name)
 
     async def evaluate(self, expression: str) -> str:
+        if self._hangs_up and "HANGUPCAUSE" in expression:
+            raise HangUpError("the channel was hung up")
         for name, contacts in CONTACTS.items():
             expression = expression.replace(f"${{PJSIP_DIAL_CONTACTS({name})}}", contacts)
         return expression.replace(",ast)}", "").replace("${HANGUPCAUSE(", "")
@@ -194,7 +201,15 @@ class Door:
     @property
     def concurrent(self) -> float:
         """How many calls outside count at this moment."""
-        return next(count.value for count in self.volume.counters(now()) if count.measure is Measure.CONCURRENT)
+        return self._counted(Measure.CONCURRENT)
+
+    @property
+    def minutes(self) -> float:
+        """How many minutes of talk count."""
+        return self._counted(Measure.MINUTES_PER_DAY)
+
+    def _counted(self, measure: Measure) -> float:
+        return next(count.value for count in self.volume.counters(now()) if count.measure is measure)
 
 
 async def test_a_plain_call_is_answered_once_and_reported_once() -> None:
@@ -232,9 +247,7 @@ async def test_a_number_counts_from_its_dialling_to_its_report() -> None:
     peer = "PJSIP/trunk-00000002"
     await door.ask("answered", door.call_id, peer)
     await door.ask("report", door.call_id, "dial=ANSWER", "answered_ms=90000", f"peer={peer}", f"keys={peer}")
-    assert door.concurrent == 0
-    minutes = [count.value for count in door.volume.counters(now()) if count.measure is Measure.MINUTES_PER_DAY]
-    assert minutes[0] == 1.5
+    assert (door.concurrent, door.minutes) == (0, 1.5)
 
 
 async def test_who_hangs_up_before_he_is_told_has_dialled_nothing() -> None:
@@ -244,6 +257,19 @@ async def test_who_hangs_up_before_he_is_told_has_dialled_nothing() -> None:
         await door.ask("+14155550100", hangs_up=True)
     assert (log.only.disposition, log.only.legs) == (Disposition.ABANDONED, ())
     assert (door.concurrent, door.calls.count) == (0, 0)
+
+
+async def test_who_hangs_up_while_the_end_of_a_talk_is_taken_in_leaves_no_place_taken() -> None:
+    door = Door(Log(), BOTH)
+    await door.ask("+14155550100")
+    ada, mobile = "PJSIP/ada-00000002", "PJSIP/trunk-00000003"
+    await door.ask("answered", door.call_id, mobile)
+    assert door.concurrent == 1
+    ended = ("dial=ANSWER", "answered_ms=90000", f"peer={mobile}", f"keys={ada}", mobile)
+    with pytest.raises(HangUpError):
+        await door.ask("next", door.call_id, *ended, hangs_up=True)
+    await door.ask("report", door.call_id, *ended)
+    assert (door.concurrent, door.minutes) == (0, 1.5)
 
 
 async def test_the_report_of_a_call_that_ended_in_its_last_request_changes_nothing() -> None:
