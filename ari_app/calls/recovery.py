@@ -92,6 +92,8 @@ class Recovery:
         traces = await asyncio.gather(*(self._trace(call_id) for call_id, _, _ in found.talks))
         for (call_id, caller, leg), trace in zip(found.talks, traces, strict=True):
             self._resume_talk(by_id.get(call_id), call_id, caller, leg, trace)
+            for gone in departed & {caller.channel_id, leg.channel_id}:  # since the snapshot: nobody was told
+                self._supervisor.switchboard.deliver(ChannelDestroyed(gone, 0))
         for record, channel in found.alone:
             self._end_alone(record, channel)
         known = (*found.waiting, *found.queued)
