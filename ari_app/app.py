@@ -7,9 +7,11 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -87,14 +89,11 @@ async def serve(config: Path, settings: Settings) -> None:
         door = await parts.enter_async_context(DialplanDoor(settings.agi, calls))
         recovery = Recovery(telephony, supervisor, feed, call_log)
 
-        async def reconcile() -> None:
-            await asyncio.gather(recovery.reconcile(), devices.begin())
-
         connection = AriConnection(
             settings.asterisk.ari,
             telephony,
             supervisor.deliver,
-            reconcile,
+            partial(_reconcile, telephony, recovery, devices, calls if _is_of_one_host(settings) else None),
             recovery.release,
             device_changed=devices.change,
         )
@@ -156,6 +155,22 @@ def _replaced_by_itself() -> Iterator[None]:
         if replaced is None or others is not None:
             raise
         raise replaced.exceptions[0] from None
+
+
+async def _reconcile(
+    telephony: AriTelephony, recovery: Recovery, devices: DeviceStates, calls: DialplanCalls | None
+) -> None:
+    """With Asterisk, after each connect; with the calls that its dialplan dials, where all of them are its own."""
+    await asyncio.gather(recovery.reconcile(), devices.begin())
+    if calls is not None:
+        await calls.lose_gone(telephony)
+
+
+def _is_of_one_host(settings: Settings) -> bool:
+    """Whether the Asterisk that ARI reaches has the channels of all calls that come by the AGI door."""
+    host = urlsplit(settings.asterisk.ari.url).hostname or ""
+    here = host == "localhost" or host.startswith("127.") or host == "::1"
+    return here and settings.agi is not None and not settings.agi.allowed_networks
 
 
 @asynccontextmanager

@@ -27,12 +27,13 @@ from ari_app.agi.restoring import restore, trace_of
 from ari_app.agi.steps import Variables, go_on
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.clock import now
-from ari_app.calls.ids import new_call_id
+from ari_app.calls.ids import leg_channel_id, new_call_id
+from ari_app.calls.ports import Snapshot
 from ari_app.calls.presence import Presence, Witnessed
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader, CallWriter
 from ari_app.domain.causes import NORMAL_CLEARING
-from ari_app.domain.record import fold
+from ari_app.domain.record import CallRecord, fold
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,14 @@ class Deciders(Protocol):
 
     def for_a_call(self) -> AbstractAsyncContextManager[Decider]:
         """It stays usable until the block ends."""
+        ...
+
+
+class Switch(Protocol):
+    """Knows which channels there are."""
+
+    async def snapshot(self) -> Snapshot:
+        """Raises a TelephonyError."""
         ...
 
 
@@ -203,19 +212,44 @@ class DialplanCalls:
 
     async def expire(self) -> None:
         """Give them up now."""
+        latest = now() - timedelta(seconds=LONGEST_S)
+        for record in await self._open():
+            if record.started_at is not None and record.started_at < latest:
+                self._lose(record)
+
+    async def lose_gone(self, switch: Switch) -> None:
+        """Give up the calls whose callers' channels are gone: Asterisk was restarted, or told so while nobody listened.
+
+        Only for a switch that has the channels of all these calls. Raises a TelephonyError.
+        """
+        known = await self._open()  # before the channels: those of all of them had begun then
+        if known:
+            snapshot = await switch.snapshot()
+            present = {*snapshot.channels, *snapshot.elsewhere}
+            for record in known:
+                call = self._calls.get(record.call_id)
+                if record.channel_id not in present and not (call is not None and call.is_busy):
+                    self._lose(record)
+
+    async def _open(self) -> Sequence[CallRecord]:
+        """The calls of the dialplan that are open in the log, but for those whose end is on its way into it."""
         try:
             known = await self._reader.open_calls()
         except Exception:
             log.exception("the call log can't be read; calls without a report stay open")
-            return
-        latest = now() - timedelta(seconds=LONGEST_S)
-        for record in known:
-            if record.door == "agi" and record.started_at is not None and record.started_at < latest:
-                call = self._calls.pop(record.call_id, None)
-                if call is not None:
-                    call.ringing.close()
-                reason = "the dialplan did not report its end"
-                self._writer.write(record.call_id, e.CallEnded(at=now(), by="unknown", cause=0, reason=reason))
+            return ()
+        return [record for record in known if record.door == "agi" and record.call_id not in self._ended]
+
+    def _lose(self, record: CallRecord) -> None:
+        """This call is over, and nobody told when."""
+        call = self._calls.pop(record.call_id, None)
+        if call is not None:
+            call.ringing.close()
+        for leg in record.legs:
+            self._volume.lost(leg_channel_id(record.call_id, leg.leg), now())
+        self._ended.append(record.call_id)
+        reason = "the dialplan did not report its end"
+        self._writer.write(record.call_id, e.CallEnded(at=now(), by="unknown", cause=0, reason=reason))
 
 
 def _arrival(request: AgiRequest, arguments: Sequence[str], route_of: Callable[[str], str]) -> Arrival:

@@ -34,6 +34,7 @@ from agi_router.routing.volume_limits import Measure, VolumePolicy
 from ari_app.agi.call import LONGEST_S
 from ari_app.agi.handler import DialplanCalls
 from ari_app.calls.clock import now
+from ari_app.calls.ports import PresentChannel, Snapshot
 from ari_app.calls.presence import Presence
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader, CallWriter
@@ -63,6 +64,7 @@ BOTH = Step(
     action=Ring((Member("456", (EndpointTarget("ada", "456"), TrunkTarget(number="+14155550123", via=(WAY,)))),)),
 )
 BUSY = Step(destination=HangupDestination(HangupCause.BUSY), timeout_s=0, action=HangUp(HangupCause.BUSY))
+UNIQUE_ID = "1.1"
 CONTACTS = {"ada": "PJSIP/ada/sip:ada@192.0.2.1"}
 
 
@@ -155,7 +157,7 @@ class Session:
             script="sales",
             arguments=arguments,
             channel="PJSIP/carrier-00000001",
-            unique_id="1.1",
+            unique_id=UNIQUE_ID,
             caller_number="+14155550177",
             variables={},
         )
@@ -337,3 +339,39 @@ async def test_more_calls_than_can_be_remembered_are_left_to_the_dialplan() -> N
     told = await door.ask("+14155550100")
     assert (told["ROUTE_STATUS"], told["ROUTE_REASON"]) == ("FAILED", "overload")
     assert door.calls.count == 1
+
+
+class Channels:
+    """A switch that has these channels."""
+
+    def __init__(self, *ids: str) -> None:
+        self._ids = ids
+
+    async def snapshot(self) -> Snapshot:
+        """Those of the dialplan are elsewhere."""
+        channels = {
+            id_: PresentChannel(
+                channel_id=id_, name="", up=True, entered=False, args=(), caller_number="", caller_name=""
+            )
+            for id_ in self._ids
+        }
+        return Snapshot(channels={}, bridges={}, elsewhere=channels)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["asterisk", "router as well"])
+async def test_calls_that_an_asterisk_took_with_it_hold_no_place_and_others_do(*, is_restarted: bool) -> None:
+    log = Log()
+    door = Door(log, MOBILE)
+    await door.ask("+14155550100")
+    call_id = door.call_id
+    await door.ask("answered", call_id, "PJSIP/trunk-00000002")
+    if is_restarted:
+        door.calls = DialplanCalls(Decides(MOBILE), log, Presence(), log, door.volume)
+    await door.calls.lose_gone(Channels(UNIQUE_ID))
+    assert (door.concurrent, log.only.ended_at) == (1, None)
+    await door.calls.lose_gone(Channels("1.2"))
+    assert (door.concurrent, door.calls.count) == (0, 0)
+    assert log.only.ended_by == "unknown"
+    before = list(log.events[call_id])
+    await door.ask("report", call_id, "dial=ANSWER", "answered_ms=1000")
+    assert log.events[call_id] == before

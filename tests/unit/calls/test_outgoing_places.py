@@ -1,8 +1,9 @@
 """A place among the calls outside is free when the channel ends, whatever becomes of the call; and not before."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
+from typing import Any
 
 from agi_router.routing.caller_id import OwnNumber
 from agi_router.routing.destination import ExternalDestination
@@ -39,7 +40,7 @@ def concurrent(exchange: Exchange) -> float:
 
 def snapshot_of(
     channels: Mapping[str, PresentChannel], bridges: Mapping[str, frozenset[str]]
-) -> Callable[[], Awaitable[Snapshot]]:
+) -> Callable[[], Coroutine[Any, Any, Snapshot]]:
     """Tells that these are there."""
 
     async def snapshot() -> Snapshot:
