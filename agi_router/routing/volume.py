@@ -53,6 +53,7 @@ class Volume:
         self._expiring: list[tuple[datetime, str]] = []  # a heap
         self._warned: dict[tuple[Scope, Measure, str], datetime] = {}
         self._seen_until = _LONG_AGO  # before the restart
+        self._unseen: set[str] = set()  # those of before the restart, until it is known that they go on
         self._last_at = _LONG_AGO
 
     def admit(
@@ -90,13 +91,16 @@ class Volume:
     def answered(self, outgoing_id: str, at: datetime, *, expires_at: datetime | None = None) -> None:
         """This call speaks, and its minutes count; `at` may be a while ago. An id that is not live is no error.
 
-        With `expires_at` a reservation ends then, and not when it would have without an answer.
+        With `expires_at` a reservation ends then, and not when it would have without an answer, or has already.
         """
         self._go_to(max(at, self._last_at))  # one that is reported late is no clock that was put back
         outgoing = self._live.get(outgoing_id)
-        if outgoing is None or outgoing.answered_at is not None:
+        if outgoing is not None and outgoing.answered_at is None:
+            self._release(outgoing)
+        elif outgoing is None and expires_at is not None and outgoing_id in self._expired:
+            outgoing = replace(self._expired.pop(outgoing_id), ended_at=None)
+        else:
             return
-        self._release(outgoing)
         outgoing = replace(outgoing, answered_at=at, expires_at=expires_at or outgoing.expires_at)
         self._hold(outgoing)
         self._journal.keep(outgoing)
@@ -122,8 +126,8 @@ class Volume:
         outgoing = self._live.get(outgoing_id)
         if outgoing is not None:
             self._release(outgoing)
-            is_restored = outgoing.admitted_at <= self._seen_until
-            until = min(at, self._seen_until + LONGEST_UNSEEN) if is_restored else at
+            until = min(at, self._seen_until + LONGEST_UNSEEN) if outgoing_id in self._unseen else at
+            self._unseen.discard(outgoing_id)
             self._finish(outgoing, at, _talked(outgoing, until))
 
     def lose_all_but(self, present: Set[str], at: datetime) -> None:
@@ -132,6 +136,7 @@ class Volume:
         for outgoing in list(self._live.values()):
             if outgoing.expires_at is None and outgoing.call.id not in present:
                 self.lost(outgoing.call.id, at)
+        self._unseen -= present
 
     def restore(self, kept: Iterable[Outgoing], at: datetime) -> None:
         """Count what a journal has kept, before anything else is counted here."""
@@ -143,6 +148,7 @@ class Volume:
             self._count(outgoing, min(outgoing.admitted_at, at))
             if outgoing.ended_at is None:
                 self._hold(_not_after(at, outgoing))
+                self._unseen.add(outgoing.call.id)
             elif outgoing.talk_s is None:
                 self._expired[outgoing.call.id] = outgoing
             else:

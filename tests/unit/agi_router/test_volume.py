@@ -298,6 +298,32 @@ def test_a_weekend_without_a_router_is_no_talk() -> None:
     assert counted(now, Measure.MINUTES_PER_DAY, monday).value == LONGEST_UNSEEN / timedelta(minutes=1)
 
 
+def test_a_talk_of_before_a_restart_that_was_seen_since_counts_wholly() -> None:
+    kept = Kept()
+    before = limited(NO_LIMITS, kept)
+    before.admit(call(1), NIGHT)
+    before.answered("1", NIGHT)
+    now = limited()
+    now.restore(kept.outgoing.values(), after(60))
+    now.lose_all_but({"1"}, after(60))
+    now.lose_all_but(set(), after(3 * 3600))
+    assert counted(now, Measure.MINUTES_PER_DAY, after(3 * 3600)).value == 180
+
+
+def test_a_reservation_that_is_answered_after_its_end_counts_again() -> None:
+    kept = Kept()
+    volume = limited(NO_LIMITS, kept)
+    volume.admit(call(1), NIGHT, expires_at=after(60))
+    assert counted(volume, Measure.CONCURRENT, after(61)).value == 0
+    volume.answered("1", after(70), expires_at=after(3600))
+    assert counted(volume, Measure.CONCURRENT, after(130)).value == 1
+    assert counted(volume, Measure.MINUTES_PER_DAY, after(130)).value == 1
+    assert kept.outgoing["1"].ended_at is None
+    volume.ended("1", after(190))
+    assert counted(volume, Measure.CONCURRENT, after(190)).value == 0
+    assert counted(volume, Measure.MINUTES_PER_DAY, after(190)).value == 2
+
+
 def test_what_is_a_day_old_is_not_restored() -> None:
     ended = Outgoing(call=call(1), admitted_at=NIGHT, answered_at=NIGHT, ended_at=after(60), talk_s=60)
     live = replace(ended, call=call(2), ended_at=None, talk_s=None)
