@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-from ari_app.calls.bridging import GUARDED_CALLER, LEG_GUARD, guard_newcomer, lift_guard
+from ari_app.calls.bridging import GUARDED_CALLER, LEG_GUARD, guard_again, guard_newcomer, lift_guard
 from ari_app.calls.call import Call
 from ari_app.calls.clock import now
 from ari_app.calls.inbox import Party, PartyWanted
@@ -54,11 +54,17 @@ async def fetch(call: Call, consultation: Consultation, waiting: str) -> Leg | N
     return legs[0]
 
 
-async def hand_over(call: Call, leg: Leg, wanted: PartyWanted) -> None:
-    """Give one of the two who speak to another call, and end this one: the phone that asks for it has both."""
+async def hand_over(call: Call, leg: Leg, wanted: PartyWanted) -> bool:
+    """Give one of the two who speak to another call, and end this one: the phone that asks for it has both.
+
+    False when the other call has not waited for so long: then these two speak on.
+    """
     await asyncio.wait([call.request(lift_guard(call))])
-    if wanted.waits:
+    if wanted.waits and not wanted.given.done():
         await tell_phone(call, wanted.channel_id, TransferOutcome.DONE)
+    if wanted.given.done():
+        call.request(guard_again(call, leg))
+        return False
     if wanted.channel_id == leg.channel_id:
         wanted.give(
             Party(call.call_id, call.caller.channel_id, call.caller.name, endpoint_of(call.caller.name), "", "")
@@ -71,6 +77,7 @@ async def hand_over(call: Call, leg: Leg, wanted: PartyWanted) -> None:
         call.let_go(leg)
         call.request(let_phone_leave(call, call.caller.channel_id, call.inbox.caller_gone))
     call.tell(e.CallEnded(at=now(), by="router", cause=NORMAL_CLEARING, reason=f"goes on in call {wanted.by_call}"))
+    return True
 
 
 async def tell_phone(call: Call, waiting: str, outcome: TransferOutcome) -> None:

@@ -87,8 +87,8 @@ async def _next(call: Call, leg: Leg) -> Leg | Sequence[Step] | None:
             return await replaced(call, leg, newcomer)
         case PartyWanted() as wanted:
             await release(call)
-            await hand_over(call, leg, wanted)
-            return None
+            if await hand_over(call, leg, wanted):
+                return None
         case _:
             pass
     return leg

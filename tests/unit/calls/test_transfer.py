@@ -117,6 +117,25 @@ async def test_a_party_that_is_given_to_a_caller_who_has_hung_up_stays_where_it_
         assert not exchange.supervisor.switchboard.watches("peer")
 
 
+async def test_two_speak_on_when_the_call_that_wanted_one_of_them_has_not_waited() -> None:
+    async with talking() as (exchange, leg):
+        exchange.switch.held["set_variable"] = asyncio.Event()
+        given: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        asked = PartyWanted(
+            channel_id=CALLER, by_call="other", waits=True, adopt=lambda party: pytest.fail("given"), given=given
+        )
+        exchange.switch.asked["set_variable"].clear()
+        exchange.supervisor.switchboard.pass_on(asked)
+        await exchange.until("set_variable")
+        asked.refuse()
+        exchange.switch.held.pop("set_variable").set()
+        await asyncio.sleep(0.05)
+        assert exchange.ends() == []
+        exchange.switch.deliver(ChannelDestroyed(leg, 16))
+        await exchange.over()
+        assert [event.outcome for event in exchange.told.events if isinstance(event, e.LegEnded)] == ["answered"]
+
+
 async def test_a_second_transfer_key_is_answered_while_the_first_one_waits_for_another_call() -> None:
     async with talking() as (exchange, leg):
         asked = TransferRequested(leg, "102", Consultation(OTHER_CALL, "peer", "PJSIP/bob-1"))
