@@ -14,7 +14,7 @@ from ari_app.calls.arrival import arrival_on_record, info_on_record
 from ari_app.calls.clock import now
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader
-from ari_app.domain.record import CallRecord
+from ari_app.domain.record import CallRecord, highest_leg
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ def restore(call: DialplanCall, record: CallRecord, trace: Sequence[e.CallEvent]
     call.treat(decider.treatment(record.route))
     described = next((event for event in reversed(trace) if isinstance(event, e.CallerDescribed)), None)
     call.show(decider.shown(info_on_record(record)), described)
-    call.step, call.leg_count, call.answered_at = record.step, len(record.legs), record.answered_at
+    call.step, call.leg_count, call.answered_at = record.step, highest_leg(record), record.answered_at
     chain = decider.fallback(record.route, now())
     here = [(step.destination.type, step.destination.value) for step in chain]
     at = (record.destination_type, record.destination)

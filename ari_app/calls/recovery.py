@@ -39,7 +39,7 @@ from ari_app.calls.taking_back import NOT_MISSED
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader, CallWriter
 from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
-from ari_app.domain.record import CALLER, CallRecord, LegRecord
+from ari_app.domain.record import CALLER, CallRecord, LegRecord, highest_leg
 
 log = structlog.get_logger(__name__)
 
@@ -197,7 +197,7 @@ class Recovery:
         call = self._supervisor.new_call(call_id, Caller(caller.channel_id, caller.name, caller.up))
         call.bridge.found()
         if record is not None:
-            call.step, call.leg_count = record.step, _highest(record)
+            call.step, call.leg_count = record.step, highest_leg(record)
             call.known_as(arrival_on_record(record))
             call.first = First(record.first) if record.first else None
             if (stands_in := _leg_of(record, caller.channel_id)) is not None:
@@ -231,7 +231,7 @@ class Recovery:
 
     def _end_alone(self, record: CallRecord, channel: PresentChannel) -> None:
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
-        call.step, call.leg_count = record.step, _highest(record)
+        call.step, call.leg_count = record.step, highest_leg(record)
         known = _leg_of(record, channel.channel_id)
         if known is not None:
             call.adopt(_talking_leg(known.leg, channel, known))
@@ -241,7 +241,7 @@ class Recovery:
     def _resume_waiting(self, record: CallRecord, channel: PresentChannel, described: e.CallerDescribed | None) -> None:
         self._lose_legs(record, keep=set())
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
-        call.step, call.leg_count = record.step, _highest(record)
+        call.step, call.leg_count = record.step, highest_leg(record)
         call.known_as(arrival_on_record(record))
         sounds = len(record.destination.split(",")) if record.destination_type == AnnouncementDestination.type else 0
         self._supervisor.start_deciding(call, lambda decider: resume_fallback(call, record, described, decider, sounds))
@@ -249,7 +249,7 @@ class Recovery:
     def _resume_queue(self, record: CallRecord, channel: PresentChannel, described: e.CallerDescribed | None) -> None:
         held = self._supervisor.held.pop(channel.channel_id, None)
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
-        call.step, call.leg_count = record.step, _highest(record)
+        call.step, call.leg_count = record.step, highest_leg(record)
         call.known_as(arrival_on_record(record))
         call.away = call.inbox.caller_away = True
         if held is not None or channel.entered:
@@ -279,11 +279,6 @@ def _leg_of(record: CallRecord, channel_id: str) -> LegRecord | None:
     """The leg that this channel is."""
     ids = {leg.channel_id or leg_channel_id(record.call_id, leg.leg): leg for leg in record.legs}
     return ids.get(channel_id)
-
-
-def _highest(record: CallRecord) -> int:
-    """The number of the last leg that is known: its successors' ids are free."""
-    return max((int(leg.leg.rpartition("-")[2]) for leg in record.legs if leg.leg != CALLER), default=0)
 
 
 def _without(departed: Set[str], snapshot: Snapshot) -> Snapshot:

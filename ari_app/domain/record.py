@@ -266,6 +266,11 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             assert_never(event)
 
 
+def highest_leg(record: CallRecord) -> int:
+    """The number of the last leg that is known: its successors' ids are free."""
+    return max((int(leg.leg.rpartition("-")[2]) for leg in record.legs if leg.leg != CALLER), default=0)
+
+
 def _disposition(record: CallRecord, ended: e.CallEnded) -> Disposition:
     if record.answered_at is not None:
         return Disposition.ANSWERED

@@ -17,6 +17,7 @@ from agi_router.routing.destination import ExternalDestination, HangupCause, Han
 from agi_router.routing.errors import Failure
 from agi_router.routing.last_agent import LastAgent
 from agi_router.routing.needs import Needs
+from agi_router.routing.outgoing import OutgoingCall
 from agi_router.routing.shown import Shown
 from agi_router.routing.step import (
     EndpointTarget,
@@ -30,7 +31,7 @@ from agi_router.routing.step import (
 )
 from agi_router.routing.treatment import Treatment
 from agi_router.routing.volume import Volume
-from agi_router.routing.volume_limits import Measure, VolumePolicy
+from agi_router.routing.volume_limits import Measure, VolumeLimits, VolumePolicy
 from ari_app.agi.call import LONGEST_S
 from ari_app.agi.handler import DialplanCalls
 from ari_app.calls.clock import now
@@ -293,6 +294,22 @@ async def test_an_unknown_call_is_left_to_the_dialplan() -> None:
     await door.ask("report", "20261121T110028-90abf3006d29", "dial=ANSWER")
     await door.ask("answered", "20261121T110028-90abf3006d29", "PJSIP/ada-00000002")
     assert log.events == {}
+
+
+async def test_after_a_restart_no_leg_has_the_id_of_one_before() -> None:
+    log = Log()
+    door = Door(log, BOTH, ADA)
+    door.volume.policy = VolumePolicy(VolumeLimits(to_one_number_per_hour=1))
+    door.volume.admit(OutgoingCall("before", "+14155550123", "sales"), now())
+    door.volume.ended("before", now())
+    told = await door.ask("+14155550100")
+    assert told["ROUTE_DIAL"] == CONTACTS["ada"]  # leg-1; leg-2 was refused
+    door.volume.policy = VolumePolicy()
+    told = await door.ask("next", door.call_id, "dial=BUSY", "cause=17")
+    assert [leg.leg for leg in log.only.legs] == ["leg-1", "leg-3"]
+    door.calls = DialplanCalls(Decides(), log, Presence(), log, door.volume)
+    await door.ask("next", door.call_id, "dial=NOANSWER")
+    assert [leg.leg for leg in log.only.legs] == ["leg-1", "leg-3", "leg-4"]
 
 
 async def test_after_a_restart_a_call_goes_on_with_the_rest_of_its_fallback() -> None:
