@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from ari_app.domain.events import LegEnded
 from ari_app.domain.record import Disposition
 from sandbox import Phone
 from sandbox.phone.incoming import IncomingCall
@@ -73,6 +74,7 @@ async def test_a_customer_whose_agent_leaves_him_to_nobody_hears_why_and_goes_to
         await at_ada.transfer("102")
         at_bob = await bob.next_call()
         await at_ada.hang_up()
+        await rig.router.until_told(LegEnded)
         await at_bob.reject(486)
         assert await at_customer.hears_sound()
         await at_customer.ended(timeout_s=8)
