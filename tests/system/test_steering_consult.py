@@ -212,3 +212,15 @@ async def test_a_restarted_router_gives_the_talk_back(rig: Rig, talk: Talk, ring
     await rings.at_bob.ended()
     await talk.customer.hang_up()
     await talk.agent.ended()
+
+
+async def test_the_transfer_key_of_the_agent_is_declined_while_he_consults_by_request(
+    rig: Rig, talk: Talk, speaks: IncomingCall
+) -> None:
+    transfer = await talk.agent.transfer("102")
+    assert await transfer.outcome() == 603
+    assert await talk.agent.hears(BOBS_HZ, 0.2)
+    await rig.router.steer(talk.call_id, "complete")
+    assert await talk.customer.hears(BOBS_HZ, 0.3)
+    await speaks.hang_up()
+    await talk.customer.ended()
