@@ -79,7 +79,7 @@ async def _dialled(
 
 
 def answered(call: DialplanCall, peer: str) -> None:
-    """Somebody has picked up: the dialplan told so before the two speak."""
+    """Somebody has picked up: the dialplan told so while the two speak."""
     if isinstance(call.doing, Dialling) and call.answered_at is None:
         report = Report(peer=peer)
         won = winner(call.doing.legs, {}, report)

@@ -2,7 +2,7 @@
 
 AGI(agi://host/ROUTE[,CALLED])              a caller: what is to be done with him first
 AGI(agi://host/ROUTE,next,ID,...)           that came to nothing: what comes after it
-AGI(agi://host/ROUTE,answered,ID,CHANNEL)   somebody outside has picked up, and is about to speak
+AGI(agi://host/ROUTE,answered,ID,CHANNEL)   somebody outside has picked up
 AGI(agi://host/ROUTE,report,ID,...)         the caller's channel is gone
 """
 

@@ -80,6 +80,7 @@ FOR_AGI_DOOR: Final = (
     _vital("res_agi.so", "the dialplan cannot ask the router: there is no AGI()"),
     _vital("app_dial.so", "the dialplan cannot dial what the router answers: there is no Dial()"),
     _vital("func_strings.so", "the router cannot set its answer: there is no ARRAY()"),
+    _useful("app_originate.so", "talks with numbers outside count only when they are over: there is no Originate()"),
 )
 """What only the AGI door needs, or needs more than others do."""
 

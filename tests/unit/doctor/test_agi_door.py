@@ -8,7 +8,7 @@ from agi_router.fastagi import AgiSettings
 from ari_app.control.client import NoRouterError
 from ari_app.control.settings import ControlError
 from ari_app.doctor.agi_door import agi_findings
-from ari_app.doctor.modules import NEEDED, judge_modules, modules_for
+from ari_app.doctor.modules import FOR_AGI_DOOR, NEEDED, judge_modules, modules_for
 
 DOOR = {
     "listening": "127.0.0.1:4573",
@@ -45,7 +45,7 @@ def test_the_agi_door_is_open_and_not_besieged(
 
 
 def test_the_agi_door_needs_modules_that_others_do_without() -> None:
-    all_modules = {name: True for module in NEEDED for name in module.any_of}
+    all_modules = {name: True for module in (*NEEDED, *FOR_AGI_DOOR) for name in module.any_of}
     without_agi = all_modules | {"res_agi.so": False, "app_dial.so": False}
     assert [finding.status for finding in judge_modules(without_agi, modules_for(set()))] == ["warning"]
     needed = modules_for(set(), has_agi_door=True)
