@@ -43,7 +43,7 @@ class Planner:
         settings = self._settings
         agent_ring_s = request.agent_ring_s or settings.agent_ring_s
         customer_ring_s = request.customer_ring_s or settings.customer_ring_s
-        talk_s = settings.talk_s if request.talk_s is None else request.talk_s
+        talk_s = _shorter(settings.talk_s, request.talk_s)
         number, name, customer = self._customer(request.number, customer_ring_s, campaign)
         if user and customer.destination == UserDestination(user):
             raise RoutingError(
@@ -147,6 +147,11 @@ class Planner:
                 "show a number of directory.numbers, or of a trunk's numbers or caller_id, or add it there",
             )
         return number
+
+
+def _shorter(configured_s: float, wanted_s: float | None) -> float:
+    """The limit of the talk; 0 is none. A request may only shorten it: the operator decides what a stolen key costs."""
+    return min(filter(None, (configured_s, wanted_s)), default=0)
 
 
 def _variables(parameters: Mapping[str, str]) -> dict[str, str]:

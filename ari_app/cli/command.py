@@ -181,7 +181,9 @@ def call(
     customer_ring: Annotated[
         float | None, typer.Option("--customer-ring", metavar="SECONDS", help="How long the customer's does.")
     ] = None,
-    talk: Annotated[float | None, typer.Option(metavar="SECONDS", help="The longest talk.")] = None,
+    talk: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="The longest talk, at most the configured one.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Have the running router place a call: AGENT's phones ring, then NUMBER. Shows what happens, to the end."""

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from ari_app.control.settings import ControlError
 from ari_app.domain import events as e
 from ari_app.domain.record import Disposition
 from ari_app.storage.outgoing import read_outgoing
@@ -196,12 +197,11 @@ async def test_a_caller_who_is_sent_to_a_mobile_by_the_transfer_key_stays_where_
 async def test_a_program_that_lets_calls_be_placed_is_limited_too(rig: Rig, provider: Phone) -> None:
     async with rig.user("ada") as ada:
         talks = [await talking(rig, provider, "other") for _ in range(LIMIT)]
-        call_id = await rig.router.place(user="both", number=OTHER)
-        at_ada = await ada.next_call()
-        await at_ada.answer()
-        await at_ada.ended()
-        story = await rig.router.trace(call_id)
-        assert "policy_concurrent" in [event.code for event in story if isinstance(event, e.StepEnded)]
+        with pytest.raises(ControlError, match="policy_concurrent"):
+            await rig.router.place(user="both", number=OTHER)
+        with pytest.raises(TimeoutError):
+            await ada.next_call(0.1)
         for each, _ in talks:
             await each.hang_up()
         await rig.idle()
+        assert ("refused", "policy_concurrent") in await rig.step_ends()

@@ -105,6 +105,11 @@ def test_a_request_overrides_what_is_configured() -> None:
     assert (planned.treatment.talk_s, planned.treatment.warn_s) == (20, 0)
 
 
+@pytest.mark.parametrize(("wanted", "given"), [(None, 600), (20, 20), (86_400, 600), (0, 600)])
+def test_a_request_may_shorten_the_talk_and_not_make_it_longer(wanted: float | None, given: float) -> None:
+    assert plan(talk_s=wanted).treatment.talk_s == given
+
+
 def test_a_campaign_with_the_customer_first_needs_no_user() -> None:
     planned = plan("", campaign="14")
     assert (planned.first, planned.user, planned.agent.destination.value) == (First.CUSTOMER, "", "7")
