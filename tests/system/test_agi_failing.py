@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from agi_router.fastagi import AgiSettings, FastAgiDoor, Session
 from ari_app.domain import events as e
 from sandbox import Asterisk, Phone
@@ -62,3 +64,25 @@ async def test_a_number_outside_speaks_though_the_router_is_frozen_as_it_picks_u
             rig.router.thaw()
         record = await ended(rig)
         assert (record.answered_by, record.ended_by) == ("PJSIP/trunk", "caller")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"ROUTE_STATUS": "GOTO", "ROUTE_GOTO": f"agi-router-agi,{DID},1"}, {"ROUTE_STATUS": "END"}],
+    ids=["goto", "end"],
+)
+async def test_a_place_that_leads_to_the_router_again_is_no_loop_without_end(told: dict[str, str]) -> None:
+    asked = 0
+
+    async def handler(session: Session) -> None:
+        nonlocal asked
+        asked += 1
+        await session.set_variables(told)
+
+    async with FastAgiDoor(AgiSettings(port=0), handler) as door:
+        async with Asterisk(extra_dialplan=DIALPLAN.format(did=DID, port=door.port)) as asterisk:
+            await asterisk.cli(f"dialplan set global AGI_ROUTER_FALLBACK_PLACE agi-router-agi,{DID},1")
+            async with Phone.carrier(asterisk.layout) as carrier:
+                call = await carrier.call(DID, caller=CALLER)
+                assert await call.final_status(10) >= 480
+    assert asked == 50
