@@ -18,6 +18,12 @@ PART_BYTES: Final = 1900
 MOST_PARTS: Final = 4
 """The dialplan writes so many side by side, and leaves room for the options."""
 
+PARTS: Final = ("ROUTE_DIAL", *(f"ROUTE_DIAL_{number}" for number in range(2, MOST_PARTS + 1)))
+"""Their variables."""
+
+OF_ANY_STEP: Final = frozenset({*PARTS, "ROUTE_CALLERID", "ROUTE_ANSWER", "ROUTE_WELCOME", "__ROUTE_SHOWS"})
+"""What changes a later step if it was set in an earlier one that is not remembered."""
+
 CONTEXT: Final = "agi-router-agi"
 """How the contexts of dialplan/agi-router-agi.conf begin."""
 TRUNK_FORM: Final = str.maketrans(dict.fromkeys("-.@+", "_"))
@@ -97,11 +103,10 @@ def dial_parts(legs: Iterable[OutgoingLeg]) -> tuple[list[str], list[OutgoingLeg
 def dial(legs: Sequence[OutgoingLeg], timeout_s: float, treatment: Treatment, display: Display) -> dict[str, str]:
     """The variables for a Dial() of these legs, which fit into `dial_parts`."""
     parts, _ = dial_parts(legs)
-    names = ("ROUTE_DIAL", *(f"ROUTE_DIAL_{number}" for number in range(2, MOST_PARTS + 1)))
     trunks = [leg for leg in legs if leg.is_trunk]
     variables = {
         "ROUTE_STATUS": Status.DIAL.value,
-        **dict(zip(names, parts, strict=False)),
+        **dict(zip(PARTS, parts, strict=False)),
         "ROUTE_TIMEOUT": str(math.ceil(timeout_s)),
         "ROUTE_OUTSIDE": "yes" if trunks else "no",
     }

@@ -1,5 +1,6 @@
 """A call that the dialplan dials, as the router knows it between one AGI request and the next."""
 
+import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ import structlog
 from agi_router.fastagi.answer import Display
 from agi_router.routing.destination import Destination
 from agi_router.routing.shown import Shown
-from agi_router.routing.step import Ring, Step
+from agi_router.routing.step import Member, Ring, Step
 from agi_router.routing.treatment import Treatment
 from agi_router.routing.understood import Understood
 from agi_router.routing.volume import Volume
@@ -28,6 +29,9 @@ from ari_app.domain.call_log import CallWriter
 
 LONGEST_S: Final = 5 * 3600.0
 """A call of which nothing is heard for so long is over: dialplan/agi-router-agi.conf ends calls after 4 hours."""
+
+LONGEST_REQUEST_S: Final = 15.0
+"""How long the dialplan is kept waiting for an answer: after some more it takes the router for frozen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,9 @@ class DialplanCall:
         self.hunt: Hunt | None = None
         self.seen_keys: set[str] = set()
         self.variables: frozenset[str] = frozenset()
-        self.ringing = ExitStack()
+        self.asked_at = 0.0  # the AGI request that is being answered, by time.monotonic()
+        self._ringing = ExitStack()
+        self._silence: asyncio.TimerHandle | None = None
         self.answered_at: datetime | None = None
         self.is_over = False
         self.is_busy = False  # an AGI request of its is being answered
@@ -94,7 +100,7 @@ class DialplanCall:
         """Put a fact on record."""
         if isinstance(event, e.CallEnded | e.SentToDialplan):
             self.is_over = True
-            self.ringing.close()
+            self.fall_silent()
         self._writer.write(self.call_id, event)
 
     def tell_arrival(self, arrival: Arrival, unique_id: str) -> None:
@@ -121,6 +127,11 @@ class DialplanCall:
         """The time of the chain begins."""
         self.treatment = treatment
         self._ends_at = time.monotonic() + treatment.chain_s if treatment.chain_s else None
+
+    @property
+    def request_left_s(self) -> float:
+        """How long the dialplan may be kept waiting for this answer yet."""
+        return self.asked_at + LONGEST_REQUEST_S - time.monotonic()
 
     def left_s(self, timeout_s: float) -> float:
         """How long a step may take that wants so much: all that ring or wait share the time of the chain."""
@@ -166,6 +177,18 @@ class DialplanCall:
         """A step ends."""
         self.last_outcome = outcome
         self.tell(e.StepEnded(at=now(), step=self.step, outcome=outcome, code=code, detail=detail, remedy=remedy))
+
+    def ring(self, members: Sequence[Member], team: str, ring_s: float) -> None:
+        """These members ring now. When Dial() has given them up they don't, though its report comes hours later, after
+        the talk with one of them, or never."""
+        self._ringing.enter_context(self.presence.ringing(members, team))
+        self._silence = asyncio.get_running_loop().call_later(ring_s, self._ringing.close)
+
+    def fall_silent(self) -> None:
+        """Nobody rings any more."""
+        if self._silence is not None:
+            self._silence.cancel()
+        self._ringing.close()
 
     def give_up(self, legs: Iterable[PlacedLeg]) -> None:
         """These are not dialled, and count no more."""

@@ -29,7 +29,7 @@ async def take_in(
     doing, call.doing = call.doing, None
     keys = [key for key in report.keys if key not in call.seen_keys and key != call.channel]
     call.seen_keys.update(report.keys)
-    call.ringing.close()
+    call.fall_silent()
     served = False
     match doing:
         case Dialling(legs):

@@ -7,6 +7,7 @@ AGI(agi://host/ROUTE,report,ID,...)         the caller's channel is gone
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -40,6 +41,9 @@ log = structlog.get_logger(__name__)
 MOST_CALLS: Final = 10_000
 EXPIRES_EACH_S: Final = 600.0
 MOST_ENDED: Final = 1000
+
+STOPPED: Final = "the router stops"
+BROKEN: Final = "the router failed"
 
 NEXT: Final = "next"
 ANSWERED: Final = "answered"
@@ -119,11 +123,7 @@ class DialplanCalls:
         arrival = _arrival(request, arguments, decider.route_of)
         call = self._call(new_call_id(), request.channel)
         call.tell_arrival(arrival, request.unique_id)
-        if len(self._calls) >= self._most_calls:
-            log.warning("too many calls of the dialplan: a caller goes straight to its fallback")
-            call.tell(e.SentToDialplan(at=now(), reason="overload"))
-            await session.set_variables(answers.failed("overload"))
-            return
+        self._make_room()
         self._calls[call.call_id] = call
         async with self._answering(call):
             call.treat(decider.treatment(call.route))
@@ -132,6 +132,15 @@ class DialplanCalls:
             reason = {"ROUTE_REASON": decision.error.code} if decision.error else {}
             variables = answers.reception(call.treatment) | reason | await go_on(call, session, decider)
             await self._answer(call, variables, session)
+
+    def _make_room(self) -> None:
+        """Forget who was not heard of for the longest time; should he come back, the log knows him."""
+        while len(self._calls) >= self._most_calls:
+            oldest = next((call for call in self._calls.values() if not call.is_busy), None)
+            if oldest is None:
+                return  # the door bounds how many ask at once
+            del self._calls[oldest.call_id]
+            oldest.fall_silent()
 
     async def _continue(
         self, word: str, call_id: str, told: Sequence[str], session: CallerSession, decider: Decider
@@ -145,6 +154,7 @@ class DialplanCalls:
             answered(call, told[0] if told else "")
             return
         report = Report.parse(told)
+        call.channel = session.request.channel  # `answered` of before came by another one, and a transfer renames it
         async with self._answering(call):
             is_over = word == REPORT
             served = await take_in(call, report, session, decider.user_of_endpoint, is_over=is_over)
@@ -186,17 +196,23 @@ class DialplanCalls:
 
     @asynccontextmanager
     async def _answering(self, call: DialplanCall) -> AsyncIterator[None]:
-        """While the block runs nobody else is told what this call does; whoever hangs up meanwhile has ended it."""
+        """While the block runs nobody else is told what this call does.
+
+        Whoever hangs up meanwhile has ended it. Where the block breaks, the door closes the connection, and the caller
+        goes on with his fallback.
+        """
         call.is_busy = True
+        call.asked_at = time.monotonic()
         try:
             yield
         except HangUpError:
-            if not call.is_over:
-                if isinstance(call.doing, Dialling):
-                    call.give_up(call.doing.legs)
-                if call.step and (call.doing is not None or call.hunt is not None):
-                    call.tell_step_end("cancelled")
-                call.tell(e.CallEnded(at=now(), by="caller", cause=NORMAL_CLEARING))
+            _break_off(call, e.CallEnded(at=now(), by="caller", cause=NORMAL_CLEARING))
+            raise
+        except asyncio.CancelledError:
+            _break_off(call, e.SentToDialplan(at=now(), reason=STOPPED))
+            raise
+        except Exception:
+            _break_off(call, e.SentToDialplan(at=now(), reason=BROKEN))
             raise
         finally:
             call.is_busy = False
@@ -244,12 +260,23 @@ class DialplanCalls:
         """This call is over, and nobody told when."""
         call = self._calls.pop(record.call_id, None)
         if call is not None:
-            call.ringing.close()
+            call.fall_silent()
         for leg in record.legs:
             self._volume.lost(leg_channel_id(record.call_id, leg.leg), now())
         self._ended.append(record.call_id)
         reason = "the dialplan did not report its end"
         self._writer.write(record.call_id, e.CallEnded(at=now(), by="unknown", cause=0, reason=reason))
+
+
+def _break_off(call: DialplanCall, end: e.CallEvent) -> None:
+    """The call ends so in the middle of a request, unless it has ended before."""
+    if call.is_over:
+        return
+    if isinstance(call.doing, Dialling):
+        call.give_up(call.doing.legs)
+    if call.step and (call.doing is not None or call.hunt is not None):
+        call.tell_step_end("cancelled")
+    call.tell(end)
 
 
 def _arrival(request: AgiRequest, arguments: Sequence[str], route_of: Callable[[str], str]) -> Arrival:

@@ -31,8 +31,8 @@ from ari_app.domain.failover import lies_in_trunk
 UNREPORTED_S: Final = 60.0
 """So long after its time to ring a number counts as dialled, if neither its answer nor its end is told."""
 
-LONGEST_REQUEST_S: Final = 15.0
-"""How long the dialplan is kept waiting for an answer: after some more it takes the router for frozen."""
+SHORTEST_WAIT_S: Final = 1.0
+"""Where the request is over, and somebody has to be waited for: the dialplan must not ask without a pause."""
 
 _CHANCE = random.Random()  # noqa: S311 - shares work out, guards nothing
 
@@ -56,6 +56,11 @@ class Telling(Dials, Protocol):
     @property
     def presence(self) -> Presence:
         """Who is busy."""
+        ...
+
+    @property
+    def request_left_s(self) -> float:
+        """How long the dialplan may be kept waiting yet."""
         ...
 
     def new_role(self) -> str:
@@ -215,14 +220,15 @@ class Hunt:
     async def _wait(self, dialplan: Dialplan) -> bool:
         """Until one of those who are left can ring, or the time is over; False when it takes longer than a request."""
         action, standing = self.action, self._call.presence.standing
-        wait_s = min(self.left_s, LONGEST_REQUEST_S)
+        most_s = max(SHORTEST_WAIT_S, self._call.request_left_s)
+        wait_s = min(self.left_s, most_s)
         try:
             async with dialplan.until_hang_up(), asyncio.timeout(wait_s):
                 await self._call.presence.until(
                     lambda: bool(next_round(self._left, action.order, action.if_busy, standing)), self._left
                 )
         except TimeoutError:
-            return wait_s < LONGEST_REQUEST_S
+            return wait_s < most_s
         return True
 
     def _tell_called(self, members: Sequence[Member]) -> None:

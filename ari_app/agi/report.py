@@ -13,8 +13,8 @@ class Report:
     """The words are those of Asterisk's variables, "" for what was not told.
 
     `dial` is DIALSTATUS, `queue` QUEUESTATUS, `playback` PLAYBACKSTATUS: of an earlier step, where the last one was of
-    another kind. `cause` is HANGUPCAUSE (Q.850), 0 when Asterisk does not know it; `answered_ms` and `dialled_ms` are
-    ANSWEREDTIME_MS and DIALEDTIME_MS. `peer` is the channel that answered (DIALEDPEERNAME), `by` the one that hung up
+    another kind. `cause` is HANGUPCAUSE (Q.850), 0 when Asterisk does not know it; `answered_ms` is
+    ANSWEREDTIME_MS. `peer` is the channel that answered (DIALEDPEERNAME), `by` the one that hung up
     first (CHANNEL(hangupsource)), `member` the interface of a queue's member. `keys` are the channels of whose end
     Asterisk knows the cause (HANGUPCAUSE_KEYS()), in the order in which they were made.
     """
@@ -24,7 +24,6 @@ class Report:
     playback: str = ""
     cause: int | None = None
     answered_ms: int | None = None
-    dialled_ms: int | None = None
     rang: bool = False
     peer: str = ""
     by: str = ""
@@ -50,7 +49,6 @@ class Report:
             playback=told.get("playback", ""),
             cause=_number(told.get("cause", "")),
             answered_ms=_number(told.get("answered_ms", "")),
-            dialled_ms=_number(told.get("dialled_ms", "")),
             rang=bool(told.get("rang")),
             peer=told.get("peer", ""),
             by=told.get("by", ""),

@@ -6,6 +6,7 @@ from typing import Final
 
 import structlog
 
+from agi_router.fastagi.answer import OF_ANY_STEP
 from agi_router.routing.decider import Decider
 from agi_router.routing.destination import AnnouncementDestination, QueueDestination
 from ari_app.agi.call import Dialling, DialplanCall, Doing, Playing, Queueing
@@ -43,6 +44,7 @@ def restore(call: DialplanCall, record: CallRecord, trace: Sequence[e.CallEvent]
     at = (record.destination_type, record.destination)
     call.steps = list(chain[here.index(at) + 1 :] if at in here else chain)
     call.doing = _doing(record, trace)
+    call.variables = OF_ANY_STEP
     found = "talking" if record.answered_at else "queue" if isinstance(call.doing, Queueing) else "waiting"
     call.tell(e.CallRecovered(at=now(), found=found))
 

@@ -21,7 +21,7 @@ from agi_router.routing.step import (
 )
 from ari_app.agi.asking import Channel, ask_route, find_last_agent
 from ari_app.agi.call import Dialling, DialplanCall, Playing, Queueing
-from ari_app.agi.hunting import Hunt
+from ari_app.agi.hunting import UNREPORTED_S, Hunt
 from ari_app.agi.results import PlacedLeg
 from ari_app.calls.clock import now
 from ari_app.calls.leaving import failure_of_place
@@ -31,6 +31,10 @@ from ari_app.domain import events as e
 from ari_app.domain.causes import Q850, LegOutcome
 
 NO_STEP: Final = "no step was answered"
+LONGEST_QUESTION_S: Final = 10.0
+"""How long an API may take that is asked in a step: the longest `deadline_s`."""
+GIVES_UP_S: Final = 1.0
+"""Dial() takes whole seconds."""
 FULL: Final = "there is no room for it in the dial string"
 
 Variables = dict[str, str]
@@ -58,8 +62,11 @@ async def go_on(call: DialplanCall, channel: Channel, decider: Decider) -> Varia
 
 async def _begin(call: DialplanCall, step: Step, channel: Channel, decider: Decider) -> Variables | None:
     """What this step has the dialplan do; None when it does nothing, or begins to ring."""
-    call.tell_step(step)
     action = step.action
+    if isinstance(action, AskRoute | FindLastAgent) and call.request_left_s < LONGEST_QUESTION_S:
+        call.steps.insert(0, step)
+        return answer.wait()
+    call.tell_step(step)
     if isinstance(action, FindLastAgent):
         action = await find_last_agent(call, action, channel, decider)
     match action:
@@ -115,7 +122,9 @@ async def _dial(call: DialplanCall, hunt: Hunt, channel: Channel) -> Variables |
     for leg in no_room:
         call.tell(e.DeviceUnavailable(at=now(), endpoint=leg.endpoint, reason=FULL))
     legs = tuple(leg for leg in legs if leg not in no_room)
-    call.ringing.enter_context(call.presence.ringing(hunt.members, hunt.action.team))
+    # A welcome of unknown length may come before.
+    grace_s = UNREPORTED_S if call.treatment.announcement else GIVES_UP_S
+    call.ring(hunt.members, hunt.action.team, hunt.turn_s + grace_s)
     call.doing = Dialling(legs)
     return answer.dial([outgoing[leg.role] for leg in legs], hunt.turn_s, call.treatment, call.display)
 

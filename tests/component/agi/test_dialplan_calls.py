@@ -1,13 +1,15 @@
 """The AGI door's calls without an Asterisk: what each request is answered, and what is put on record of it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from agi_router.fastagi import AgiRequest, HangUpError
+from agi_router.fastagi import AgiRequest, CommandError, HangUpError
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.caller_id import OwnNumber
 from agi_router.routing.click_to_dial import CallRequest, PlannedCall
@@ -17,9 +19,11 @@ from agi_router.routing.destination import ExternalDestination, HangupCause, Han
 from agi_router.routing.errors import Failure
 from agi_router.routing.last_agent import LastAgent
 from agi_router.routing.needs import Needs
+from agi_router.routing.order import Standing
 from agi_router.routing.outgoing import OutgoingCall
 from agi_router.routing.shown import Shown
 from agi_router.routing.step import (
+    AskRoute,
     EndpointTarget,
     FindLastAgent,
     HangUp,
@@ -41,11 +45,8 @@ from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader, CallWriter
 from ari_app.domain.record import CallRecord, Disposition, fold
 
-ADA = Step(
-    destination=UserDestination("456"),
-    timeout_s=25,
-    action=Ring((Member("456", (EndpointTarget("ada", "456"),), "Ada"),)),
-)
+RINGING = Ring((Member("456", (EndpointTarget("ada", "456"),), "Ada"),))
+ADA = Step(destination=UserDestination("456"), timeout_s=25, action=RINGING)
 WAY = TrunkWay(
     trunk="main",
     endpoint="trunk",
@@ -106,7 +107,7 @@ class Decides(Decider):
     """A decider that always decides for the same steps."""
 
     def __init__(self, *steps: Step) -> None:
-        self._steps = steps
+        self.steps = steps
 
     @asynccontextmanager
     async def for_a_call(self) -> AsyncIterator[Decider]:
@@ -122,7 +123,7 @@ class Decides(Decider):
         return Treatment()
 
     async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
-        return Decision(route=info.route_name, steps=self._steps)
+        return Decision(route=info.route_name, steps=self.steps)
 
     async def guess(self, info: CallInfo) -> Step | None:
         return None
@@ -189,7 +190,9 @@ class Door:
 
     def __init__(self, log: Log, *steps: Step, **limits: Any) -> None:
         self.volume = Volume(VolumePolicy())
-        self.calls = DialplanCalls(Decides(*steps), log, Presence(), log, self.volume, **limits)
+        self.presence = Presence()
+        self.decides = Decides(*steps)
+        self.calls = DialplanCalls(self.decides, log, self.presence, log, self.volume, **limits)
         self.variables: dict[str, str] = {}
 
     async def ask(self, *arguments: str, hangs_up: bool = False) -> dict[str, str]:
@@ -349,13 +352,15 @@ async def test_a_call_of_which_nothing_is_heard_expires() -> None:
     assert (log.only.disposition, door.calls.count) == (Disposition.INTERRUPTED, 0)
 
 
-async def test_more_calls_than_can_be_remembered_are_left_to_the_dialplan() -> None:
+async def test_where_more_calls_are_open_than_can_be_remembered_the_oldest_is_known_by_the_log() -> None:
     log = Log()
     door = Door(log, ADA, most_calls=1)
     await door.ask("+14155550100")
-    told = await door.ask("+14155550100")
-    assert (told["ROUTE_STATUS"], told["ROUTE_REASON"]) == ("FAILED", "overload")
-    assert door.calls.count == 1
+    oldest = door.call_id
+    assert (await door.ask("+14155550100"))["ROUTE_STATUS"] == "DIAL"
+    assert (door.calls.count, door.call_id == oldest) == (1, False)
+    told = await door.ask("next", oldest, "dial=NOANSWER")
+    assert (told["ROUTE_ID"], told["ROUTE_DIAL"]) == (oldest, "PJSIP/+14155550123@trunk")
 
 
 class Channels:
@@ -392,3 +397,88 @@ async def test_calls_that_an_asterisk_took_with_it_hold_no_place_and_others_do(*
     before = list(log.events[call_id])
     await door.ask("report", call_id, "dial=ANSWER", "answered_ms=1000")
     assert log.events[call_id] == before
+
+
+async def test_a_phone_does_not_ring_for_ever_though_nobody_reports_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ari_app.agi.steps.GIVES_UP_S", 0)
+    (member,) = RINGING.members
+    door = Door(Log(), Step(destination=UserDestination("456"), timeout_s=1.1, action=RINGING))
+    await door.ask("+14155550100")
+    assert door.presence.standing(member) is Standing.RINGING
+    async with asyncio.timeout(5):
+        await door.presence.until(lambda: door.presence.standing(member) is Standing.FREE, (member,))
+
+
+class Broken(Session):
+    """Its values can't be set."""
+
+    async def set_variables(self, variables: Mapping[str, str]) -> None:
+        raise CommandError("SET VARIABLE would be 9000 bytes long")
+
+
+async def test_a_call_whose_request_breaks_is_its_fallbacks_and_holds_nothing() -> None:
+    log = Log()
+    door = Door(log, BOTH)
+    with pytest.raises(CommandError):
+        await door.calls.handle(Broken({}, "+14155550100"))
+    assert log.only.disposition is Disposition.TO_DIALPLAN
+    assert (door.concurrent, door.calls.count) == (0, 0)
+    assert door.presence.standing(RINGING.members[0]) is Standing.FREE
+
+
+class Slow(Session):
+    """Asterisk answers no command any more."""
+
+    async def evaluate(self, expression: str) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+
+async def test_a_caller_whose_request_a_stopping_router_breaks_off_is_his_fallbacks() -> None:
+    log = Log()
+    door = Door(log, ADA)
+    asking = asyncio.create_task(door.calls.handle(Slow({}, "+14155550100")))
+    while not log.events or not isinstance(next(iter(log.events.values()))[-1], e.StepStarted):
+        await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert log.only.disposition is Disposition.TO_DIALPLAN
+
+
+async def test_after_a_restart_a_step_dials_nobody_of_the_one_before() -> None:
+    log = Log()
+    before = Door(log, ADA)
+    await before.ask("+14155550100")
+    after = Door(log)
+    after.variables = before.variables | {"ROUTE_DIAL_2": "&PJSIP/bob/sip:bob@192.0.2.2"}
+    assert (await after.ask("next", before.call_id, "dial=NOANSWER"))["ROUTE_DIAL_2"] == ""
+
+
+async def test_an_answer_that_another_channel_tells_after_a_restart_leaves_the_caller_his_channel() -> None:
+    log = Log()
+    before = Door(log, MOBILE)
+    await before.ask("+14155550100")
+    after = Door(log)
+    after.variables = before.variables
+    peer = "PJSIP/trunk-00000002"
+    telling = Session(after.variables, "answered", before.call_id, peer)
+    telling.request = replace(telling.request, channel="Local/tell@agi-router-agi-answered-00000003;2")
+    await after.calls.handle(telling)
+    by = "by=PJSIP/carrier-00000001"
+    await after.ask("report", before.call_id, "dial=ANSWER", "answered_ms=1000", f"peer={peer}", by, f"keys={peer}")
+    assert log.only.ended_by == "caller"
+
+
+async def test_a_route_is_asked_in_a_request_of_its_own_where_the_first_took_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = Log()
+    onward = Step(destination=BUSY.destination, timeout_s=0, action=AskRoute("support"))
+    door = Door(log, onward)
+    monkeypatch.setattr("ari_app.agi.call.LONGEST_REQUEST_S", 9.0)  # as if 6 of 15 s were over
+    assert (await door.ask("+14155550100"))["ROUTE_STATUS"] == "WAIT"
+    monkeypatch.undo()
+    door.decides.steps = (BUSY,)
+    assert (await door.ask("next", door.call_id))["ROUTE_STATUS"] == "HANGUP"
+    (events,) = log.events.values()
+    assert [event.destination for event in events if isinstance(event, e.StepStarted)] == ["busy", "busy"]
