@@ -234,5 +234,5 @@ def _known(name: str, routes: Mapping[str, Route]) -> Route:
     raise RoutingError(
         "route_unknown",
         f"there is no route {name!r}",
-        f"{hint} Name a route of the configuration in the dialplan's Stasis(agi-router,ROUTE), or add it to routes",
+        f"{hint} Name a route of the configuration in the dialplan, or add it to routes",
     )

@@ -173,10 +173,12 @@ class DialplanCall:
             )
         )
 
-    def tell_step_end(self, outcome: str, *, code: str = "", detail: str = "", remedy: str = "") -> None:
-        """A step ends."""
+    def tell_step_end(
+        self, outcome: str, *, code: str = "", detail: str = "", remedy: str = "", at: datetime | None = None
+    ) -> None:
+        """A step ends, or has ended at that moment."""
         self.last_outcome = outcome
-        self.tell(e.StepEnded(at=now(), step=self.step, outcome=outcome, code=code, detail=detail, remedy=remedy))
+        self.tell(e.StepEnded(at=at or now(), step=self.step, outcome=outcome, code=code, detail=detail, remedy=remedy))
 
     def ring(self, members: Sequence[Member], team: str, ring_s: float) -> None:
         """These members ring now. When Dial() has given them up they don't, though its report comes hours later, after

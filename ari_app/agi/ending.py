@@ -12,11 +12,17 @@ from ari_app.calls.announcing import unplayable
 from ari_app.calls.clock import now
 from ari_app.calls.ids import leg_channel_id
 from ari_app.calls.queueing import SERVED, Queued, came_of, member_endpoint
+from ari_app.calls.ringing import most_telling
 from ari_app.domain import events as e
-from ari_app.domain.causes import INTERWORKING, NORMAL_CLEARING, UNKNOWN
+from ari_app.domain.causes import INTERWORKING, NORMAL_CLEARING, UNKNOWN, LegOutcome
 
 PLAYED: Final = "SUCCESS"
 OK: Final = 200
+
+GAVE_UP: Final = frozenset({"", "CANCEL"})
+"""DIALSTATUS of a Dial() in which the caller hung up. After any other one he went on in the dialplan."""
+
+WENT_ON: Final = "it went on by itself after its Dial()"
 
 
 async def take_in(
@@ -27,13 +33,15 @@ async def take_in(
     `user_of` knows whose an endpoint is. When `is_over`, the caller's channel is gone.
     """
     doing, call.doing = call.doing, None
+    outcome = LegOutcome.CANCELLED.value
     keys = [key for key in report.keys if key not in call.seen_keys and key != call.channel]
     call.seen_keys.update(report.keys)
     call.fall_silent()
     served = False
     match doing:
         case Dialling(legs):
-            served = await _dialled(call, legs, keys, report, dialplan)
+            outcome = await _dialled(call, legs, keys, report, dialplan)
+            served = outcome == LegOutcome.ANSWERED
         case Queueing() if report.queue == SERVED:
             await _served(call, keys, report, dialplan, user_of)
             served = True
@@ -46,13 +54,16 @@ async def take_in(
         case _:
             assert_never(doing)
     if is_over and doing is not None and not served:
-        call.tell_step_end("cancelled")
+        call.tell_step_end(outcome)
+        if outcome != LegOutcome.CANCELLED:
+            call.tell(e.SentToDialplan(at=now(), reason=WENT_ON))
     return served
 
 
 async def _dialled(
     call: DialplanCall, legs: Sequence[PlacedLeg], keys: Sequence[str], report: Report, dialplan: Evaluates
-) -> bool:
+) -> str:
+    """One word for how the Dial() ended: ANSWERED, or CANCELLED when the caller hung up in it."""
     channels = keys_of(legs, keys)
     won = winner(legs, channels, report) if report.dial == ANSWER else None
     for leg in legs:  # before a question in whose midst the caller may hang up
@@ -64,9 +75,10 @@ async def _dialled(
     if won is not None:
         _tell_answer(call, won, report)
     for leg, ended in results:
+        ended_at = call.answered_at if ended.outcome is LegOutcome.ANSWERED_ELSEWHERE else None
         call.tell(
             e.LegEnded(
-                at=now(),
+                at=ended_at or now(),
                 leg=leg.role,
                 outcome=ended.outcome.value,
                 cause=ended.cause,
@@ -75,7 +87,11 @@ async def _dialled(
         )
     if won is None and call.hunt is not None:
         call.hunt.take(results)
-    return won is not None
+    if won is not None:
+        return LegOutcome.ANSWERED.value
+    if report.dial in GAVE_UP:
+        return LegOutcome.CANCELLED.value
+    return most_telling(ended.outcome.value for _, ended in results)
 
 
 def answered(call: DialplanCall, peer: str) -> None:
@@ -94,7 +110,7 @@ def _tell_answer(call: DialplanCall, won: PlacedLeg, report: Report) -> None:
     expires_at = now() + timedelta(seconds=LONGEST_S)
     call.volume.answered(leg_channel_id(call.call_id, won.role), call.answered_at, expires_at=expires_at)
     call.tell(e.LegAnswered(at=call.answered_at, leg=won.role))
-    call.tell_step_end("answered")
+    call.tell_step_end("answered", at=call.answered_at)
     call.tell(e.CallAnswered(at=call.answered_at, leg=won.role))
 
 
@@ -111,7 +127,7 @@ async def _served(
     call.answered_at = _since(report.answered_ms)
     who = f"PJSIP/{endpoint}" if endpoint else report.member
     call.tell(e.QueueAnswered(at=call.answered_at, member=who, user=user_of(endpoint)))
-    call.tell_step_end("answered")
+    call.tell_step_end("answered", at=call.answered_at)
 
 
 def _queued(call: DialplanCall, came: Queued) -> None:

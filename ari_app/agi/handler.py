@@ -130,7 +130,7 @@ class DialplanCalls:
             decision = await ask(call, call.route, session, decider)
             call.steps = list(decision.steps)
             reason = {"ROUTE_REASON": decision.error.code} if decision.error else {}
-            variables = answers.reception(call.treatment) | reason | await go_on(call, session, decider)
+            variables = answers.reception(call.treatment) | await go_on(call, session, decider) | reason
             await self._answer(call, variables, session)
 
     def _make_room(self) -> None:
@@ -158,7 +158,7 @@ class DialplanCalls:
         async with self._answering(call):
             is_over = word == REPORT
             served = await take_in(call, report, session, decider.user_of_endpoint, is_over=is_over)
-            if is_over or served:
+            if (is_over or served) and not call.is_over:
                 tell_end(call, report, was_answered=served)
             if not is_over:
                 variables = answers.hangup(NORMAL_CLEARING) if served else await go_on(call, session, decider)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, assert_never
 
 import structlog
 
@@ -45,8 +45,21 @@ def restore(call: DialplanCall, record: CallRecord, trace: Sequence[e.CallEvent]
     call.steps = list(chain[here.index(at) + 1 :] if at in here else chain)
     call.doing = _doing(record, trace)
     call.variables = OF_ANY_STEP
-    found = "talking" if record.answered_at else "queue" if isinstance(call.doing, Queueing) else "waiting"
-    call.tell(e.CallRecovered(at=now(), found=found))
+    call.tell(e.CallRecovered(at=now(), found=_found(record, call.doing)))
+
+
+def _found(record: CallRecord, doing: Doing | None) -> str:
+    if record.answered_at is not None:
+        return "talking"
+    match doing:
+        case Dialling():
+            return "dialled"  # whether somebody has answered by now only its report will tell
+        case Queueing():
+            return "queue"
+        case Playing() | None:
+            return "waiting"
+        case _:
+            assert_never(doing)
 
 
 def _doing(record: CallRecord, trace: Sequence[e.CallEvent]) -> Doing | None:

@@ -97,6 +97,7 @@ _FOUND = {
     "talking": "found the call again, its talk going on",
     "waiting": "found the call again, the caller waiting",
     "queue": "found the call again, the caller in the queue",
+    "dialled": "found the call again, which the dialplan dials",
 }
 _TIMELESS = frozenset({"hangup", "voicemail", "dialplan", "announcement"})
 BUSY = {"in_call": "in a call", "wrap_up": "in wrap-up", "dnd": "on DND"}
@@ -420,6 +421,8 @@ def _leg_ended(record: CallRecord, event: e.LegEnded) -> str:
         return "was hung up: it was picked up in the same moment, answered elsewhere"
     if (reason := _LEG_TAKEN_BACK.get(event.outcome)) is not None:
         rang = leg is not None and leg.ringing_at is not None
+        if record.door == "agi":  # whether its phones rang is not known
+            return f"was given up: {reason}"
         return f"stopped ringing: {reason}" if rang else f"was given up before it rang: {reason}"
     return _LEG_ENDED.get(event.outcome, event.outcome)
 

@@ -55,6 +55,11 @@ WAY = TrunkWay(
     trusted=False,
     setup_timeout_s=4,
 )
+PHONES = Step(
+    destination=UserDestination("456"),
+    timeout_s=25,
+    action=Ring((Member("456", (EndpointTarget("ada", "456"), EndpointTarget("bob", "456")), "Ada"),)),
+)
 MOBILE = Step(
     destination=ExternalDestination("+14155550123"),
     timeout_s=20,
@@ -67,7 +72,7 @@ BOTH = Step(
 )
 BUSY = Step(destination=HangupDestination(HangupCause.BUSY), timeout_s=0, action=HangUp(HangupCause.BUSY))
 UNIQUE_ID = "1.1"
-CONTACTS = {"ada": "PJSIP/ada/sip:ada@192.0.2.1"}
+CONTACTS = {"ada": "PJSIP/ada/sip:ada@192.0.2.1", "bob": "PJSIP/bob/sip:bob@192.0.2.2"}
 
 
 class Log(CallWriter, CallReader):
@@ -106,8 +111,9 @@ class Log(CallWriter, CallReader):
 class Decides(Decider):
     """A decider that always decides for the same steps."""
 
-    def __init__(self, *steps: Step) -> None:
+    def __init__(self, *steps: Step, error: Failure | None = None) -> None:
         self.steps = steps
+        self._error = error
 
     @asynccontextmanager
     async def for_a_call(self) -> AsyncIterator[Decider]:
@@ -123,7 +129,7 @@ class Decides(Decider):
         return Treatment()
 
     async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
-        return Decision(route=info.route_name, steps=self.steps)
+        return Decision(route=info.route_name, steps=self.steps, error=self._error)
 
     async def guess(self, info: CallInfo) -> Step | None:
         return None
@@ -188,10 +194,10 @@ class Session:
 class Door:
     """The calls of a router over this log; its requests share the variables of one channel."""
 
-    def __init__(self, log: Log, *steps: Step, **limits: Any) -> None:
+    def __init__(self, log: Log, *steps: Step, error: Failure | None = None, **limits: Any) -> None:
         self.volume = Volume(VolumePolicy())
         self.presence = Presence()
-        self.decides = Decides(*steps)
+        self.decides = Decides(*steps, error=error)
         self.calls = DialplanCalls(self.decides, log, self.presence, log, self.volume, **limits)
         self.variables: dict[str, str] = {}
 
@@ -244,6 +250,59 @@ async def test_the_next_step_leaves_no_variable_of_the_one_before() -> None:
     assert (told["ROUTE_STATUS"], told["ROUTE_CAUSE"]) == ("HANGUP", "17")
     assert not any(told[name] for name in ("ROUTE_DIAL", "ROUTE_OPTIONS", "ROUTE_CALLERID", "ROUTE_CALLERID_trunk"))
     assert log.only.disposition is Disposition.REJECTED
+
+
+async def test_whoever_lost_to_the_winner_ended_as_he_answered() -> None:
+    log = Log()
+    door = Door(log, PHONES)
+    await door.ask("+14155550100")
+    peer = "PJSIP/bob-00000003"
+    keys = f"keys=PJSIP/ada-00000002,{peer}".split(",")
+    await door.ask("report", door.call_id, "dial=ANSWER", "answered_ms=61000", f"peer={peer}", *keys)
+    ada, bob = log.only.legs
+    assert (ada.outcome, ada.ended_at) == ("answered_elsewhere", log.only.answered_at)
+    assert bob.answered_at == log.only.answered_at
+    (events,) = log.events.values()
+    steps = [event.at for event in events if isinstance(event, e.StepEnded)]
+    assert steps == [log.only.answered_at]
+
+
+@pytest.mark.parametrize(
+    ("report", "disposition", "outcome"),
+    [
+        ("dial=BUSY", Disposition.TO_DIALPLAN, "busy"),
+        ("dial=NOANSWER", Disposition.TO_DIALPLAN, "no_answer"),
+        ("dial=CHANUNAVAIL", Disposition.TO_DIALPLAN, "unavailable"),
+        ("dial=CANCEL", Disposition.ABANDONED, "cancelled"),
+        ("cause=16", Disposition.ABANDONED, "cancelled"),
+    ],
+)
+async def test_a_dialplan_that_asks_for_no_next_step_has_gone_on_by_itself(
+    report: str, disposition: Disposition, outcome: str
+) -> None:
+    log = Log()
+    door = Door(log, ADA, MOBILE)
+    await door.ask("+14155550100")
+    await door.ask("report", door.call_id, report)
+    (events,) = log.events.values()
+    assert (log.only.disposition, door.calls.count) == (disposition, 0)
+    assert [event.outcome for event in events if isinstance(event, e.StepEnded)] == [outcome]
+    assert sum(isinstance(event, e.CallEnded | e.SentToDialplan) for event in events) == 1
+
+
+async def test_whoever_the_dialplan_dialled_by_itself_afterwards_is_no_leg_of_ours() -> None:
+    log = Log()
+    door = Door(log, ADA)
+    await door.ask("+14155550100")
+    await door.ask("report", door.call_id, "dial=ANSWER", "answered_ms=5000", "peer=PJSIP/reception-00000009")
+    assert (log.only.disposition, log.only.answered_by) == (Disposition.TO_DIALPLAN, "")
+
+
+async def test_where_nothing_is_left_the_reason_is_that_of_the_lookup() -> None:
+    log = Log()
+    door = Door(log, error=Failure("api_timeout", "the API did not answer", "look at it"))
+    told = await door.ask("+14155550100")
+    assert (told["ROUTE_STATUS"], told["ROUTE_REASON"]) == ("END", "api_timeout")
 
 
 async def test_a_number_counts_from_its_dialling_to_its_report() -> None:
@@ -323,6 +382,8 @@ async def test_after_a_restart_a_call_goes_on_with_the_rest_of_its_fallback() ->
     after.variables = before.variables
     told = await after.ask("next", before.call_id, "dial=NOANSWER")
     assert (told["ROUTE_DIAL"], log.only.recovered) == ("PJSIP/+14155550123@trunk", True)
+    (events,) = log.events.values()
+    assert [event.found for event in events if isinstance(event, e.CallRecovered)] == ["dialled"]
     again = Door(log)
     again.variables = before.variables
     assert (await again.ask("next", before.call_id, "dial=NOANSWER"))["ROUTE_STATUS"] == "HANGUP"

@@ -38,6 +38,13 @@ def test_a_leg_that_never_rang_is_not_said_to_stop_ringing() -> None:
     )
 
 
+def test_of_a_leg_that_the_dialplan_dialled_nobody_claims_to_know_whether_it_rang() -> None:
+    ended = e.LegEnded(at=at(3), leg="leg-1", outcome="answered_elsewhere", cause=26)
+    assert told(arrived(door="agi"), dialled(), ended)[-1] == (
+        f"{ADA} was given up: answered elsewhere (cause 26 answered elsewhere)"
+    )
+
+
 NO_STEP_ENDS_SO = {"answered_elsewhere", "guessed_wrong", "setup_timeout", "transferred", "joined", "lost"}
 
 
