@@ -29,7 +29,10 @@ def agi_findings(settings: AgiSettings | None, answer: Status | ControlError) ->
 
 
 def _judge(settings: AgiSettings, door: Status) -> Finding:
-    found = f"it listens on {door['listening']}, {door['connections']} connections, {door['served']} calls answered"
+    found = (
+        f"the AGI door listens on {door['listening']}: {door['connections']} connections, "
+        f"{door['served']} requests answered"
+    )
     if door["broken"]:
         return AGI_DOOR.error(
             f"{found}, {door['broken']} not answered because the router failed",

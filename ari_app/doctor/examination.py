@@ -136,7 +136,9 @@ async def _ask_by_probe(ari: AriSettings, settings: Settings) -> list[Finding]:
 
 def _probe_checks(probe: Probe, settings: Settings) -> list[Check]:
     return [
-        dialplan_check(probe, settings.asterisk.ari.app, contexts_for(settings.routing.destination_types)),
+        dialplan_check(
+            probe, settings.asterisk.ari.app, contexts_for(settings.routing.destination_types), settings.agi
+        ),
         endpoints_check(probe, settings.routing),
         *trunk_checks(probe, settings.routing.trunks),
     ]

@@ -81,6 +81,8 @@ FOR_AGI_DOOR: Final = (
     _vital("app_dial.so", "the dialplan cannot dial what the router answers: there is no Dial()"),
     _vital("func_strings.so", "the router cannot set its answer: there is no ARRAY()"),
     _useful("app_originate.so", "talks with numbers outside count only when they are over: there is no Originate()"),
+    _useful("func_hangupcause.so", "why a leg came to nothing is not known: there is no HANGUPCAUSE()"),
+    _useful("app_read.so", "nobody can confirm a call by a key: there is no Read()"),
 )
 """What only the AGI door needs, or needs more than others do."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import os
+import socket
 import sqlite3
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from sandbox import Phone
+from sandbox.layout import free_port
 from sandbox.router import Config, Router
 from tests.command import Command
 from tests.fakes.wire import Wire
@@ -268,6 +270,19 @@ async def test_a_context_that_is_gone_and_a_missing_folder_of_recordings_are_err
         diagnosis = await examine(rig)
         assert diagnosis.wrong() == {"dialplan:agi-router-hangup": "error", "recordings": "error"}
         assert "agi-router dialplan" in diagnosis.findings["dialplan:agi-router-hangup"].remedy
+
+
+async def test_an_agi_door_that_no_dialplan_asks_is_an_error_and_one_that_is_asked_elsewhere_a_warning() -> None:
+    def with_door(config: Config) -> None:
+        small(config)
+        config["agi"] = {"listen": f"127.0.0.1:{free_port('127.0.0.1', socket.SOCK_STREAM)}"}
+
+    async with running(with_door) as rig, rig.user("ada"):
+        assert (await examine(rig)).wrong() == {"dialplan:agi-host": "warning"}
+        await rig.asterisk.cli(f"dialplan set global AGI_ROUTER_HOST {rig.router.config['agi']['listen']}")
+        assert (await examine(rig)).wrong() == {}
+        await rig.asterisk.cli("dialplan remove context agi-router-agi-report")
+        assert (await examine(rig)).wrong() == {"dialplan:agi-router-agi-report": "error"}
 
 
 # --- the API

@@ -51,4 +51,6 @@ def test_the_agi_door_needs_modules_that_others_do_without() -> None:
     needed = modules_for(set(), has_agi_door=True)
     assert len(needed) == len({module.any_of for module in needed}), "none is told twice"
     assert [finding.status for finding in judge_modules(without_agi, needed)] == ["error", "error"]
-    assert [finding.status for finding in judge_modules(all_modules | {"res_agi.so": True}, needed)] == ["ok"]
+    assert [finding.status for finding in judge_modules(all_modules, needed)] == ["ok"]
+    telling = all_modules | {"func_hangupcause.so": False, "app_read.so": False}
+    assert [finding.status for finding in judge_modules(telling, needed)] == ["warning", "warning"]

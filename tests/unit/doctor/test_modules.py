@@ -2,7 +2,8 @@
 
 import pytest
 
-from ari_app.doctor.dialplan import CONTEXTS, contexts_for, judge_dialplan
+from agi_router.fastagi import AgiSettings
+from ari_app.doctor.dialplan import CONTEXTS, FOR_AGI_DOOR, contexts_for, judge_agi_host, judge_dialplan
 from ari_app.doctor.modules import NEEDED, judge_modules, modules_for
 
 ALL_MODULES = {name: True for module in NEEDED for name in module.any_of}
@@ -42,7 +43,7 @@ def test_destinations_need_modules_and_contexts_of_their_own() -> None:
     ]
     old = judge_dialplan(set(CONTEXTS), "agi-router", contexts_for(types))
     assert [finding.id for finding in old] == ["dialplan:agi-router-queue", "dialplan:agi-router-voicemail"]
-    assert "agi-router dialplan > " in old[0].remedy
+    assert "agi-router dialplan agi-router.conf > " in old[0].remedy
     assert modules_for({"user"}) == NEEDED
     assert contexts_for({"user"}) == CONTEXTS
 
@@ -51,6 +52,47 @@ def test_destinations_need_modules_and_contexts_of_their_own() -> None:
 def test_each_context_that_is_gone_is_an_error(gone: str) -> None:
     [finding] = judge_dialplan(CONTEXTS.keys() - {gone}, "agi-router")
     assert (finding.id, finding.status) == (f"dialplan:{gone}", "error")
+
+
+def test_the_agi_door_needs_contexts_of_its_own() -> None:
+    old = judge_dialplan(set(CONTEXTS), "agi-router", CONTEXTS, FOR_AGI_DOOR)
+    assert [finding.id for finding in old] == [f"dialplan:{context}" for context in FOR_AGI_DOOR]
+    assert all("agi-router dialplan agi-router-agi.conf > " in finding.remedy for finding in old)
+    both = judge_dialplan({*CONTEXTS, *FOR_AGI_DOOR}, "agi-router", CONTEXTS, FOR_AGI_DOOR)
+    assert [finding.status for finding in both] == ["ok"]
+
+
+def test_whoever_has_an_agi_door_may_do_without_the_other_one() -> None:
+    [alone] = judge_dialplan(set(FOR_AGI_DOOR), "desk", CONTEXTS, FOR_AGI_DOOR)
+    assert (alone.status, "by the AGI door alone" in alone.found) == ("ok", True)
+    [half] = judge_dialplan(FOR_AGI_DOOR.keys() - {"agi-router-agi-leg"}, "desk", CONTEXTS, FOR_AGI_DOOR)
+    assert half.id == "dialplan:agi-router-agi-leg"
+
+
+@pytest.mark.parametrize(
+    ("host", "listens", "is_found"),
+    [
+        ("", ("127.0.0.1", 4573), True),
+        ("", ("127.0.0.1", 4574), False),
+        ("", ("10.0.0.5", 4573), False),
+        ("10.0.0.5:4573", ("10.0.0.5", 4573), True),
+        ("10.0.0.5", ("10.0.0.5", 4573), True),
+        ("10.0.0.6:4573", ("10.0.0.5", 4573), False),
+        ("10.0.0.5:4574", ("10.0.0.5", 4573), False),
+        ("10.0.0.5:4573", ("0.0.0.0", 4573), True),
+        ("router.example:4573", ("10.0.0.5", 4573), True),
+        ("router.example:4574", ("10.0.0.5", 4573), False),
+        ("[::1]:4573", ("::1", 4573), True),
+        ("[::1]", ("::1", 4573), True),
+        ("[::2]", ("::1", 4573), False),
+    ],
+)
+def test_callers_must_look_for_the_agi_door_where_it_listens(
+    host: str, listens: tuple[str, int], is_found: bool
+) -> None:
+    findings = judge_agi_host(host, AgiSettings(host=listens[0], port=listens[1]))
+    assert [finding.status for finding in findings] == ([] if is_found else ["warning"])
+    assert all(finding.id == "dialplan:agi-host" and "AGI_ROUTER_HOST" in finding.remedy for finding in findings)
 
 
 def test_another_application_than_the_dialplans_is_a_warning() -> None:
