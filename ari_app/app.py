@@ -82,7 +82,7 @@ async def serve(config: Path, settings: Settings) -> None:
         await devices.want(roster(settings.routing).watched)
         feed = Feed(call_log)
         volume = await parts.enter_async_context(_counting(database, settings))
-        rules = DialRules(settings.routing.policy, volume)
+        rules = DialRules.of(settings.routing, volume)
         supervisor = Supervisor(telephony, routing, feed, presence, settings.calls.max_in_setup, volume=volume)
         supervisor.carries_out_transfers = settings.calls.carries_out_transfers
         calls = DialplanCalls(routing, feed, presence, call_log, volume)

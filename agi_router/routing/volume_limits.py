@@ -137,16 +137,19 @@ class Count:
 
     def __str__(self) -> str:
         limit = "" if self.limit is None else f" of {self.limit}"
-        return f"{self.value:.10g}{limit} {_COUNTED[self.measure].format(self.number)}"
+        return f"{round(self.value, 2):.10g}{limit} {_COUNTED[self.measure].format(self.number)}"
 
     def failure(self, at: datetime) -> Failure:
         """Why no more is dialled at this moment."""
         return Failure(
             f"policy_{self.measure.value}",
-            f"{self.key} allows {self.limit} {_COUNTED[self.measure].format(self.number)} for {self.scope}, "
-            "and that is reached",
+            f"{self.key} allows {self.limit} {self._allowed()} for {self.scope}, and that is reached",
             f"{self._patience(at)}; if these calls are wanted, raise {self.key}",
         )
+
+    def _allowed(self) -> str:
+        counted = _COUNTED[self.measure].format(self.number)
+        return counted.replace("s ", " ", 1) if self.limit == 1 else counted
 
     def _patience(self, at: datetime) -> str:
         if self.room_at is None:

@@ -13,6 +13,8 @@ from agi_router.settings.values import Context, Region
 def _off(given: Any) -> Any:
     if given is True:
         raise ValueError("is a number, or off for none")
+    if isinstance(given, str) and given.lower() in {"none", "no", "unlimited"}:
+        raise ValueError("is a number; write off for no limit")
     return None if given is False or given == "off" else given  # a bare off is False in YAML
 
 

@@ -23,7 +23,7 @@ async def from_database(settings: Settings, arguments: Mapping[str, str]) -> Map
     except StorageError:
         if settings.storage.path.exists():
             raise
-    return DialRules(settings.routing.policy, volume).as_json(arguments)
+    return DialRules.of(settings.routing, volume).as_json(arguments)
 
 
 async def refusal_now(settings: Settings, number: str, route: str) -> Failure | None:

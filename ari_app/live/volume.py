@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from agi_router.decide import RoutingSettings
 from agi_router.routing.errors import Failure
@@ -17,17 +17,26 @@ from ari_app.calls.clock import now
 
 @dataclass(slots=True)
 class DialRules:
-    """All rules for numbers outside: where to (`policy`), and how much (`volume`)."""
+    """All rules for numbers outside: where to (`policy`), and how much (`volume`), for callers of these `routes`."""
 
     policy: DialPolicy
     volume: Volume
+    routes: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: RoutingSettings, volume: Volume) -> Self:
+        """The rules of these settings."""
+        return cls(settings.policy, volume, _names(settings))
 
     def take(self, settings: RoutingSettings) -> None:
         """From now on these settings are in force; what was counted stays."""
-        self.policy, self.volume.policy = settings.policy, settings.volume
+        self.policy, self.volume.policy, self.routes = settings.policy, settings.volume, _names(settings)
 
     def refusal(self, number: str, route: str, key: str, at: datetime) -> Failure | None:
         """Why this number would not be dialled now; None when it would. Nothing is counted."""
+        if route and route not in self.routes:
+            known = ", ".join(sorted(self.routes)) or "none"
+            return Failure("route_unknown", f"there is no route {route!r}", f"the routes are {known}")
         outside = normalise(number, self.policy.region) or number
         refusal = self.policy.emergency(number) or self.policy.refusal(outside)
         return refusal or self.volume.check(OutgoingCall("", outside, route, key), at).refusal
@@ -66,3 +75,7 @@ class DialRules:
             "number": count.number or None,
             "room_at": count.room_at and count.room_at.isoformat(),
         }
+
+
+def _names(settings: RoutingSettings) -> frozenset[str]:
+    return frozenset(route.name for route in settings.routes)

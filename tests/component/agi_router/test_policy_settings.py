@@ -43,6 +43,7 @@ def test_routes_and_keys_have_those_that_are_named(tmp_path: Path) -> None:
         ("{limits: {concurrent: 0}}", "policy.limits.concurrent"),
         ("{limits: {concurrent: true}}", "policy.limits.concurrent"),
         ("{limits: {concurrent: 2.5}}", "policy.limits.concurrent"),
+        ("{limits: {concurrent: none}}", "write off for no limit"),
         ("{limits: {concurent: 2}}", 'did you mean "concurrent"?'),
         ("{max_concurrent: 2}", "policy.max_concurrent: unknown key"),
         ("{warn_at: 80}", "policy.warn_at"),

@@ -30,18 +30,19 @@ async def test_the_running_router_is_asked(tmp_path: Path) -> None:
     config.write_text(CONFIG)
     settings = load_settings(config)
     volume = Volume(settings.routing.volume)
-    rules = DialRules(settings.routing.policy, volume)
+    rules = DialRules.of(settings.routing, volume)
     for number in range(2):
         volume.admit(OutgoingCall(str(number), MOBILE, "sales"), now())
     command = Command(config)
     async with serve_control(settings.control, {"policy": rules.answer}):
-        text, program, allowed, full, cuba, police = await asyncio.gather(
+        text, program, allowed, full, cuba, police, typo = await asyncio.gather(
             command("policy"),
             command("policy", "--json"),
             command("policy", "(415) 555-0177"),
             command("policy", MOBILE, "--route", "sales"),
             command("policy", "+5353001234", "--json"),
             command("policy", "911"),
+            command("policy", MOBILE, "--route", "slaes"),
         )
     rows = [" ".join(line.split()) for line in text.out.splitlines()]
     assert "all calls concurrent 2 4 near" in rows
@@ -58,6 +59,9 @@ async def test_the_running_router_is_asked(tmp_path: Path) -> None:
     assert (cuba.status, cuba.json["allowed"], cuba.json["error"]["code"]) == (1, False, "policy_region")
     assert police.status == 1
     assert "[policy_emergency]" in police.err
+    assert typo.status == 1
+    assert "there is no route 'slaes' [route_unknown]" in typo.err
+    assert "the routes are sales" in typo.err
     assert volume.counters(now())[0].value == 2, "nothing was counted"
 
 

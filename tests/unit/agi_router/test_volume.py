@@ -352,6 +352,14 @@ def test_a_clock_that_was_put_back_over_a_restart_locks_nobody_out() -> None:
     assert admitted(volume, call(2), at=after(60)) == [True]
 
 
+def test_minutes_are_told_to_the_hundredth() -> None:
+    volume = limited(VolumeLimits(minutes_per_day=1))
+    volume.admit(call(1), NIGHT)
+    volume.answered("1", NIGHT)
+    minutes = next(c for c in volume.counters(after(40)) if c.measure is Measure.MINUTES_PER_DAY)
+    assert str(minutes) == "0.67 of 1 minutes of talk in 24 hours"
+
+
 def test_a_warning_comes_before_the_limit_and_once_an_hour() -> None:
     volume = limited(VolumeLimits(calls_per_day=5))
     told = [volume.admit(call(number), NIGHT).warnings for number in range(5)]
@@ -367,7 +375,7 @@ def test_a_refusal_says_which_limit_whose_it_is_and_when_there_is_room() -> None
     assert refused.refusal is not None
     assert refused.refusal.code == "policy_calls_per_minute"
     assert refused.refusal.message == (
-        "policy.route_limits.calls_per_minute allows 1 calls in a minute for the route sales, and that is reached"
+        "policy.route_limits.calls_per_minute allows 1 call in a minute for the route sales, and that is reached"
     )
     assert refused.refusal.remedy == (
         "there is room again in 42 s, at 02:01:00 UTC; "
