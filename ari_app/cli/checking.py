@@ -60,6 +60,8 @@ def _parts(settings: Settings) -> Table:
     table.add_row("trunks", ", ".join(f"{trunk.name} ({trunk.endpoint})" for trunk in routing.trunks) or "none")
     table.add_row("regions allowed", ", ".join(sorted(routing.policy.regions)) or "none")
     table.add_row("asterisk", f"{settings.asterisk.ari.url}, application {settings.asterisk.ari.app}")
+    if settings.agi is not None:
+        table.add_row("AGI door", f"{settings.agi.host}:{settings.agi.port}")
     table.add_row("database", str(settings.storage.path))
     table.add_row("control socket", str(settings.control.socket))
     return table
@@ -92,6 +94,7 @@ def _summary_json(settings: Settings) -> dict[str, object]:
         "trunks": [trunk.name for trunk in routing.trunks],
         "regions": sorted(routing.policy.regions),
         "asterisk": {"url": settings.asterisk.ari.url, "app": settings.asterisk.ari.app},
+        "agi": None if settings.agi is None else {"host": settings.agi.host, "port": settings.agi.port},
         "database": str(settings.storage.path),
         "control_socket": str(settings.control.socket),
     }
