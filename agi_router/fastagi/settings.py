@@ -23,3 +23,8 @@ class AgiSettings:
     max_connections: int = DEFAULT_CONNECTIONS
     header_deadline_s: float = 2.0
     answer_deadline_s: float = 5.0
+
+    @property
+    def address(self) -> str:
+        """Host and port as they are written: "127.0.0.1:4573", "[::1]:4573"."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

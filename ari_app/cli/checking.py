@@ -61,7 +61,7 @@ def _parts(settings: Settings) -> Table:
     table.add_row("regions allowed", ", ".join(sorted(routing.policy.regions)) or "none")
     table.add_row("asterisk", f"{settings.asterisk.ari.url}, application {settings.asterisk.ari.app}")
     if settings.agi is not None:
-        table.add_row("AGI door", f"{settings.agi.host}:{settings.agi.port}")
+        table.add_row("AGI door", settings.agi.address)
     table.add_row("database", str(settings.storage.path))
     table.add_row("control socket", str(settings.control.socket))
     return table

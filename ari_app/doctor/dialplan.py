@@ -125,12 +125,12 @@ def judge_agi_host(host: str, agi: AgiSettings) -> list[Finding]:
         is_here = True
     if is_here and port == str(agi.port):
         return []
-    door = f"[{agi.host}]:{agi.port}" if ":" in agi.host else f"{agi.host}:{agi.port}"
     says = f"is {host}" if host else f"is not set, which means 127.0.0.1:{DEFAULT_PORT}"
     return [
         DIALPLAN.of("agi-host").warning(
-            f"AGI_ROUTER_HOST under [globals] {says}, and the AGI door listens on {door}: callers take your fallback",
-            f'set AGI_ROUTER_HOST = {door} in extensions.conf, and asterisk -rx "dialplan reload"; where each '
+            f"AGI_ROUTER_HOST under [globals] {says}, and the AGI door listens on {agi.address}: "
+            "callers take your fallback",
+            f'set AGI_ROUTER_HOST = {agi.address} in extensions.conf, and asterisk -rx "dialplan reload"; where each '
             "channel has its own, all is well",
         )
     ]

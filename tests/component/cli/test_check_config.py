@@ -42,3 +42,12 @@ async def test_other_commands_refuse_a_bad_configuration_with_status_2(command: 
     ran = await command("calls")
     assert ran.status == 2
     assert f"{command.config}:1: routs: unknown key" in ran.err
+
+
+async def test_where_the_agi_door_opens_is_summed_up_too(command: Command) -> None:
+    closed = (await command("check-config", "--json")).json["summary"]["agi"]
+    with command.config.open("a") as config:
+        config.write('agi: {listen: "[::1]:4600"}\n')
+    shown, told = await command("check-config"), await command("check-config", "--json")
+    assert re.search(r"^AGI door +\[::1\]:4600 *$", shown.out, re.MULTILINE)
+    assert (closed, told.json["summary"]["agi"]) == (None, {"host": "::1", "port": 4600})
