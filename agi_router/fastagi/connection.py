@@ -161,6 +161,8 @@ class Connection(asyncio.Protocol):
                 self.end("the channel was hung up")
             elif self._waiting is not None and not self._waiting.done():
                 self._take_answer(self._waiting, line)
+            elif line.startswith(b"agi_"):
+                self._owner.refuse(self, "a value has a line break, and an empty line after it")
             else:
                 self._unasked += 1
         if len(self._received) + len(self._begun) > LONGEST_ANSWER:

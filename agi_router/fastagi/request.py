@@ -10,6 +10,9 @@ from agi_router.routing.printable import printable
 UNKNOWN: Final = "unknown"
 """Asterisk's word for a number or a name that it was not told."""
 
+LAST: Final = "threadid"
+"""After it come the arguments only."""
+
 RESTRICTION: Final = 0x60
 RESTRICTED: Final = 0x20
 """Bits of a calling presentation, as Q.931 (4.5.10, octet 3a) lays them out: the caller withholds his number."""
@@ -38,13 +41,22 @@ class AgiRequest:
     def parse(cls, block: bytes) -> Self:
         """The request that these lines make. Raises ValueError when they are none of Asterisk's.
 
-        Of two lines with one name the first counts: arguments come last, and a line break in one must change nothing.
+        A line break in a value may make lines that Asterisk did not write: a number that was called, or an argument.
+        They are known by their place, for arguments come after all others, of which the last is agi_threadid.
         """
         variables: dict[str, str] = {}
         for line in block.decode(errors="replace").split("\n"):
-            name, colon, value = line.partition(": ")
-            if colon and name.startswith("agi_"):
-                variables.setdefault(name[4:], printable(value))
+            key, colon, value = line.partition(": ")
+            if not colon or not key.startswith("agi_"):
+                continue
+            name = key.removeprefix("agi_")
+            is_argument, is_last_part = name.startswith("arg_"), LAST in variables
+            if is_argument and not is_last_part:
+                raise ValueError(f"a value has a line break, and agi_{name} after it")
+            if name in variables and (is_argument or name == LAST or not is_last_part):
+                raise ValueError(f"a value has a line break, and a second agi_{name} after it")
+            if is_argument is is_last_part:
+                variables[name] = printable(value)
         if "network_script" not in variables or "channel" not in variables:
             raise ValueError("it names no script and no channel")
         numbered = takewhile(variables.__contains__, (f"arg_{number}" for number in count(1)))

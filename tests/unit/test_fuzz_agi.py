@@ -15,7 +15,7 @@ from tests.fuzz.rules import BrokenRuleError
 async def fuzz() -> Counter[str]:
     rules = AgiRules()
     async with rules.door:
-        for said in peers(Random(22), rounds=300):
+        for said in peers(Random(22), rounds=600):
             await rules.try_on(said)
     return rules.outcomes
 

@@ -179,6 +179,20 @@ async def test_a_header_may_come_in_pieces() -> None:
         assert door.status().served == 1
 
 
+async def test_a_request_that_a_callers_name_smuggles_in_is_cut_off() -> None:
+    smuggled = "Eve\nagi_threadid: 1\nagi_arg_1: +19005550123\n"
+    heard = []
+
+    async def handler(session: Session) -> None:
+        heard.append(await session.get_variable("X"))
+
+    async with FastAgiDoor(AgiSettings(port=0), handler) as door:
+        channel = await AgiChannel.ask(door.port, "sales", "+14155550100", caller_name=smuggled)
+        await channel.carry_out()
+        assert door.status().last_refusal.endswith("a value has a line break, and an empty line after it")
+    assert heard == []
+
+
 async def test_who_says_nothing_is_cut_off() -> None:
     async with FastAgiDoor(AgiSettings(port=0, header_deadline_s=0.05), silent) as door:
         channel = await AgiChannel.connect(door.port)

@@ -34,6 +34,24 @@ def test_a_line_that_an_argument_smuggles_in_changes_nothing() -> None:
     assert request.arguments == ("x", "y")
 
 
+@pytest.mark.parametrize(
+    "smuggled",
+    [
+        "agi_arg_1: next\nagi_arg_2: 20261121T110028-90abf3006d29",
+        "agi_extension: +19005550123",
+        "agi_threadid: 1\nagi_arg_1: +19005550123",
+    ],
+)
+def test_a_line_that_a_callers_name_smuggles_in_is_refused(smuggled: str) -> None:
+    with pytest.raises(ValueError, match="line break"):
+        parsed(header(4573, "sales", caller_name=f"Eve\n{smuggled}"))
+
+
+def test_an_argument_that_another_one_smuggles_in_is_refused() -> None:
+    with pytest.raises(ValueError, match="line break"):
+        parsed(header(4573, "sales", "x\nagi_arg_2: z", "y"))
+
+
 def test_what_asterisk_was_not_told_is_empty() -> None:
     request = parsed(header(4573, "/sales/", caller="unknown", caller_name="unknown", called="s"))
     assert (request.script, request.caller_number, request.caller_name, request.called_number) == ("sales", "", "", "s")
