@@ -106,6 +106,7 @@ def answered(call: DialplanCall, peer: str) -> None:
 def _tell_answer(call: DialplanCall, won: PlacedLeg, report: Report) -> None:
     if call.answered_at is not None:
         return
+    call.fall_silent()  # Dial() has given the others up
     call.answered_at = _since(report.answered_ms)
     expires_at = now() + timedelta(seconds=LONGEST_S)
     call.volume.answered(leg_channel_id(call.call_id, won.role), call.answered_at, expires_at=expires_at)

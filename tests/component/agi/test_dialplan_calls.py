@@ -543,3 +543,11 @@ async def test_a_route_is_asked_in_a_request_of_its_own_where_the_first_took_lon
     assert (await door.ask("next", door.call_id))["ROUTE_STATUS"] == "HANGUP"
     (events,) = log.events.values()
     assert [event.destination for event in events if isinstance(event, e.StepStarted)] == ["busy", "busy"]
+
+
+async def test_when_a_number_outside_has_picked_up_nobody_rings() -> None:
+    door = Door(Log(), BOTH)
+    await door.ask("+14155550100")
+    await door.ask("answered", door.call_id, "PJSIP/trunk-00000002")
+    door.presence.write(door.call_id, e.LegEnded(at=now(), leg="leg-2", outcome="answered", cause=16))
+    assert door.presence.standing(Member("456", ())) is Standing.FREE
