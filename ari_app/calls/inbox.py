@@ -11,7 +11,7 @@ import structlog
 
 from ari_app.calls.ids import owner
 from ari_app.calls.ports import ChannelDestroyed, ChannelEntered, ChannelEvent, ChannelLeft
-from ari_app.calls.steering_request import SteeringRequested
+from ari_app.calls.steering_request import TOO_MANY, SteeringRequested
 
 log = structlog.get_logger(__name__)
 
@@ -19,6 +19,8 @@ INBOX_SIZE = 256
 """A call with five devices makes some 40 events; one that has 256 unread is stuck or under attack."""
 ROOM_FOR_A_LEG = 16
 """A leg makes some 8 events. When one of a hundred phones answers, the others' last ones come all at once."""
+MOST_REQUESTS = 16
+"""So many requests may wait for a call: people ask one at a time, and whoever asks more must not cost it its events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,10 @@ class Inbox:
             self.caller_gone.set()
 
     def put(self, event: Notice) -> None:
-        """Take one event."""
+        """Take one event; of requests from outside, none beyond the first `MOST_REQUESTS`."""
+        if isinstance(event, SteeringRequested) and self._requests >= MOST_REQUESTS:
+            event.answer(TOO_MANY)
+            return
         gone = isinstance(event, ChannelLeft | ChannelDestroyed)
         lent = self.caller_away and isinstance(event, ChannelLeft)
         if isinstance(event, ChannelLeft | ChannelDestroyed) and not lent and event.channel_id == self._caller_channel:
@@ -133,6 +138,10 @@ class Inbox:
             return event
         finally:
             work.remove_done_callback(self._wake)
+
+    @property
+    def _requests(self) -> int:
+        return sum(isinstance(event, SteeringRequested) for event in self._events)
 
     def _next(self) -> Notice | None:
         if self._overflowed:

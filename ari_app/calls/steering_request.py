@@ -7,7 +7,7 @@ A `party` is "caller" or the role of a leg ("leg-2"), and names who acts, as if 
 import asyncio
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from agi_router.routing.errors import Failure
 from ari_app.calls.ports import TelephonyError, UnreachableError
@@ -140,14 +140,19 @@ class SteeringRequested:
         if not self.answered.done():
             self.answered.set_result(failure)
 
-    async def outcome(self, call_ended: asyncio.Event) -> Failure | None:
-        """Wait for the answer; the end of the call is one, too."""
+    async def outcome(self, call_ended: asyncio.Event, story: asyncio.Task[None]) -> Failure | None:
+        """Wait for the answer; the end of the call is one, too, and so is that of its story without an end."""
         ended = asyncio.ensure_future(call_ended.wait())
-        ended.add_done_callback(lambda _: self.answer(None if isinstance(self.action, HangUp) else CALL_OVER))
+        ends: list[asyncio.Future[Any]] = [self.answered, ended, story]
         try:
-            return await self.answered
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             ended.cancel()
+        if call_ended.is_set():
+            self.answer(None if isinstance(self.action, HangUp) else CALL_OVER)
+        elif story.done():
+            self.answer(CALL_LOST)
+        return self.answered.result()
 
 
 NOT_TALKING: Final = Failure(
@@ -161,6 +166,12 @@ NOT_CONSULTING: Final = Failure(
 )
 NOT_ANSWERED: Final = Failure(
     "not_answered", "who is to be consulted has not picked up", "wait, or take it back by cancel and use transfer"
+)
+TOO_MANY: Final = Failure(
+    "too_many_requests", "too many requests wait for this call already", "wait for their answers, and ask again"
+)
+CALL_LOST: Final = Failure(
+    "call_lost", "the router has lost sight of this call", "agi-router live tells whether it goes on; ask again then"
 )
 CALL_OVER: Final = Failure("call_over", "the call has ended", "agi-router calls ID tells how")
 

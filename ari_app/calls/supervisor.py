@@ -169,7 +169,7 @@ class Supervisor:
             return _unknown(call_id, len(fitting))
         call, request = fitting[0], SteeringRequested.of(action)
         call.inbox.put(request)
-        return await request.outcome(call.ended)
+        return await request.outcome(call.ended, self._stories[call.call_id])
 
     def _beyond_limits(self, planned: PlannedCall) -> Refusal | None:
         whys = ((step, without_room(self.volume, step, planned.key)) for step in planned.steps)
