@@ -7,6 +7,7 @@
 Asterisk keeps both on the channel. So they last when the router is away, and go with the channel.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -56,12 +57,17 @@ class Holding:
         self._told = {channel: sound for channel, sound in self._wanted(one, other) if sound != _Sound()}
 
     async def release(self) -> None:
-        """Nobody holds and nobody is muted any more: they are about to speak with others."""
+        """Nobody holds and nobody is muted any more: they are about to speak with others.
+
+        What can't be ended for one of them, who may have hung up, ends for the other one all the same.
+        """
         self.held_by.clear()
         self.muted.clear()
         self.aside.clear()
-        for channel in list(self._told):
-            await self._tell(channel, _Sound())
+        releasing = (self._tell(channel, _Sound()) for channel in list(self._told))
+        outcomes = await asyncio.gather(*releasing, return_exceptions=True)
+        for failure in filter(None, outcomes):
+            raise failure
 
     async def _change(self, parties: set[str], channel: str, peer: str, *, on: bool) -> None:
         was_on = channel in parties
@@ -124,7 +130,9 @@ def on_record(trace: Iterable[e.CallEvent]) -> tuple[Set[str], Set[str], Set[str
                 muted.clear()
                 if by_command and kind == "attended":
                     aside.add(by)
-            case e.Transferred() | e.TransferFailed():
+            case e.Transferred() | e.TransferFailed():  # the former also without being asked: Asterisk did it
+                held_by.clear()
+                muted.clear()
                 aside.clear()
             case _:
                 pass

@@ -84,6 +84,7 @@ async def _next(call: Call, leg: Leg) -> Leg | Sequence[Step] | None:
             steered = await steer(call, leg, asked)
             return steered.steps if isinstance(steered, Onward) else steered
         case ChannelEntered(replaces=str()) as newcomer:
+            await release(call)
             return await replaced(call, leg, newcomer)
         case PartyWanted() as wanted:
             await release(call)

@@ -2,15 +2,21 @@
 
 import asyncio
 
+from ari_app.calls.holding import on_record
 from ari_app.calls.ports import (
     ChannelDestroyed,
+    ChannelEntered,
+    ChannelLeft,
+    RefusedError,
     UnreachableError,
 )
 from ari_app.calls.steering_request import (
+    Hold,
     SendDigits,
     Transfer,
 )
 from ari_app.domain import events as e
+from tests.fakes.switch import CALLER
 from tests.unit.calls.test_steering import talking
 
 
@@ -31,6 +37,41 @@ async def test_a_flood_of_requests_is_refused_and_costs_nobody_his_talk() -> Non
         (end,) = exchange.ends()
         assert isinstance(end, e.CallEnded)
         assert end.by == "callee"
+
+
+async def test_a_hold_ends_for_the_one_who_stays_also_when_it_cannot_be_ended_for_the_other() -> None:
+    async with talking() as (exchange, call_id, leg):
+        assert await exchange.supervisor.steer(call_id, Hold()) is None
+        exchange.switch.errors["unmute"] = [RefusedError("409 Channel not in Stasis")]
+        asking = asyncio.create_task(exchange.supervisor.steer(call_id, Transfer("bob")))
+        async with asyncio.timeout(3):
+            while len(exchange.switch.dialled) < 2:
+                await asyncio.sleep(0)
+        assert "stop_music" in exchange.switch.requests
+        exchange.pick_up(exchange.switch.dialled[1])
+        assert await asking is None
+        exchange.switch.deliver(ChannelDestroyed(leg, 16))
+
+
+async def test_a_hold_ends_when_asterisk_puts_another_phone_in_the_place_of_the_one_that_holds() -> None:
+    async with talking() as (exchange, call_id, leg):
+        assert await exchange.supervisor.steer(call_id, Hold()) is None
+        newcomer = ChannelEntered(
+            channel_id="1772357400.7",
+            name="PJSIP/bob-1",
+            up=True,
+            args=(),
+            caller_number="",
+            caller_name="",
+            replaces=leg,
+        )
+        exchange.switch.deliver(newcomer)
+        async with asyncio.timeout(3):
+            while not any(isinstance(event, e.Transferred) for event in exchange.told.events):
+                await asyncio.sleep(0)
+        assert "stop_music" in exchange.switch.requests
+        assert on_record(exchange.told.calls[call_id]) == (set(), set(), set())
+        exchange.switch.deliver(ChannelLeft(CALLER))
 
 
 async def test_whoever_asks_is_not_left_waiting_when_the_router_loses_the_call() -> None:
