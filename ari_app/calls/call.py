@@ -296,6 +296,8 @@ class Call:
         self.cut_short = self.cut_short or CutShort("command")
 
     async def _hang_up_as_requested(self, request: SteeringRequested) -> None:
+        if self.is_over:
+            return
         self.end_by_request()
         self.tell(e.Steered(at=now(), action="hang_up"))
         if not self.caller.is_there:

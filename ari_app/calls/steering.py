@@ -90,7 +90,11 @@ async def _carry_out(call: Call, action: _InPlace, sides: Sides) -> Failure | No
     match action:
         case HangUp():
             call.end_by_request()
-            await telephony.hang_up(sides.actor, "normal")
+            try:
+                await telephony.hang_up(sides.actor, "normal")
+            except TelephonyError:
+                call.cut_short = None
+                raise
             _tell(call, "hang_up", sides.actor)
         case Hold():
             await holding.hold(sides.actor, sides.other, on=True)

@@ -11,6 +11,7 @@ from ari_app.calls.ports import (
     UnreachableError,
 )
 from ari_app.calls.steering_request import (
+    HangUp,
     Hold,
     SendDigits,
     Transfer,
@@ -81,3 +82,29 @@ async def test_whoever_asks_is_not_left_waiting_when_the_router_loses_the_call()
         refused = await asyncio.wait_for(exchange.supervisor.steer(call_id, Transfer("bob")), 3)
         assert refused is not None
         assert refused.code == "call_lost"
+
+
+async def test_what_is_asked_of_a_call_that_is_over_is_not_put_on_its_record() -> None:
+    async with talking() as (exchange, call_id, leg):
+        exchange.switch.held["hang_up"] = asyncio.Event()
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        async with asyncio.timeout(3):
+            while not exchange.ends():
+                await asyncio.sleep(0)
+        assert await exchange.supervisor.steer(call_id, HangUp()) is None
+        exchange.switch.held["hang_up"].set()
+        exchange.switch.deliver(ChannelDestroyed(leg, 16))
+        await exchange.over()
+    assert not any(isinstance(event, e.Steered) for event in exchange.told.events)
+
+
+async def test_a_hangup_of_one_party_that_fails_does_not_claim_the_end_that_comes_later() -> None:
+    async with talking() as (exchange, call_id, leg):
+        exchange.switch.errors["hang_up"] = [RefusedError("500 Internal Server Error")]
+        refused = await exchange.supervisor.steer(call_id, HangUp("leg-1"))
+        assert refused is not None
+        exchange.switch.deliver(ChannelDestroyed(leg, 16))
+        await exchange.over()
+        (end,) = exchange.ends()
+        assert isinstance(end, e.CallEnded)
+        assert end.by == "callee"
