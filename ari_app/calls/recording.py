@@ -9,7 +9,7 @@ from typing import Final
 from agi_router.routing.errors import Failure
 from ari_app.calls.clock import now
 from ari_app.calls.ids import recording_name
-from ari_app.calls.ports import NotFoundError, RefusedError, Telephony
+from ari_app.calls.ports import NotFoundError, RefusedError, Telephony, UnreachableError
 from ari_app.calls.steering_request import RecordingChange
 from ari_app.domain import events as e
 
@@ -72,15 +72,21 @@ class Recording:
         name = recording_name(self._call_id, self._count)
         try:
             await self._telephony.start_recording(self._bridge_id, name, LONGEST_RECORDING_S)
+        except UnreachableError:  # it may have begun: nobody is recorded without a word of it on record
+            self._started(name)
+            raise
         except RefusedError as error:
             return Failure(
                 "recording_failed",
                 f"Asterisk can't record this call: {error}",
                 "let /var/spool/asterisk/recording exist, and Asterisk write there",
             )
+        self._started(name)
+        return None
+
+    def _started(self, name: str) -> None:
         self.name, self.is_paused = name, False
         self._tell(e.RecordingStarted(at=now(), name=name, file=f"{name}.{RECORDING_FORMAT}"))
-        return None
 
     async def _change(self, change: RecordingChange) -> None:
         match change:

@@ -13,6 +13,8 @@ from ari_app.calls.ports import (
 from ari_app.calls.steering_request import (
     HangUp,
     Hold,
+    Record,
+    RecordingChange,
     SendDigits,
     Transfer,
 )
@@ -108,3 +110,13 @@ async def test_a_hangup_of_one_party_that_fails_does_not_claim_the_end_that_come
         (end,) = exchange.ends()
         assert isinstance(end, e.CallEnded)
         assert end.by == "callee"
+
+
+async def test_a_recording_that_asterisk_did_not_confirm_is_on_record_and_can_be_stopped() -> None:
+    async with talking() as (exchange, call_id, _):
+        exchange.switch.errors["start_recording"] = [UnreachableError("no answer in time")]
+        refused = await exchange.supervisor.steer(call_id, Record(RecordingChange.START))
+        assert refused is not None
+        assert refused.code == "asterisk_unreachable"
+        assert any(isinstance(event, e.RecordingStarted) for event in exchange.told.events)
+        assert await exchange.supervisor.steer(call_id, Record(RecordingChange.STOP)) is None
