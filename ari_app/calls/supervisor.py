@@ -33,13 +33,15 @@ from ari_app.calls.ports import (
 )
 from ari_app.calls.presence import Presence, Witnessed
 from ari_app.calls.queueing import status_of
-from ari_app.calls.steering_request import Action, SteeringRequested
+from ari_app.calls.steering_request import Action, CancelTransfer, Consult, SteeringRequested
 from ari_app.calls.taking_back import hangup_reason
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
 from ari_app.domain.causes import LegOutcome
 
 log = structlog.get_logger(__name__)
+
+_STOPS: Final = Failure("router_stops", "the router is stopping", "ask again when it runs")
 
 GIVE_BACK_S: Final = 5.0
 """How long a call whose story broke off may take to be given back to the dialplan."""
@@ -90,11 +92,14 @@ class Supervisor:
     async def stop(self, drain_s: float) -> None:
         """Take no more calls; let those in setup come to their end for at most `drain_s`, then give them back.
 
-        Calls that are talking, or wait in a queue, go on without us: the next start finds them.
+        Calls that are talking, or wait in a queue, go on without us: the next start finds them. Who consults somebody
+        speaks with the other one again before, who else would hear music until then.
         """
         self._takes_calls = False
         try:
             async with asyncio.timeout(drain_s):
+                consulting = [i for i, call in self.live.items() if call.consultation is not None]
+                await asyncio.gather(*(self.steer(call_id, CancelTransfer()) for call_id in consulting))
                 while setup := [self._stories[i] for i, call in self.live.items() if not call.goes_on_alone]:
                     await asyncio.wait(setup, return_when=asyncio.FIRST_COMPLETED, timeout=0.2)
         except TimeoutError:
@@ -136,7 +141,7 @@ class Supervisor:
         A request that was understood, and must not be granted, is put on record.
         """
         if not self._takes_calls:
-            return Failure("router_stops", "the router is stopping", "ask again when it runs")
+            return _STOPS
         if not self._telephony.is_connected:
             return Failure(
                 "asterisk_unreachable",
@@ -164,6 +169,8 @@ class Supervisor:
 
     async def steer(self, call_id: str, action: Action) -> Failure | None:
         """Have this done to a live call; why it could not be. `call_id` may be a part of it that fits only one."""
+        if isinstance(action, Consult) and not self._takes_calls:
+            return _STOPS
         fitting = [call for live_id, call in self.live.items() if call_id and call_id in live_id]
         if len(fitting) != 1:
             return _unknown(call_id, len(fitting))

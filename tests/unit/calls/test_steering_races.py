@@ -11,6 +11,7 @@ from ari_app.calls.ports import (
     UnreachableError,
 )
 from ari_app.calls.steering_request import (
+    Consult,
     HangUp,
     Hold,
     Record,
@@ -120,3 +121,18 @@ async def test_a_recording_that_asterisk_did_not_confirm_is_on_record_and_can_be
         assert refused.code == "asterisk_unreachable"
         assert any(isinstance(event, e.RecordingStarted) for event in exchange.told.events)
         assert await exchange.supervisor.steer(call_id, Record(RecordingChange.STOP)) is None
+
+
+async def test_a_router_that_stops_lets_nobody_consult_on() -> None:
+    async with talking() as (exchange, call_id, _):
+        asking = asyncio.create_task(exchange.supervisor.steer(call_id, Consult("bob")))
+        async with asyncio.timeout(3):
+            while len(exchange.switch.dialled) < 2:
+                await asyncio.sleep(0)
+        exchange.pick_up(exchange.switch.dialled[1])
+        assert await asking is None
+        await asyncio.wait_for(exchange.supervisor.stop(3), 5)
+        assert exchange.switch.requests.count("stop_music") == 1
+    failed = [event for event in exchange.told.events if isinstance(event, e.TransferFailed)]
+    assert [event.outcome for event in failed] == ["taken_back"]
+    assert not exchange.ends()
