@@ -77,7 +77,7 @@ class _Connections:
             asked = json.loads(line)
             name, arguments = asked["command"], dict(asked.get("arguments", {}))
             command = self._commands[name]
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return _error("this is no command of this router", f"Commands are: {', '.join(sorted(self._commands))}.")
         try:
             return {"result": dict(await command(arguments))}

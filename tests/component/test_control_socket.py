@@ -100,7 +100,8 @@ async def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"\n", b"status\n", b"[]\n", b'{"command": []}\n', b'{"command": "reboot"}\n', b"\xff\n"]
+    "line",
+    [b"\n", b"status\n", b"[]\n", b'{"command": []}\n', b'{"command": "reboot"}\n', b"\xff\n", b"[" * 200_000 + b"\n"],
 )
 async def test_what_is_no_command_is_answered_with_those_there_are(settings: ControlSettings, line: bytes) -> None:
     async with serve_control(settings, {"status": status}):
