@@ -14,7 +14,7 @@ from agi_router.routing.numbers import normalise
 from agi_router.routing.order import IfBusy
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.printable import one_line
-from agi_router.routing.step import Refused, Ring, Step
+from agi_router.routing.step import Refused, Ring, Step, Target, TrunkTarget
 from agi_router.routing.treatment import Treatment, Waiting
 
 MOST_PARAMETERS = 64
@@ -45,10 +45,12 @@ class Planner:
         customer_ring_s = request.customer_ring_s or settings.customer_ring_s
         talk_s = _shorter(settings.talk_s, request.talk_s)
         number, name, customer = self._customer(request.number, customer_ring_s, campaign)
-        if user and customer.destination == UserDestination(user):
+        if_busy = IfBusy.SKIP if not user else IfBusy.RING
+        agent = self._directory.step(who, agent_ring_s, if_busy=if_busy)
+        if user and (customer.destination == who or _is_himself(user, agent, customer)):
             raise RoutingError(
                 "number_of_agent",
-                f"{shown(request.number)} is the extension of {self._directory.name(user)}, who is to speak with it",
+                f"{shown(request.number)} leads to {self._directory.name(user)} himself, who is to speak with it",
                 "name the number of somebody else",
             )
         if first is First.CUSTOMER and not isinstance(customer.action, Ring | Refused):
@@ -57,8 +59,6 @@ class Planner:
                 f"{shown(request.number)} leads to a {customer.destination.type}, where nobody can be rung first",
                 "have the agent rung first, or name a number outside or a user's extension",
             )
-        if_busy = IfBusy.SKIP if not user else IfBusy.RING
-        agent = self._directory.step(who, agent_ring_s, if_busy=if_busy)
         return PlannedCall(
             first=first,
             user=user,
@@ -125,6 +125,7 @@ class Planner:
             if not refusal.failure.code.startswith("policy_"):
                 raise
             refused = Refused(refusal.failure)
+            given = one_line(given)
             return given, "", Step(destination=ExternalDestination(given), timeout_s=ring_s, action=refused)
         match where:
             case ExternalDestination():
@@ -152,6 +153,18 @@ class Planner:
 def _shorter(configured_s: float, wanted_s: float | None) -> float:
     """The limit of the talk; 0 is none. A request may only shorten it: the operator decides what a stolen key costs."""
     return min(filter(None, (configured_s, wanted_s)), default=0)
+
+
+def _is_himself(user: str, agent: Step, customer: Step) -> bool:
+    """Whether nobody but this agent would be called. A colleague may share a phone with him."""
+    if not isinstance(customer.action, Ring) or not customer.targets:
+        return False
+    is_colleague = any(member.user not in ("", user) for member in customer.action.members)
+    return not is_colleague and {*map(_phone, customer.targets)} <= {*map(_phone, agent.targets)}
+
+
+def _phone(target: Target) -> str:
+    return target.number if isinstance(target, TrunkTarget) else target.endpoint
 
 
 def _variables(parameters: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import EndpointDevice, ExternalDevice, User
 from agi_router.routing.caller_id import CalledNumber, CallersOwn, OwnNumber
 from agi_router.routing.click_to_dial import CallRequest, ClickToDial, First, PlannedCall
+from agi_router.routing.destination import UserDestination
 from agi_router.routing.errors import RoutingError
 from agi_router.routing.numbers import NumberFormat
 from agi_router.routing.policy import DialPolicy
@@ -139,6 +140,7 @@ def test_parameters_become_variables_under_a_prefix() -> None:
         ({"user": ""}, "user_missing"),
         ({"number": "hello world"}, "dialled_unknown"),
         ({"number": "101"}, "number_of_agent"),
+        ({"number": "desk"}, "number_of_agent"),
         ({"number": OURS, "first": First.CUSTOMER}, "customer_first_nobody"),
         ({"campaign": "99"}, "campaign_unknown"),
         ({"campaign": "13"}, "campaign_inbound"),
@@ -163,6 +165,28 @@ def test_the_mobile_of_an_agent_is_shown_a_number_of_ours_as_customers_are() -> 
     (target,) = planner.plan(CallRequest(user="88", number=CUSTOMER)).agent.targets
     assert isinstance(target, TrunkTarget)
     assert [way.caller_id for way in target.via] == [OwnNumber(OURS)]
+
+
+@pytest.mark.parametrize("number", ["+14155550166", "(415) 555-0166", "600"])
+def test_nobody_is_called_at_his_own_mobile_whatever_number_leads_there(number: str) -> None:
+    mobile = User(id="88", name="Cy", devices=(ExternalDevice("+14155550166", ("a",)),))
+    directory = Directory([mobile], TRUNKS, POLICY, [InternalNumber("600", UserDestination("88"))])
+    planner = Planner(directory, POLICY, SETTINGS, [])
+    with pytest.raises(RoutingError) as refused:
+        planner.plan(CallRequest(user="88", number=number))
+    assert refused.value.failure.code == "number_of_agent"
+
+
+def test_a_colleague_may_share_a_phone_with_the_agent() -> None:
+    shared = (EndpointDevice("desk"),)
+    users = [User(id="88", name="Cy", devices=shared), User(id="89", name="Di", extension="109", devices=shared)]
+    planner = Planner(Directory(users, TRUNKS, POLICY), POLICY, SETTINGS, [])
+    assert planner.plan(CallRequest(user="88", number="109")).customer.targets == (EndpointTarget("desk"),)
+
+
+def test_a_number_that_is_refused_stands_on_record_as_one_line() -> None:
+    refused = plan(number="9\r\n11")
+    assert (refused.number, refused.customer.destination.value) == ("9 11", "9 11")
 
 
 def test_whoever_is_rung_first_comes_first() -> None:
