@@ -214,6 +214,24 @@ async def test_a_restarted_router_gives_the_talk_back(rig: Rig, talk: Talk, ring
     await talk.agent.ended()
 
 
+@pytest.mark.parametrize("answered", [False, True], ids=["rings", "speaks"])
+async def test_a_router_that_stops_gives_the_talk_back_before(
+    rig: Rig, talk: Talk, rings: Asked, answered: bool
+) -> None:
+    if answered:
+        await rings.at_bob.answer()
+        assert await rings.outcome == ""
+        assert await talk.agent.hears(BOBS_HZ, 0.2)
+    assert await rig.router.stop() == 0
+    await rings.outcome
+    await rings.at_bob.ended()
+    assert await talk.customer.hears(ADAS_HZ, 0.3)
+    assert await talk.agent.hears(hz_of(talk), 0.3)
+    await talk.agent.hang_up()
+    await talk.customer.ended()
+    await rig.router.start()
+
+
 async def test_the_transfer_key_of_the_agent_is_declined_while_he_consults_by_request(
     rig: Rig, talk: Talk, speaks: IncomingCall
 ) -> None:
