@@ -1,7 +1,8 @@
 """`make bench`: what the router costs, measured beside the native dialplan that does the same.
 
-The same calls go two ways, in turns, on one Asterisk: through dialplan lines that ask the API with `CURL()` and then
-`Dial()`, and through the router. One sipp calls, one sipp is all phones, one process is the API.
+The same calls go three ways, in turns, on one Asterisk: through dialplan lines that ask the API with `CURL()` and then
+`Dial()`, and through the router by its ARI door and by its AGI door. One sipp calls,
+one sipp is all phones, one process is the API.
 
 __main__.py    the command
 run.py         what is measured, in which order, and when the run counts as failed

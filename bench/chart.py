@@ -1,6 +1,6 @@
 """The figures as a drawing: a panel for each question, a bar for each way, in one SVG file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape
@@ -18,7 +18,7 @@ ROW_GAP: Final = 14
 TITLE: Final = 30
 
 INK, FAINT = "#1b1f24", "#57606a"
-COLOURS: Final = {"native": "#8c959f", "router": "#0969da", "app": "#54aeff"}
+COLOURS: Final = {"native": "#8c959f", "router": "#0969da", "agi": "#1a7f37", "app": "#54aeff"}
 FONT: Final = "font-family='Helvetica, Arial, sans-serif'"
 
 
@@ -65,7 +65,7 @@ def chart(results: Results) -> str:
         [
             _delays(results, CALM),
             _delays(results, BUSY),
-            _pair_panel("Highest rate held, calls per second (longer is better)", "", _rates(results), "{:.0f}"),
+            _rates(results),
             _cpu(results),
         ],
     )
@@ -80,8 +80,9 @@ def draw(title: str, subtitle: str, panels: Sequence[Panel]) -> str:
         y += panel.height
     legend = [
         *_legend_entry(MARGIN, "native", "native dialplan: CURL() + Dial()"),
-        *_legend_entry(MARGIN + 260, "router", "through the router"),
-        *_legend_entry(MARGIN + 430, "app", "of it, the router's own process"),
+        *_legend_entry(MARGIN + 230, "router", "router, ARI door"),
+        *_legend_entry(MARGIN + 370, "agi", "router, AGI door"),
+        *_legend_entry(MARGIN + 510, "app", "of it, the router's own process"),
     ]
     return "\n".join(
         [
@@ -97,44 +98,35 @@ def draw(title: str, subtitle: str, panels: Sequence[Panel]) -> str:
 
 
 def _delays(results: Results, rate: int) -> Panel:
-    native, router = results[Way.NATIVE].delay[rate], results[Way.ROUTER].delay[rate]
     rows = [
-        _pair(label, (getattr(native, name), getattr(router, name)), "{:.1f} ms")
+        _beside_native(label, {way: getattr(results[way].delay[rate], name) for way in Way}, "{:.1f} ms")
         for label, name in (("median", "median_ms"), ("95 %", "p95_ms"), ("99 %", "p99_ms"))
     ]
     return Panel(f"Post-dial delay at {rate} calls per second (shorter is better)", rows)
 
 
-def _rates(results: Results) -> tuple[float, float]:
-    return results[Way.NATIVE].ramp.highest_rate, results[Way.ROUTER].ramp.highest_rate
+def _rates(results: Results) -> Panel:
+    rates = {way: results[way].ramp.highest_rate for way in Way}
+    return Panel("Highest rate held, calls per second (longer is better)", [_beside_native("", rates, "{:.0f}")])
 
 
 def _cpu(results: Results) -> Panel:
-    native, router = (results[way].cpu_ms_per_call[BUSY] for way in (Way.NATIVE, Way.ROUTER))
-    ours = f"{router.asterisk:.1f} + {router.app:.1f} ms"
-    bars = [
-        Bar([("native", native.asterisk)], f"{native.asterisk:.1f} ms"),
-        Bar(
-            [("router", router.asterisk), ("app", router.app)],
-            f"{ours}   ({_ratio(router.asterisk + router.app, native.asterisk)} x native)",
-        ),
-    ]
+    native = results[Way.NATIVE].cpu_ms_per_call[BUSY]
+    bars = [Bar([("native", native.asterisk)], f"{native.asterisk:.1f} ms")]
+    for way in (Way.ROUTER, Way.AGI):
+        used = results[way].cpu_ms_per_call[BUSY]
+        ours = f"{used.asterisk:.1f} + {used.app:.1f} ms"
+        text = f"{ours}   ({_ratio(used.asterisk + used.app, native.asterisk)} x native)"
+        bars.append(Bar([(way.value, used.asterisk), ("app", used.app)], text))
     return Panel(
         f"CPU time per call at {BUSY} calls per second: Asterisk + router (shorter is better)", [Row("", bars)]
     )
 
 
-def _pair_panel(title: str, label: str, pair: tuple[float, float], form: str) -> Panel:
-    return Panel(title, [_pair(label, pair, form)])
-
-
-def _pair(label: str, pair: tuple[float, float], form: str) -> Row:
-    native, router = pair
-    bars = [
-        Bar([("native", native)], form.format(native)),
-        Bar([("router", router)], f"{form.format(router)}   ({_ratio(router, native)} x native)"),
-    ]
-    return Row(label, bars)
+def _beside_native(label: str, figures: Mapping[Way, float], form: str) -> Row:
+    native = figures[Way.NATIVE]
+    told = {way: "" if way is Way.NATIVE else f"   ({_ratio(figures[way], native)} x native)" for way in figures}
+    return Row(label, [Bar([(way.value, value)], form.format(value) + told[way]) for way, value in figures.items()])
 
 
 def _ratio(ours: float, theirs: float) -> str:

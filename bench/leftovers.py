@@ -2,11 +2,12 @@
 
 import asyncio
 
+from agi_router.routing.volume_limits import Measure
 from bench.stage import Stage
 
 PATIENCE_S = 12.0
 POLL_S = 0.2
-AT_REST = ("live_calls", "calls_in_setup", "watched_channels", "events_pending", "events_lost")
+AT_REST = ("live_calls", "calls_in_setup", "watched_channels", "dialplan_calls", "events_pending", "events_lost")
 
 
 async def leftovers(stage: Stage) -> list[str]:
@@ -40,4 +41,10 @@ async def _left(stage: Stage) -> list[str]:
         left.append("the router does not answer")
     else:
         left += [f"left behind: {name} = {status[name]} in the router" for name in AT_REST if status[name]]
+        counted = await stage.router.counters()
+        left += [
+            f"left behind: {value:g} calls that count as under way ({scope})"
+            for (scope, measure), value in counted.items()
+            if measure == Measure.CONCURRENT.value and value
+        ]
     return left

@@ -137,10 +137,10 @@ def cpu_of(blocks: Iterable[Block]) -> Cpu:
 
 def goals(results: Results) -> list[Goal]:
     """The router's figures against their bounds; ratios are against the native dialplan of the same run."""
-    native, router = results[Way.NATIVE], results[Way.ROUTER]
+    native, router, agi = results[Way.NATIVE], results[Way.ROUTER], results[Way.AGI]
 
-    def slower(rate: int, figure: str) -> float:
-        ours, theirs = getattr(router.delay[rate], figure), getattr(native.delay[rate], figure)
+    def slower(rate: int, figure: str, door: WayResult = router) -> float:
+        ours, theirs = getattr(door.delay[rate], figure), getattr(native.delay[rate], figure)
         return float(ours / theirs)
 
     def returning(way: Returning) -> float:
@@ -156,18 +156,33 @@ def goals(results: Results) -> list[Goal]:
         Goal(name="delay of a returning caller, created ahead, ratio", value=returning(Returning.CREATED), at_most=1.0),
         Goal(name="delay of a returning caller, rung ahead, ratio", value=returning(Returning.RUNG), at_most=0.1),
         Goal(name="click to dial, request to first INVITE, median, ms", value=results.clicks.median_ms, at_most=10),
-        Goal(name="highest rate held, ratio", value=highest_rate_ratio(results), at_least=0.67),
+        Goal(name="highest rate held, ratio", value=highest_rate_ratio(results, Way.ROUTER), at_least=0.67),
         Goal(name="left behind by overload", value=len(router.ramp.left_behind), at_most=0),
         Goal(name="CPU of the router per call, ms", value=router.cpu_ms_per_call[BUSY].app, at_most=3.0),
         Goal(name="memory of the router at rest, MB", value=at_rest_mb, at_most=100),
         Goal(name="memory of the router per live call, KB", value=per_call_kb, at_most=50),
+        Goal(
+            name=f"AGI door: post-dial delay at {CALM}/s, median, ratio",
+            value=slower(CALM, "median_ms", agi),
+            at_most=1.0,
+        ),
+        Goal(name=f"AGI door: post-dial delay at {CALM}/s, p99, ratio", value=slower(CALM, "p99_ms", agi), at_most=1.0),
+        Goal(
+            name=f"AGI door: post-dial delay at {BUSY}/s, median, ratio",
+            value=slower(BUSY, "median_ms", agi),
+            at_most=1.1,
+        ),
+        Goal(name=f"AGI door: post-dial delay at {BUSY}/s, p99, ratio", value=slower(BUSY, "p99_ms", agi), at_most=1.1),
+        Goal(name="AGI door: highest rate held, ratio", value=highest_rate_ratio(results, Way.AGI), at_least=1.0),
+        Goal(name="AGI door: left behind by overload", value=len(agi.ramp.left_behind), at_most=0),
+        Goal(name="AGI door: CPU of the router per call, ms", value=agi.cpu_ms_per_call[BUSY].app, at_most=3.0),
     ]
 
 
-def highest_rate_ratio(results: Results) -> float:
-    """The router's highest rate as a share of the native dialplan's."""
+def highest_rate_ratio(results: Results, door: Way) -> float:
+    """This door's highest rate as a share of the native dialplan's."""
     native = results[Way.NATIVE].ramp.highest_rate
-    return results[Way.ROUTER].ramp.highest_rate / native if native else float("inf")
+    return results[door].ramp.highest_rate / native if native else float("inf")
 
 
 def write_json(results: Results, path: Path) -> None:

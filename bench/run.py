@@ -1,4 +1,4 @@
-"""The run: both ways in turns, then calls held at once, then the search for the highest rate of each."""
+"""The run: all ways in turns, then calls held at once, then the search for the highest rate of each."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -74,7 +74,8 @@ async def measure(plan: Plan, screen: Screen) -> Measurements:
         async with opened(screen) as up:
             await _held(up, way, plan, screen, measured)
             measured.ramps[way] = await _ramp(up, way, plan, screen)
-    _note(measured, screen, measured.ramps[Way.ROUTER].left_behind)
+    for way in (Way.ROUTER, Way.AGI):
+        _note(measured, screen, measured.ramps[way].left_behind)
     return measured
 
 
@@ -94,7 +95,7 @@ async def warm_up(up: Stage, way: Way, calls: int, screen: Screen) -> None:
 
 
 async def _steady(up: Stage, plan: Plan, screen: Screen, measured: Measurements) -> None:
-    """Both ways in turns, so that whatever else the machine does meets both."""
+    """All ways in turns, so that whatever else the machine does meets all of them."""
     measured.floor_ms = await measuring_floor_ms(up)
     for way in Way:
         await warm_up(up, way, plan.warm_up, screen)

@@ -1,6 +1,7 @@
 """What is up during a measurement: Asterisk, the router, the phones, and the two ways to them."""
 
 import asyncio
+import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -23,13 +24,15 @@ SESSION_LIMIT = 1000
 NO_LIMITS = dict.fromkeys(
     ("concurrent", "calls_per_minute", "to_one_number_per_hour", "minutes_per_day", "calls_per_day"), "off"
 )
+AGI_HOST = "127.0.0.1"
 
 
 class Way(Enum):
     """How a call gets from the caller to the phone; the value is the word in the results."""
 
     NATIVE = "native"
-    ROUTER = "router"
+    ROUTER = "router"  # by the ARI door: the router dials
+    AGI = "agi"  # by the AGI door: the router decides, the dialplan dials
 
     @property
     def number(self) -> str:
@@ -39,6 +42,8 @@ class Way(Enum):
                 return "+14155550200"
             case Way.ROUTER:
                 return "+14155550100"
+            case Way.AGI:
+                return "+14155550300"
 
 
 class Returning(Enum):
@@ -84,6 +89,14 @@ ROUTED_DIALPLAN = """
 [from-carrier](+)
 exten => {number},1,Set(AGI_ROUTER_ROUTE={route})
  same => n,Goto(agi-router,${{EXTEN}},1)
+"""
+
+# The AGI door with its report at the end of each call, as agi-router-agi.conf has it.
+AGI_DIALPLAN = """
+[globals](+)
+AGI_ROUTER_HOST = {host}
+[from-carrier](+)
+exten => {number},1,Goto(agi-router-agi,${{EXTEN}},1)
 """
 
 # A contact that is always there: nobody needs to register.
@@ -148,19 +161,23 @@ async def stage() -> AsyncIterator[Stage]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         api_pid, api_url = await stack.enter_async_context(sample_api())
-        asterisk = await stack.enter_async_context(Asterisk(extra_dialplan=_dialplan(api_url)))
+        agi_host = f"{AGI_HOST}:{free_port(AGI_HOST, socket.SOCK_STREAM)}"
+        asterisk = await stack.enter_async_context(Asterisk(extra_dialplan=_dialplan(api_url, agi_host)))
         address = asterisk.layout.phone
         phone = (address, free_port(address))
         await _prepare(asterisk, f"{phone[0]}:{phone[1]}")
         phone_log = folder / "phone.log"
         sipp = Sipp(str(SCENARIOS / "phone"), "-trace_logs", "-log_file", str(phone_log), local=phone)
         await stack.enter_async_context(sipp)
-        router = await stack.enter_async_context(Router(_router_config(asterisk, api_url)))
+        router = await stack.enter_async_context(Router(_router_config(asterisk, api_url, agi_host)))
         yield Stage(asterisk=asterisk, router=router, api_pid=api_pid, phone=phone, phone_log=phone_log, folder=folder)
 
 
-def _dialplan(api_url: str) -> str:
-    ways = [NATIVE_DIALPLAN.format(number=Way.NATIVE.number, url=api_url, slow="")]
+def _dialplan(api_url: str, agi_host: str) -> str:
+    ways = [
+        NATIVE_DIALPLAN.format(number=Way.NATIVE.number, url=api_url, slow=""),
+        AGI_DIALPLAN.format(number=Way.AGI.number, host=agi_host),
+    ]
     for returning in Returning:
         number, route = returning.number, returning.ahead
         if route:
@@ -183,11 +200,12 @@ async def _prepare(asterisk: Asterisk, phone: str) -> None:
     await asterisk.start()
 
 
-def _router_config(asterisk: Asterisk, api_url: str) -> Config:
+def _router_config(asterisk: Asterisk, api_url: str, agi_host: str) -> Config:
     """The router as anybody runs it. A failed lookup ends the call, so that it counts as failed."""
     config = router_config(asterisk, f"{api_url}?phone_number={{{{callerNumber}}}}")
     config["directory"] = {"users": [{"id": str(user), "devices": [f"PJSIP/user-{user}"]} for user in USERS]}
     config["policy"]["limits"] = NO_LIMITS
+    config["agi"] = {"listen": agi_host}
     config["network"] = {"allowed_networks": [f"{api.HOST}/32"]}
     sales = config["routes"]["sales"]
     sales["fallback"] = [{"hangup": "congestion"}]

@@ -1,5 +1,7 @@
 """The figures as tables for a terminal."""
 
+from collections.abc import Callable
+
 from rich.console import Console
 from rich.table import Table
 
@@ -8,6 +10,7 @@ from bench.results import Delay, Goal, Results, WayResult, goals
 from bench.stage import Returning, Way
 
 HIGHER_IS_BETTER = "highest rate held"
+DOORS = {Way.ROUTER: "ARI door", Way.AGI: "AGI door"}
 
 
 def show(console: Console, results: Results) -> None:
@@ -21,42 +24,39 @@ def show(console: Console, results: Results) -> None:
 
 
 def comparison(results: Results) -> Table:
-    """Both ways side by side, and the router's ratio to the native dialplan."""
-    native, router = results[Way.NATIVE], results[Way.ROUTER]
+    """All ways side by side, and the ratio of each door to the native dialplan."""
+    native = results[Way.NATIVE]
+    doors = [results[door] for door in DOORS]
     title = "The router beside the native dialplan" + (" (quick run: coarse figures)" if results.quick else "")
     table = Table(title=title)
     table.add_column("figure")
-    for heading in ("native", "router", "ratio"):
+    for heading in ("native", *(text for door in DOORS.values() for text in (door, "ratio"))):
         table.add_column(heading, justify="right")
+
+    def compare(name: str, figure: Callable[[WayResult], float], form: str = ".1f") -> None:
+        theirs = figure(native)
+        cells = [text for door in doors for text in (f"{figure(door):{form}}", ratio(figure(door), theirs))]
+        table.add_row(name, f"{theirs:{form}}", *cells)
+
+    def tell(name: str, figure: Callable[[WayResult], str], theirs: str = "") -> None:
+        cells = [text for door in doors for text in (figure(door), "")]
+        table.add_row(name, theirs or figure(native), *cells)
+
     for rate in (CALM, BUSY):
-        for name, unit in (("median_ms", "median"), ("p95_ms", "p95"), ("p99_ms", "p99")):
-            ours, theirs = getattr(router.delay[rate], name), getattr(native.delay[rate], name)
-            table.add_row(
-                f"post-dial delay at {rate}/s, {unit}, ms", f"{theirs:.1f}", f"{ours:.1f}", ratio(ours, theirs)
-            )
-        table.add_row(f"calls at {rate}/s, failed", _calls(native.delay[rate]), _calls(router.delay[rate]), "")
+        for unit in ("median", "p95", "p99"):
+            compare(f"post-dial delay at {rate}/s, {unit}, ms", _delay_ms(rate, unit))
+        tell(f"calls at {rate}/s, failed", _calls_at(rate))
     for way in (Returning.CREATED, Returning.RUNG):
         theirs, ours = results.returning[Returning.NATIVE].median_ms, results.returning[way].median_ms
         name = f"post-dial delay, API slow, caller known, {way.value}, median, ms"
         table.add_row(name, f"{theirs:.1f}", f"{ours:.1f}", ratio(ours, theirs))
     table.add_row("click to dial, request to first INVITE, median, ms", "-", f"{results.clicks.median_ms:.1f}", "")
     table.add_row("click to dial, calls, failed", "-", _calls(results.clicks), "")
-    table.add_row(
-        f"{HIGHER_IS_BETTER}, calls/s",
-        str(native.ramp.highest_rate),
-        str(router.ramp.highest_rate),
-        ratio(router.ramp.highest_rate, native.ramp.highest_rate),
-    )
-    ours_cpu, theirs_cpu = router.cpu_ms_per_call[BUSY], native.cpu_ms_per_call[BUSY]
-    table.add_row("CPU per call, the app, ms", "-", f"{ours_cpu.app:.1f}", "")
-    table.add_row(
-        "CPU per call, Asterisk, ms",
-        f"{theirs_cpu.asterisk:.1f}",
-        f"{ours_cpu.asterisk:.1f}",
-        ratio(ours_cpu.asterisk, theirs_cpu.asterisk),
-    )
-    table.add_row("calls held at once, all bridged", str(native.held.calls), str(router.held.calls), "")
-    table.add_row("Asterisk's memory per held call, KB", _asterisk_kb(native), _asterisk_kb(router), "")
+    compare(f"{HIGHER_IS_BETTER}, calls/s", lambda way: way.ramp.highest_rate, "d")
+    tell("CPU per call, the app, ms", lambda way: f"{way.cpu_ms_per_call[BUSY].app:.1f}", theirs="-")
+    compare("CPU per call, Asterisk, ms", lambda way: way.cpu_ms_per_call[BUSY].asterisk)
+    tell("calls held at once, all bridged", lambda way: str(way.held.calls))
+    tell("Asterisk's memory per held call, KB", _asterisk_kb)
     return table
 
 
@@ -75,6 +75,14 @@ def goal_table(reached: list[Goal]) -> Table:
 def ratio(ours: float, theirs: float) -> str:
     """ "1.04": the router's figure is so many times the native dialplan's."""
     return f"{ours / theirs:.2f}" if theirs else "-"
+
+
+def _delay_ms(rate: int, unit: str) -> Callable[[WayResult], float]:
+    return lambda way: float(getattr(way.delay[rate], f"{unit}_ms"))
+
+
+def _calls_at(rate: int) -> Callable[[WayResult], str]:
+    return lambda way: _calls(way.delay[rate])
 
 
 def _calls(delay: Delay) -> str:

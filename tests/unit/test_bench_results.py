@@ -44,7 +44,7 @@ RESULTS = Results(
     quick=False,
     machine={"cpu": "2 x <Fast & Small>", "asterisk": "22.10.1"},
     floor=Delay(calls=40, failed=0, median_ms=0.07, p95_ms=0.13, p99_ms=0.14),
-    ways={Way.NATIVE: way(10.0, 0.0, 240), Way.ROUTER: way(11.0, 3.1, 120)},
+    ways={Way.NATIVE: way(10.0, 0.0, 240), Way.ROUTER: way(11.0, 3.1, 120), Way.AGI: way(9.0, 2.0, 250)},
     returning={returning: known(ms) for returning, ms in zip(Returning, (104.0, 105.0, 5.0), strict=True)},
     clicks=known(6.5),
 )
@@ -64,6 +64,14 @@ def test_goals_are_ratios_to_the_native_dialplan_of_the_same_run() -> None:
     assert not verdicts["delay of a returning caller, created ahead, ratio"]
     assert verdicts["delay of a returning caller, rung ahead, ratio"]
     assert verdicts["click to dial, request to first INVITE, median, ms"]
+
+
+def test_the_agi_door_has_goals_of_its_own() -> None:
+    agi = RESULTS[Way.AGI]
+    slower = replace(RESULTS, ways={**RESULTS.ways, Way.AGI: replace(agi, ramp=replace(agi.ramp, highest_rate=230))})
+    assert met(RESULTS)["AGI door: highest rate held, ratio"]
+    assert not met(slower)["AGI door: highest rate held, ratio"]
+    assert met(RESULTS)["AGI door: post-dial delay at 5/s, median, ratio"]
 
 
 def test_what_an_overload_leaves_behind_misses_its_goal() -> None:
@@ -104,12 +112,12 @@ def test_every_member_of_the_document_is_described() -> None:
     assert missing == set()
 
 
-def test_the_tables_show_both_ways_their_ratio_and_the_verdicts() -> None:
-    console = Console(record=True, width=120, force_terminal=False)
+def test_the_tables_show_all_ways_their_ratio_and_the_verdicts() -> None:
+    console = Console(record=True, width=140, force_terminal=False)
     show(console, RESULTS)
     text = console.export_text()
     median = next(line for line in text.splitlines() if "delay at 80/s, median, ms" in line)
-    assert [cell.strip() for cell in median.split("│")[2:5]] == ["10.0", "11.0", "1.10"]
+    assert [cell.strip() for cell in median.split("│")[2:7]] == ["10.0", "11.0", "1.10", "9.0", "0.90"]
     assert "missed" in text
     assert "met" in text
 
@@ -117,8 +125,9 @@ def test_the_tables_show_both_ways_their_ratio_and_the_verdicts() -> None:
 def test_the_chart_is_an_svg_whose_bars_are_to_scale_and_inside_the_page() -> None:
     svg = ET.fromstring(chart(RESULTS))
     bars = [bar for bar in svg.iter(f"{SVG}rect") if bar.get("height") == "14"]
-    native, router = (float(bar.get("width", "")) for bar in bars[:2])
+    native, router, agi = (float(bar.get("width", "")) for bar in bars[:3])
     assert abs(router / native - 1.1) < 0.01
+    assert abs(agi / native - 0.9) < 0.01
     assert all(float(bar.get("x", "")) + float(bar.get("width", "")) <= WIDTH for bar in bars)
     text = " ".join("".join(element.itertext()) for element in svg.iter(f"{SVG}text"))
     assert "2 x <Fast & Small>" in text
