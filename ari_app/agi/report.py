@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, Self
 
 _KEY: Final = re.compile(r"PJSIP/[A-Za-z0-9_.+@-]{1,80}-[0-9a-f]{8}")
@@ -32,10 +33,13 @@ class Report:
 
     @classmethod
     def parse(cls, arguments: Sequence[str]) -> Self:
-        """Read the arguments after the call's id; unknown ones are left aside, and so is what is no number."""
+        """Read the arguments after the call's id; unknown ones are left aside, and so is what is no number.
+
+        Several may stand in one, joined by &: Asterisk sends each argument in a packet of its own.
+        """
         told: dict[str, str] = {}
         keys: list[str] = []
-        for argument in arguments:
+        for argument in chain.from_iterable(argument.split("&") for argument in arguments):
             name, equals, value = argument.partition("=")
             if not equals:
                 keys.append(name)

@@ -23,6 +23,12 @@ def test_a_report_is_read_whatever_is_missing() -> None:
     assert Report.parse([]) == Report()
 
 
+def test_a_report_may_come_in_one_argument_whose_last_one_has_commas() -> None:
+    report = Report.parse(["dial=BUSY&queue=&peer=Local/1@x-00000001;1&keys=PJSIP/b-0000000a", "PJSIP/a-00000009"])
+    assert (report.dial, report.queue, report.peer) == ("BUSY", "", "Local/1@x-00000001;1")
+    assert report.keys == ("PJSIP/a-00000009", "PJSIP/b-0000000a")
+
+
 def test_a_key_that_is_no_channel_is_not_asked_about() -> None:
     assert Report.parse(["keys=${SHELL(id)}", "PJSIP/a)}-0000000a", "Local/1@x-00000001;1"]).keys == ()
     assert Report.parse(["cause=-1", "answered_ms=9e9"]) == Report()
