@@ -7,12 +7,29 @@ as far as it is understood: unknown fields are left out, and an unknown kind of 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, Self, get_args
 
 from ari_app.domain.events import CallEvent
 from ari_app.domain.record import CallRecord, Direction, Disposition, LegRecord
 
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """The fields of a class of events but for the moment, in their order; `required` are those without a default."""
+
+    names: Mapping[str, None]
+    required: frozenset[str]
+
+    @classmethod
+    def of(cls, event_class: type[CallEvent]) -> Self:
+        """Looked up once: it takes longer than to store an event."""
+        known = [field for field in fields(event_class) if field.name != "at"]
+        required = (field.name for field in known if field.default is MISSING and field.default_factory is MISSING)
+        return cls(dict.fromkeys(field.name for field in known), frozenset(required))
+
+
 _EVENT_CLASSES: Mapping[str, type[CallEvent]] = {cls.__name__: cls for cls in get_args(CallEvent)}
+_SHAPES: Mapping[str, _Shape] = {name: _Shape.of(cls) for name, cls in _EVENT_CLASSES.items()}
 _LEG_TIMES = ("dialled_at", "ringing_at", "answered_at", "asked_at", "confirmed_at", "ended_at")
 
 
@@ -34,8 +51,9 @@ def store(event: CallEvent) -> StoredEvent:
 
     Raises TypeError when a field holds what JSON cannot.
     """
-    data = {field.name: _storable(getattr(event, field.name)) for field in fields(event) if field.name != "at"}
-    return restore(event.at, type(event).__name__, data)
+    kind = type(event).__name__
+    shape = _SHAPES.get(kind) or _Shape.of(type(event))
+    return restore(event.at, kind, {name: _storable(getattr(event, name)) for name in shape.names})
 
 
 def restore(at: datetime, event_type: str, data: Mapping[str, Any]) -> StoredEvent:
@@ -47,11 +65,10 @@ def _read(at: datetime, event_type: str, data: Mapping[str, Any]) -> CallEvent |
     event_class = _EVENT_CLASSES.get(event_type)
     if event_class is None:
         return None
-    known = {field.name: field for field in fields(event_class) if field.name != "at"}
-    required = {name for name, field in known.items() if field.default is MISSING and field.default_factory is MISSING}
-    if not required <= data.keys():
+    shape = _SHAPES[event_type]
+    if not shape.required <= data.keys():
         return None
-    return event_class(at=at, **{name: value for name, value in data.items() if name in known})
+    return event_class(at=at, **{name: value for name, value in data.items() if name in shape.names})
 
 
 def _storable(value: object) -> object:
