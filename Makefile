@@ -1,7 +1,7 @@
 #: make demo     real calls on a real Asterisk, told while they happen; ONCE=1 ends after them
 #: make test     everything: lint, types, layers, all tests, on a real Asterisk as well
 #: make check    what every commit passes: the same without Asterisk, in under a minute
-#: make bench    measures the router beside the native dialplan; QUICK=1 coarsely, in under two minutes
+#: make bench    measures the router beside the native dialplan; QUICK=1 coarsely, in about three minutes
 #: make fuzz     100,000 hostile API answers, as many AGI peers; ROUNDS=1000 fewer; SEED=7 makes the same ones again
 #: make profile  where the router's time goes
 #:

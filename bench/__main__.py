@@ -28,7 +28,7 @@ OPEN_FILES = 65_536
 def main() -> int:
     """Measure, print, write; gives the exit status."""
     arguments = argparse.ArgumentParser(prog="python -m bench", description="The router beside the native dialplan.")
-    arguments.add_argument("--quick", action="store_true", help="fewer calls, coarse figures, under two minutes")
+    arguments.add_argument("--quick", action="store_true", help="fewer calls, coarse figures, about three minutes")
     arguments.add_argument("--results", type=Path, default=RESULTS, help="where latest.json and latest.svg go")
     given = arguments.parse_args()
     allow_open_files()
