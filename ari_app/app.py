@@ -31,6 +31,7 @@ from ari_app.calls.presence import Presence
 from ari_app.calls.recovery import Recovery
 from ari_app.calls.supervisor import Supervisor
 from ari_app.control.server import Arguments, serve_control
+from ari_app.live.agents import agents
 from ari_app.live.feed import Feed
 from ari_app.live.placing import placing
 from ari_app.live.reload import Reloading, as_json
@@ -136,6 +137,7 @@ async def serve(config: Path, settings: Settings) -> None:
             "follow": feed.follow,
             "live": live_calls(supervisor),
             "steer": steering(supervisor),
+            "agents": agents(presence),
         }
         await parts.enter_async_context(serve_control(settings.control, commands))
         log.info("the router serves", app=settings.asterisk.ari.app, pid=os.getpid())

@@ -79,6 +79,8 @@ class Planner:
             ),
             announcements=settings.announcements,
             key=request.key,
+            queue=campaign.queue,
+            refuse_when=settings.refuse_when,
         )
 
     def _campaign(self, campaign_id: str) -> Campaign:

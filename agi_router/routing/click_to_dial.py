@@ -23,6 +23,21 @@ class First(StrEnum):
     CUSTOMER = "customer"
 
 
+class Unready(StrEnum):
+    """Why an agent is not ready for a call that is asked for, in the order in which it is told."""
+
+    NOT_REGISTERED = "not_registered"  # none of his phones can be reached
+    NOT_LOGGED_IN = "not_logged_in"  # he is no member of the campaign's queue
+    PAUSED = "paused"  # he is on break
+    IN_CALL = "in_call"
+    DND = "dnd"
+    WRAP_UP = "wrap_up"
+
+
+DEFAULT_REFUSE_WHEN: Final = frozenset({Unready.NOT_REGISTERED, Unready.NOT_LOGGED_IN, Unready.PAUSED, Unready.IN_CALL})
+"""Who asks for a call in his own wrap-up, or does not want to be disturbed by others, wants this one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
     """What is asked for: `user` is to speak with `number`.
@@ -63,7 +78,8 @@ class PlannedCall:
     a team; `user_name` and `extension` are what colleagues whom he calls are shown. `number` is the customer's, in
     E.164 where it is outside, `caller_id` the number of ours that he sees ("": none, or as the trunk has it).
     `treatment` has the limits of the talk. `announcements` are the sounds that tell who is alone with it why, by
-    outcome.
+    outcome. The agent has to be a member of `queue` ("": of none), and is refused `refuse_when` one of these holds;
+    of a team nobody is taken of whom any of them holds.
     """
 
     first: First
@@ -80,6 +96,8 @@ class PlannedCall:
     treatment: Treatment
     announcements: Mapping[str, tuple[str, ...]]
     key: str
+    queue: str = ""
+    refuse_when: frozenset[Unready] = frozenset()
 
     @property
     def steps(self) -> tuple[Step, Step]:
@@ -98,6 +116,7 @@ class ClickToDial:
 
     `talk_s` limits the talk (0: it has no limit), with a tone `warn_s` before its end. `announcements` are sounds by
     the outcome that they tell ("busy", "no_answer" ...); without one there is a tone. `confirmation` is for mobiles.
+    A call is refused for an agent of whom one of `refuse_when` holds.
     """
 
     agent_ring_s: float = DEFAULT_AGENT_RING_S
@@ -106,3 +125,4 @@ class ClickToDial:
     warn_s: float = 0
     announcements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     confirmation: Confirmation = field(default_factory=Confirmation)
+    refuse_when: frozenset[Unready] = DEFAULT_REFUSE_WHEN

@@ -19,6 +19,7 @@ def click_to_dial(section: ClickToDialSection, confirmation: Confirmation) -> Cl
         warn_s=section.warn_s,
         announcements={outcome: sounds for outcome, sounds in given.items() if sounds},
         confirmation=confirmation,
+        refuse_when=section.refuse_when,
     )
 
 

@@ -6,7 +6,13 @@ from pydantic import Field, model_validator
 
 from agi_router.directory.campaigns import Direction
 from agi_router.document import Section
-from agi_router.routing.click_to_dial import DEFAULT_AGENT_RING_S, DEFAULT_CUSTOMER_RING_S, First
+from agi_router.routing.click_to_dial import (
+    DEFAULT_AGENT_RING_S,
+    DEFAULT_CUSTOMER_RING_S,
+    DEFAULT_REFUSE_WHEN,
+    First,
+    Unready,
+)
 from agi_router.settings.values import Name, RingSeconds, Sounds, TrunkNames, UserId
 
 
@@ -29,6 +35,7 @@ class ClickToDialSection(Section):
     customer_ring_s: RingSeconds = DEFAULT_CUSTOMER_RING_S
     talk_s: float = Field(default=0, ge=0, le=86_400)
     warn_s: float = Field(default=0, ge=0, le=3600)
+    refuse_when: frozenset[Unready] = DEFAULT_REFUSE_WHEN
     announcements: AnnouncementsSection = AnnouncementsSection()
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from typing import Final
 
 from agi_router.routing.click_to_dial import First, PlannedCall, Refusal
 from agi_router.routing.step import Ring, Step
+from ari_app.calls.agents import without_unready
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.call import Call, CallerGoneError
 from ari_app.calls.clock import now
@@ -43,6 +44,8 @@ async def click_to_dial(call: Call, planned: PlannedCall) -> None:
             await _introduce(call, planned, winner)
             if not may_be_heard(call, second.targets):
                 call.request(call.reception.arrive(call.treatment))
+            if not planned.user:
+                second = without_unready(call.presence, second, planned.queue)
             await follow(call, (second,))
     except CallerGoneError:
         call.tell_caller_gone()

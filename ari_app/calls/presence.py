@@ -6,7 +6,7 @@ of which Asterisk knows nothing), in wrap-up after one, or when he does not want
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from typing import Final
 
 from agi_router.routing.order import History, Standing
 from agi_router.routing.step import EndpointTarget, Member
-from ari_app.calls.memberships import Memberships
+from ari_app.calls.memberships import Membership, Memberships
 from ari_app.calls.roster import TECHNOLOGY, Person, Roster
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
@@ -25,6 +25,10 @@ IN_USE: Final = frozenset({"INUSE", "BUSY", "ONHOLD", "RINGINUSE"})
 """Asterisk's words for a device in a call. RINGING is not among them: nobody has picked up."""
 UNAVAILABLE: Final = "UNAVAILABLE"
 """Asterisk's word for a device that has no living contact."""
+UNREACHABLE: Final = frozenset({UNAVAILABLE, "INVALID"})
+"""The same, and its word for a device that there is not."""
+OUTSIDE: Final = "OUTSIDE"
+"""Our word for a phone outside, of which Asterisk knows no state."""
 _NOBODY: Final = Person()
 
 
@@ -113,24 +117,58 @@ class Presence(CallWriter):
         """Whether a PJSIP endpoint is known to have nobody behind it: a trunk by qualify, or not registered."""
         return self._states.get(TECHNOLOGY + endpoint) == UNAVAILABLE
 
+    def is_registered(self, member: Member) -> bool | None:
+        """Whether a phone of this member can be reached; one outside always is. None when that is not known."""
+        states = [
+            self._states.get(TECHNOLOGY + target.endpoint) if isinstance(target, EndpointTarget) else OUTSIDE
+            for target in member.targets
+        ]
+        if any(state not in {None, "UNKNOWN", *UNREACHABLE} for state in states):
+            return True
+        return False if states and all(state in UNREACHABLE for state in states) else None
+
+    def is_ringing(self, user: str) -> bool:
+        """Whether a call of ours rings for this user."""
+        return self._rung[user] > 0
+
+    def members(self) -> Sequence[Member]:
+        """All users, with their phones."""
+        return [
+            Member(user, tuple(map(EndpointTarget, person.endpoints)), person.name)
+            for user, person in self._roster.people.items()
+        ]
+
+    def device_states(self, user: str) -> Mapping[str, str | None]:
+        """The state of each of this user's devices, one of Asterisk's words; None where it has told none."""
+        return {device: self._states.get(device) for device in self._roster.people.get(user, _NOBODY).devices}
+
+    def queues_of(self, user: str) -> Sequence[Membership]:
+        """The queues of which this user is a member, as far as they are known."""
+        return self.memberships.of(self._roster.people.get(user, _NOBODY).member_names)
+
     def busy(self, member: Member, at: datetime | None = None) -> Busy | None:
         """Why this member is busy; None when he is not."""
+        return next(self.all_busy(member, at), None)
+
+    def all_busy(self, member: Member, at: datetime | None = None) -> Iterator[Busy]:
+        """All that keeps this member busy, the call that he is in first."""
         person = self._roster.people.get(member.user, _NOBODY)
         rung = (TECHNOLOGY + target.endpoint for target in member.targets if isinstance(target, EndpointTarget))
         if self._picked_up[member.user] or any(
             self._states.get(device) in IN_USE for device in {*person.phones, *rung}
         ):
-            return Busy(Why.IN_CALL)
+            yield Busy(Why.IN_CALL)
         if person.dnd is not None and self._states.get(person.dnd) in IN_USE:
-            return Busy(Why.DND)
+            yield Busy(Why.DND)
         left_s = self._wrap_up_left_s(member.user, person, at or datetime.now(UTC))
-        return Busy(Why.WRAP_UP, left_s) if left_s > 0 else None
+        if left_s > 0:
+            yield Busy(Why.WRAP_UP, left_s)
 
     def standing(self, member: Member) -> Standing:
         """How this member stands."""
         if self.busy(member) is not None:
             return Standing.BUSY
-        return Standing.RINGING if member.user and self._rung[member.user] else Standing.FREE
+        return Standing.RINGING if member.user and self.is_ringing(member.user) else Standing.FREE
 
     def history(self, team: str, members: Iterable[Member]) -> History:
         """The past of these members of a team.

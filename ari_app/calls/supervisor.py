@@ -11,6 +11,7 @@ from agi_router.routing.click_to_dial import CallRequest, PlannedCall, Refusal
 from agi_router.routing.decider import Decider
 from agi_router.routing.errors import Failure
 from agi_router.routing.volume import Volume
+from ari_app.calls.agents import agent_unready
 from ari_app.calls.arrival import Arrival, read_arrival
 from ari_app.calls.call import Call, Caller, CallerGoneError
 from ari_app.calls.click_to_dial import click_to_dial, refused
@@ -140,6 +141,11 @@ class Supervisor:
 
         A request that was understood, and must not be granted, is put on record.
         """
+        async with self._deciders.for_a_call() as decider:
+            planned = decider.plan(request)
+        if isinstance(planned, Failure):
+            return planned
+        unready = await agent_unready(self._presence, planned)
         if not self._takes_calls:
             return _STOPS
         if not self._telephony.is_connected:
@@ -154,12 +160,8 @@ class Supervisor:
                 f"{self.in_setup} calls are being set up, and calls.max_in_setup allows no more",
                 "ask again in a few seconds",
             )
-        async with self._deciders.for_a_call() as decider:
-            planned = decider.plan(request)
-        if isinstance(planned, Failure):
-            return planned
         call_id = new_call_id()
-        if (refusal := planned.refusal or self._beyond_limits(planned)) is not None:
+        if (refusal := planned.refusal or self._beyond_limits(planned) or unready) is not None:
             for event in refused(planned, refusal, now()):
                 self._writer.write(call_id, event)
             return refusal.why

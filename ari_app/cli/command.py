@@ -248,6 +248,15 @@ def steer(
 
 @app.command(epilog=EXIT_STATUSES)
 @told
+def agents(context: typer.Context, as_json: Json = False) -> None:
+    """Show how each user stands: registered, in a call, in wrap-up, logged in to queues, on break."""
+    from ari_app.cli.agents import show_agents
+
+    show_agents(context.obj, as_json=as_json)
+
+
+@app.command(epilog=EXIT_STATUSES)
+@told
 def status(context: typer.Context, as_json: Json = False) -> None:
     """Ask the running router how it is."""
     from ari_app.cli.router_status import show_status

@@ -22,6 +22,13 @@ def warnings(settings: Settings) -> list[str]:
         found.append(
             f"asterisk.ari.url: {ari.hostname} is asked without TLS; use https, or Asterisk's loopback address"
         )
+    if settings.asterisk.ami is None:
+        found += [
+            f"campaigns: {campaign.id} has a queue, and without asterisk.ami nobody's queues are known, so everybody "
+            "counts as logged in; add asterisk.ami"
+            for campaign in settings.routing.campaigns
+            if campaign.queue
+        ]
     if settings.agi is not None:
         found += agi_warnings(settings.agi)
     if not settings.routing.fallback:

@@ -16,6 +16,7 @@ from ari_app.calls.ports import TelephonyError
 from ari_app.control.settings import ControlError
 from ari_app.doctor import asterisk as pbx
 from ari_app.doctor.agi_door import agi_findings
+from ari_app.doctor.ami import ami_checks, link_findings
 from ari_app.doctor.check import DEADLINE_S, Check, carry_out
 from ari_app.doctor.configuration import configuration_findings, problem_findings
 from ari_app.doctor.database import database_checks
@@ -42,7 +43,12 @@ async def examine(config: Path, settings: Settings) -> list[Finding]:
     """Every finding, by group. Raises nothing that a check meets: that is a finding."""
     # The control socket has a deadline of its own; what is shown of Asterisk does not wait for it.
     router = asyncio.create_task(ask_router(settings.control))
-    here = [*database_checks(settings.storage), *route_checks(settings.routing), host_check(settings.asterisk.ari.url)]
+    here = [
+        *database_checks(settings.storage),
+        *route_checks(settings.routing),
+        host_check(settings.asterisk.ari.url),
+        *ami_checks(settings),
+    ]
     local, remote, answer = await asyncio.gather(carry_out(here), _ask_asterisk(settings, router), router)
     tokens = token_findings(settings.routing, answer)
     running = [
@@ -50,6 +56,7 @@ async def examine(config: Path, settings: Settings) -> list[Finding]:
         _judge_reload(config, answer),
         *policy_findings(answer),
         *agi_findings(settings.agi, answer),
+        *link_findings(settings.asterisk.ami, answer),
     ]
     findings = [*configuration_findings(config, settings), *running, *remote, *local, *tokens]
     return sorted(findings, key=lambda finding: list(Group).index(finding.group))

@@ -126,16 +126,26 @@ async def running(
     numbered_phones: int = 0,
     extra_dialplan: str = "",
     configure: Callable[[Path, Layout], None] | None = None,
+    ami: bool = False,
 ) -> AsyncIterator[Rig]:
     """Everything up; `change` may alter the router's configuration first.
 
-    `extra_dialplan` is added to Asterisk's, whose /etc/asterisk `configure` may change.
+    `extra_dialplan` is added to Asterisk's, whose /etc/asterisk `configure` may change. With `ami` the router is linked
+    to the manager interface.
     """
     async with Asterisk(
         numbered_phones=numbered_phones, extra_dialplan=extra_dialplan, configure=configure
     ) as asterisk:
         async with Api(asterisk.layout.api, users={CALLER: ADA}) as api:
             config = router_config(asterisk, api.search_url)
+            if ami:
+                config["asterisk"]["ami"] = {
+                    "host": asterisk.address,
+                    "port": asterisk.layout.ami_port,
+                    "username": asterisk.ami_username,
+                    "secret": asterisk.ami_secret,
+                    "ping_s": 0.5,
+                }
             if change is not None:
                 change(config)
             async with Router(config, warm_router) as router, Phone.carrier(asterisk.layout, tone_hz=500) as carrier:

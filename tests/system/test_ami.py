@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from ari_app.asterisk.ami import AmiLink, ami_link
 from ari_app.asterisk.ami_connection import ami_connection
+from ari_app.asterisk.ami_inspection import list_queues
 from ari_app.asterisk.ami_protocol import Name
 from ari_app.asterisk.settings import AmiSettings
 from ari_app.calls.memberships import Membership, Memberships
@@ -174,6 +175,14 @@ async def test_the_user_of_the_sample_may_change_nothing(asterisk: Asterisk) -> 
     said = (await reader.read()).decode()
     writer.close()
     assert said.count("Permission denied") == 2
+
+
+async def test_the_doctor_asks_once_and_is_told_all(asterisk: Asterisk) -> None:
+    known = await list_queues(settings(asterisk))
+    assert known.queues == {"support-queue", "empty-queue"}
+    assert of_ada(known)
+    with pytest.raises(RefusedError, match="refuses Login: Authentication failed"):
+        await list_queues(replace(settings(asterisk), secret="guessed", request_timeout_s=3))
 
 
 async def test_the_link_comes_back_after_a_restart_of_asterisk(asterisk: Asterisk) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from agi_router.document import ConfigError
+from agi_router.routing.click_to_dial import DEFAULT_REFUSE_WHEN, Unready
 from ari_app.asterisk.settings import AmiSettings, AriSettings
+from ari_app.doctor.configuration import warnings
 from ari_app.logs import LogSettings
 from ari_app.settings import Settings, load_settings
 
@@ -156,3 +158,19 @@ def test_what_ami_can_not_be_reached_with_is_refused(tmp_path: Path, section: st
 
 def test_the_secret_of_ami_is_not_in_the_settings_text(tmp_path: Path) -> None:
     assert "8f14e45f" not in repr(load(tmp_path, ari=ami("username: router, secret: 8f14e45f")))
+
+
+def test_calls_are_refused_for_agents_as_it_is_wanted(tmp_path: Path) -> None:
+    assert load(tmp_path).routing.click_to_dial.refuse_when == DEFAULT_REFUSE_WHEN
+    wanted = load(tmp_path, "click_to_dial: {refuse_when: [dnd, paused]}").routing.click_to_dial
+    assert wanted.refuse_when == {Unready.DND, Unready.PAUSED}
+    assert load(tmp_path, "click_to_dial: {refuse_when: []}").routing.click_to_dial.refuse_when == frozenset()
+    assert "refuse_when" in problem(tmp_path, "click_to_dial: {refuse_when: [lunch]}")
+
+
+def test_a_campaign_s_queue_without_a_link_to_ami_is_warned_of(tmp_path: Path) -> None:
+    campaign = "campaigns: [{id: '12', queue: sales-queue}]"
+    (warning,) = [told for told in warnings(load(tmp_path, campaign)) if "asterisk.ami" in told]
+    assert warning.startswith("campaigns: 12 has a queue")
+    linked = load(tmp_path, campaign, ari=ami("username: router, secret: 8f14e45f"))
+    assert not [told for told in warnings(linked) if "asterisk.ami" in told]

@@ -40,24 +40,25 @@ async def test_do_not_disturb_is_set_and_taken_back_by_a_code_that_the_phone_dia
         await give_up(rig, ada, bob)
 
 
-async def test_a_reload_follows_the_devices_that_it_needs_and_no_others() -> None:
-    async with running(team("21", "simultaneous")) as rig, AsyncExitStack() as stack:
-        _ada, bob = await phones(stack, calling_the_team(rig), "ada", "bob")
-        assert (await rig.router.until(lambda _: True))["watched_devices"] == 0
-        team("2", "simultaneous", if_busy="skip")(rig.router.config)
-        await rig.router.reload()
+async def test_the_devices_of_all_users_are_followed_and_a_reload_follows_those_of_its_own() -> None:
+    async with running(team("2", "simultaneous", if_busy="skip")) as rig, AsyncExitStack() as stack:
+        (bob,) = await phones(stack, calling_the_team(rig), "bob")
         await rig.router.until(lambda status: status["watched_devices"] == 4)
         assert await followed(rig) == {"PJSIP/ada", "PJSIP/bob", "PJSIP/carol", "Custom:DNDbob"}
+        users = rig.router.config["directory"]["users"]
+        rig.router.config["directory"]["users"] = [user for user in users if user["name"] in {"Ada", "Dan"}]
+        rig.router.config["directory"]["teams"][0]["members"] = ["1"]
+        await rig.router.reload()
+        await rig.router.until(lambda status: status["watched_devices"] == 1)
+        assert await followed(rig) == {"PJSIP/ada"}
+        team("2", "simultaneous", if_busy="skip")(rig.router.config)
         await rig.asterisk.cli("devstate change Custom:DNDbob INUSE")
+        await rig.router.reload()
+        await rig.router.until(lambda status: status["watched_devices"] == 4)
         call = await rig.call()
         assert await call.final_status() == 486
         assert bob.received == []
         await rig.idle()
-        team("2", "simultaneous")(rig.router.config)
-        await rig.router.reload()
-        await rig.router.until(lambda status: status["watched_devices"] == 0)
-        assert await followed(rig) == set()
-        await give_up(rig, bob)
 
 
 async def test_after_a_restart_of_asterisk_the_states_are_read_anew() -> None:

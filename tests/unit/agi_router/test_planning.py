@@ -10,7 +10,14 @@ from agi_router.directory.teams import Team
 from agi_router.directory.trunks import Trunk
 from agi_router.directory.users import EndpointDevice, ExternalDevice, User
 from agi_router.routing.caller_id import CalledNumber, CallersOwn, OwnNumber
-from agi_router.routing.click_to_dial import CallRequest, ClickToDial, First, PlannedCall
+from agi_router.routing.click_to_dial import (
+    DEFAULT_REFUSE_WHEN,
+    CallRequest,
+    ClickToDial,
+    First,
+    PlannedCall,
+    Unready,
+)
 from agi_router.routing.destination import UserDestination
 from agi_router.routing.errors import RoutingError
 from agi_router.routing.numbers import NumberFormat
@@ -43,7 +50,7 @@ PLANNER = Planner(
     [
         Campaign(id="12", trunks=("b",), caller_id=CAMPAIGNS_OWN),
         Campaign(id="13", direction=Direction.INBOUND),
-        Campaign(id="14", first=First.CUSTOMER, team="7"),
+        Campaign(id="14", first=First.CUSTOMER, team="7", queue="sales-queue"),
     ],
 )
 
@@ -204,3 +211,10 @@ def test_either_side_that_must_not_be_rung_refuses_the_call() -> None:
     unable = nobody.plan(CallRequest(user="9", number=CUSTOMER)).refusal
     assert unable is not None
     assert (unable.step.destination.value, unable.why.code) == ("9", "user_no_devices")
+
+
+def test_the_agent_has_to_be_ready_as_the_campaign_and_the_configuration_say() -> None:
+    assert (plan().queue, plan().refuse_when) == ("", DEFAULT_REFUSE_WHEN)
+    assert plan(campaign="14").queue == "sales-queue"
+    lenient = Planner(DIRECTORY, POLICY, ClickToDial(refuse_when=frozenset({Unready.DND})), [])
+    assert lenient.plan(CallRequest(user="456", number=CUSTOMER)).refuse_when == {Unready.DND}

@@ -1,0 +1,192 @@
+"""The state of agents, by a real Asterisk: who can't take a call is told to whoever asks for one, and nothing rings."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from ari_app.control.client import ask
+from ari_app.control.settings import ControlError, ControlSettings
+from ari_app.domain import events as e
+from ari_app.domain.record import Disposition
+from sandbox import Layout, Phone
+from sandbox.router import DATABASE, Config
+from tests.command import Command
+from tests.system.rig import ADA, Rig, running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+CUSTOMER = "+14155550123"
+BOB = "77"
+MEMBER = "Local/ada@agi-router-member/n"
+QUEUES = f"""
+[support-queue]
+member => {MEMBER},0,Ada,PJSIP/ada
+[sales-queue]
+member => PJSIP/bob
+"""
+
+
+def agents(config: Config) -> None:
+    config["directory"]["teams"] = [{"id": "7", "name": "Sales", "members": [ADA, BOB], "wrap_up_s": 1}]
+    config["campaigns"] = [
+        {"id": "12", "queue": "support-queue"},
+        {"id": "13", "queue": "support-queue", "first": "customer", "team": "7"},
+    ]
+
+
+def with_queues(etc: Path, _: Layout) -> None:
+    (etc / "queues.conf").write_text(QUEUES)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Rig]:
+    async with running(agents, configure=with_queues, ami=True) as rig:
+        yield rig
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def rig(shared: Rig) -> AsyncIterator[Rig]:
+    """One Asterisk and one router serve the whole file, which knows its queues."""
+    await shared.router.until(lambda status: status["ami_connected"] and status["queue_members"] == 2)
+    yield shared
+    await shared.asterisk.cli(f"queue unpause member {MEMBER}")
+    await shared.idle()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def provider(rig: Rig) -> AsyncIterator[Phone]:
+    async with Phone.provider(rig.asterisk.layout, tone_hz=700) as provider:
+        yield provider
+
+
+async def refused(rig: Rig, **request: Any) -> str:
+    """Ask for a call; the code with which it is refused, as it is on record."""
+    with pytest.raises(ControlError) as told:
+        await rig.router.place(**request)
+    await rig.idle()
+    record = await rig.newest()
+    assert record.disposition is Disposition.REJECTED
+    assert (record.reason, record.legs) == ("refused", ())
+    assert str(told.value).endswith(f"[{record.error_code}]")
+    kinds = [type(event) for event in await rig.router.trace(record.call_id)]
+    assert kinds == [e.CallRequested, e.StepStarted, e.StepEnded, e.CallEnded]
+    return record.error_code
+
+
+async def known(rig: Rig) -> dict[str, dict[str, Any]]:
+    """How each user stands, by his id."""
+    control = ControlSettings(rig.router.config_path.with_name(f"{DATABASE}.sock"))
+    answer = await asyncio.to_thread(ask, control, "agents")
+    return {agent["user"]: agent for agent in answer["agents"]}
+
+
+async def until(rig: Rig, user: str, **state: Any) -> None:
+    async with asyncio.timeout(10):
+        while {key: (await known(rig))[user][key] for key in state} != state:
+            await asyncio.sleep(0.02)  # the router is asked: it tells nobody
+
+
+async def test_an_agent_without_a_registered_phone_is_refused(rig: Rig) -> None:
+    await until(rig, ADA, registered=False)
+    assert await refused(rig, user=ADA, number=CUSTOMER) == "agent_not_registered"
+    async with rig.user("ada-mobile") as mobile:
+        await rig.router.place(user=ADA, number=CUSTOMER, agent_ring_s=5)
+        ringing = await mobile.next_call()
+        assert (await known(rig))[ADA]["state"] == "ringing"
+        await ringing.reject(486)
+
+
+async def test_an_agent_in_any_call_is_refused(rig: Rig) -> None:
+    async with rig.user("ada") as ada:
+        call = await rig.call()
+        await (await ada.next_call()).answer()
+        await call.answered()
+        assert await refused_beside_a_call(rig) == "agent_in_call"
+        await call.hang_up()
+        await rig.idle()
+        await rig.router.place(user=ADA, number=CUSTOMER, agent_ring_s=5)
+        await (await ada.next_call()).reject(486)
+
+
+async def refused_beside_a_call(rig: Rig) -> str:
+    with pytest.raises(ControlError) as told:
+        await rig.router.place(user=ADA, number=CUSTOMER)
+    return str(told.value).rpartition("[")[2].rstrip("]")
+
+
+async def test_an_agent_on_break_is_refused_until_it_is_over(rig: Rig, provider: Phone) -> None:
+    async with rig.user("ada") as ada:
+        await rig.asterisk.cli(f"queue pause member {MEMBER} queue support-queue reason lunch")
+        await until(rig, ADA, queues=[{"queue": "support-queue", "paused": True, "reason": "lunch"}])
+        assert await refused(rig, user=ADA, number=CUSTOMER) == "agent_paused"
+        assert await refused(rig, user=ADA, number=CUSTOMER, campaign="12") == "agent_paused"
+        await rig.asterisk.cli(f"queue unpause member {MEMBER} queue support-queue")
+        await until(rig, ADA, queues=[{"queue": "support-queue", "paused": False, "reason": ""}])
+        await rig.router.place(user=ADA, number=CUSTOMER, campaign="12")
+        ringing = await ada.next_call()
+        await ringing.answer()
+        await (await provider.next_call()).answer()
+        await ringing.hang_up()
+
+
+async def test_an_agent_has_to_be_a_member_of_his_campaign_s_queue(rig: Rig) -> None:
+    async with rig.user("bob") as bob:
+        assert await refused(rig, user=BOB, number=CUSTOMER, campaign="12") == "agent_not_logged_in"
+        await rig.asterisk.cli("queue add member PJSIP/bob to support-queue penalty 0 as Bob")
+        await rig.router.until(lambda status: status["queue_members"] == 3)
+        await rig.router.place(user=BOB, number=CUSTOMER, campaign="12", agent_ring_s=5)
+        await (await bob.next_call()).reject(486)
+        await rig.asterisk.cli("queue remove member PJSIP/bob from support-queue")
+        await rig.router.until(lambda status: status["queue_members"] == 2)
+
+
+async def test_no_customer_is_called_when_nobody_of_the_team_is_free(rig: Rig, provider: Phone) -> None:
+    async with rig.user("ada") as ada, rig.user("bob"):  # Bob is not logged in
+        await rig.asterisk.cli(f"queue pause member {MEMBER} queue support-queue")
+        await until(rig, ADA, queues=[{"queue": "support-queue", "paused": True, "reason": ""}])
+        assert await refused(rig, user="", number=CUSTOMER, campaign="13") == "agents_not_free"
+        await rig.asterisk.cli(f"queue unpause member {MEMBER} queue support-queue")
+        await until(rig, ADA, queues=[{"queue": "support-queue", "paused": False, "reason": ""}])
+        await rig.router.place(user="", number=CUSTOMER, campaign="13")
+        customer = await provider.next_call()
+        await customer.answer()
+        await (await ada.next_call()).answer()
+        await customer.hang_up()
+        await rig.idle()
+        trace = await rig.router.trace((await rig.newest()).call_id)
+        passed = [(event.name, event.why) for event in trace if isinstance(event, e.MemberPassed)]
+        assert passed == [("Bob", "unable")]
+
+
+async def test_what_is_not_known_refuses_nobody(rig: Rig) -> None:
+    await rig.asterisk.cli(f"queue pause member {MEMBER} queue support-queue")
+    await rig.asterisk.cli("module unload app_queue.so")
+    try:
+        await rig.router.until(lambda status: status["queue_members"] == 0)
+        async with rig.user("ada") as ada:
+            await rig.router.place(user=ADA, number=CUSTOMER, campaign="12", agent_ring_s=5)
+            await (await ada.next_call()).reject(486)
+            await rig.idle()
+    finally:
+        await rig.asterisk.cli("module load app_queue.so")
+    await rig.router.until(lambda status: status["queue_members"] == 2)
+
+
+async def test_agents_are_shown(rig: Rig) -> None:
+    async with rig.user("ada"):
+        await until(rig, ADA, registered=True)
+        await rig.asterisk.cli(f"queue pause member {MEMBER} queue support-queue reason lunch")
+        await until(rig, ADA, queues=[{"queue": "support-queue", "paused": True, "reason": "lunch"}])
+        agi_router = Command(rig.router.config_path)
+        told = await agi_router("agents")
+        (ada, bob) = (await agi_router("agents", "--json")).json["agents"]
+    (of_ada, of_bob) = told.rows[1:3]
+    assert of_ada.startswith("456 Ada yes free support-queue (on break: lunch) PJSIP/ada NOT_INUSE, PJSIP/ada-desk")
+    assert of_bob == "77 Bob no free sales-queue PJSIP/bob UNAVAILABLE"
+    assert (ada["registered"], bob["registered"]) == (True, False)
+    assert ada["devices"]["PJSIP/ada"] == "NOT_INUSE"
+    assert bob["queues"] == [{"queue": "sales-queue", "paused": False, "reason": ""}]
