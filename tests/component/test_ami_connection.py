@@ -1,10 +1,14 @@
 """An AMI connection to peers that are not what they should be."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import trustme
 from panoramisk.message import Message
 
 from ari_app.asterisk.ami_connection import ami_connection
@@ -17,7 +21,7 @@ BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 
 
 @asynccontextmanager
-async def peer(behave: Peer) -> AsyncIterator[AmiSettings]:
+async def peer(behave: Peer, tls: ssl.SSLContext | None = None) -> AsyncIterator[AmiSettings]:
     """Somebody who listens, and behaves like this."""
 
     async def met(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -28,7 +32,7 @@ async def peer(behave: Peer) -> AsyncIterator[AmiSettings]:
         finally:
             writer.transport.abort()
 
-    server = await asyncio.start_server(met, "127.0.0.1", 0)
+    server = await asyncio.start_server(met, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
     try:
         yield AmiSettings(host="127.0.0.1", port=port, username="router", secret="s", request_timeout_s=0.5)
@@ -112,3 +116,30 @@ async def test_letters_that_two_packets_share_arrive_whole_and_an_event_that_bre
             assert await told.get() == "Zoë"
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
+
+
+async def test_tls_is_for_a_peer_with_the_right_name_and_a_trusted_certificate(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(ca_file)
+
+    async def patient(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(BANNER)
+        await answer(reader, writer)
+        await reader.read()
+
+    def presenting(name: str) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert(name).configure_cert(context)
+        return context
+
+    async with peer(patient, presenting("127.0.0.1")) as settings:
+        async with ami_connection(replace(settings, tls=True, ca_file=ca_file), print):
+            pass
+        with pytest.raises(UnreachableError, match="certificate verify failed"):
+            async with ami_connection(replace(settings, tls=True), print):
+                pytest.fail("nobody vouches for this certificate")
+    async with peer(patient, presenting("127.0.0.2")) as settings:
+        with pytest.raises(UnreachableError, match="certificate is not valid for"):
+            async with ami_connection(replace(settings, tls=True, ca_file=ca_file), print):
+                pytest.fail("this is the certificate of somebody else")

@@ -35,6 +35,7 @@ def agents(config: Config) -> None:
     config["campaigns"] = [
         {"id": "12", "queue": "support-queue"},
         {"id": "13", "queue": "support-queue", "first": "customer", "team": "7"},
+        {"id": "14", "queue": "ghost-queue"},
     ]
 
 
@@ -190,3 +191,16 @@ async def test_agents_are_shown(rig: Rig) -> None:
     assert (ada["registered"], bob["registered"]) == (True, False)
     assert ada["devices"]["PJSIP/ada"] == "NOT_INUSE"
     assert bob["queues"] == [{"queue": "sales-queue", "paused": False, "reason": ""}]
+
+
+async def test_a_queue_that_asterisk_does_not_have_refuses_nobody_and_the_doctor_tells_it(rig: Rig) -> None:
+    async with rig.user("bob") as bob:
+        await rig.router.place(user=BOB, number=CUSTOMER, campaign="14", agent_ring_s=5)
+        await (await bob.next_call()).reject(486)
+    doctor = await Command(rig.router.config_path)("doctor", "--json")
+    found = {finding["id"]: finding for finding in doctor.json["findings"]}
+    assert found["ami"]["status"] == "ok"
+    assert "2 queues, 2 members" in found["ami"]["found"]
+    assert found["campaign:14"]["status"] == "warning"
+    assert "campaign:12" not in found
+    assert "ami:link" not in found
