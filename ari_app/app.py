@@ -88,7 +88,7 @@ async def serve(config: Path, settings: Settings) -> None:
         supervisor.carries_out_transfers = settings.calls.carries_out_transfers
         calls = DialplanCalls(routing, feed, presence, call_log, volume)
         door = await parts.enter_async_context(DialplanDoor(settings.agi, calls))
-        recovery = Recovery(telephony, supervisor, feed, call_log)
+        recovery = Recovery(telephony, supervisor, call_log)
 
         connection = AriConnection(
             settings.asterisk.ari,

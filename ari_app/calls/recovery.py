@@ -37,7 +37,7 @@ from ari_app.calls.supervisor import Supervisor
 from ari_app.calls.survey import Survey, survey
 from ari_app.calls.taking_back import NOT_MISSED
 from ari_app.domain import events as e
-from ari_app.domain.call_log import CallReader, CallWriter
+from ari_app.domain.call_log import CallReader
 from ari_app.domain.causes import NORMAL_CLEARING, LegOutcome
 from ari_app.domain.record import CALLER, CallRecord, LegRecord, highest_leg
 
@@ -55,12 +55,11 @@ class Recovery:
         self,
         telephony: Telephony,
         supervisor: Supervisor,
-        writer: CallWriter,
         reader: CallReader,
     ) -> None:
         self._telephony = telephony
         self._supervisor = supervisor
-        self._writer = writer
+        self._writer = supervisor.writer
         self._reader = reader
 
     async def reconcile(self) -> None:

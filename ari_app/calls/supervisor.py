@@ -68,7 +68,7 @@ class Supervisor:
     ) -> None:
         self._telephony = telephony
         self._deciders = deciders
-        self._writer = Witnessed(writer, presence)
+        self.writer = Witnessed(writer, presence)
         self._presence = presence
         self.volume = volume
         self.max_in_setup = max_in_setup
@@ -163,7 +163,7 @@ class Supervisor:
         call_id = new_call_id()
         if (refusal := planned.refusal or self._beyond_limits(planned) or unready) is not None:
             for event in refused(planned, refusal, now()):
-                self._writer.write(call_id, event)
+                self.writer.write(call_id, event)
             return refusal.why
         call = self.new_call(call_id, Caller.to_come(call_id))
         self.start_deciding(call, lambda _: click_to_dial(call, planned))
@@ -199,7 +199,7 @@ class Supervisor:
             caller,
             self._telephony,
             self.switchboard,
-            self._writer,
+            self.writer,
             presence=self._presence,
             volume=self.volume,
         )

@@ -293,7 +293,7 @@ class Exchange:
         self.supervisor = Supervisor(
             self.switch, Always(self.rings), self.told, self.presence, max_in_setup=10, volume=self.volume
         )
-        self.recovery = Recovery(self.switch, self.supervisor, self.told, self.told)
+        self.recovery = Recovery(self.switch, self.supervisor, self.told)
         self.switch.deliver = self.supervisor.deliver
 
     async def __aenter__(self) -> "Exchange":

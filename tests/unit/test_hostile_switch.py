@@ -169,6 +169,30 @@ async def test_a_caller_who_came_and_went_while_the_log_was_read_is_one_call() -
         assert len(await exchange.told.recent(10)) == 1
 
 
+async def test_who_spoke_in_a_call_that_ended_while_the_router_was_away_is_in_no_call_any_more() -> None:
+    ada = Member("456", (EndpointTarget("ada"),))
+    async with Exchange("ada") as exchange:
+        for event in (
+            e.CallArrived(
+                at=now(),
+                route="sales",
+                called_number="",
+                caller_number="",
+                caller_name="",
+                caller_withheld=True,
+                channel_id=CALLER,
+            ),
+            e.LegDialled(at=now(), leg="leg-1", endpoint="ada", contact="", user="456"),
+            e.LegAnswered(at=now(), leg="leg-1"),
+            e.CallAnswered(at=now(), leg="leg-1"),
+        ):
+            exchange.told.write("call-1", event)
+        exchange.presence.restore([], await exchange.told.open_calls())
+        assert exchange.presence.busy(ada) is not None
+        await exchange.recovery.reconcile()
+        assert exchange.presence.busy(ada) is None
+
+
 async def test_a_call_that_begins_and_ends_while_a_slow_log_is_read_is_not_ended_again() -> None:
     async with Exchange("ada") as exchange:
         exchange.told.handed_over.clear()
