@@ -7,7 +7,6 @@ import pytest
 import pytest_asyncio
 
 from ari_app.control.settings import ControlError
-from ari_app.domain import events as e
 from ari_app.domain.record import Direction, Disposition
 from sandbox import Phone
 from tests.system.clicking import (
@@ -129,14 +128,13 @@ async def test_an_agent_who_declines_at_all_phones_ends_the_call(rig: Rig, ada: 
     assert customer.received == []
 
 
-async def test_an_agent_who_is_not_registered_is_not_reached_at_once(rig: Rig, customer: Phone) -> None:
-    await click(rig)
+async def test_an_agent_who_is_not_registered_is_refused_before_anything_rings(rig: Rig, customer: Phone) -> None:
+    with pytest.raises(ControlError, match="agent_not_registered"):
+        await click(rig)
     await rig.idle()
     record = await rig.newest()
-    assert (record.disposition, record.reason, record.legs) == (Disposition.AGENT_UNREACHED, "unavailable", ())
-    trace = await rig.router.trace(record.call_id)
-    missing = [event for event in trace if isinstance(event, e.DeviceUnavailable)]
-    assert {event.endpoint for event in missing} == {f"PJSIP/{device}" for device in DEVICES}
+    assert (record.disposition, record.reason, record.legs) == (Disposition.REJECTED, "refused", ())
+    assert record.error_code == "agent_not_registered"
     assert customer.received == []
 
 

@@ -135,14 +135,16 @@ async def test_a_free_member_of_the_team_gets_the_customer(rig: Rig, ada: Agent,
         # Bob is in a call by now: the next customer gets Ada.
         await click(rig, "+14155550124", user=ANYBODY, **TEAM)
         second = await customer.next_call()
+        await click(rig, "+14155550125", user=ANYBODY, **TEAM)
+        third = await customer.next_call()
         await second.answer()
         at_ada, *_ = await ada.called()
         await at_ada.answer()
         assert await second.hears(ADA_HZ)
         assert len(bob.received) == 1
-        # And the one after that nobody.
-        await click(rig, "+14155550125", user=ANYBODY, **TEAM)
-        third = await customer.next_call()
+        # And whoever answers after that nobody; nor is another one called.
+        with pytest.raises(ControlError, match="agents_not_free"):
+            await click(rig, "+14155550126", user=ANYBODY, **TEAM)
         await third.answer()
         assert await third.hears_sound()
         await third.ended(timeout_s=8)

@@ -112,6 +112,7 @@ async def test_an_agent_who_picks_up_while_no_router_runs_is_told_of_it(rig: Rig
     await rig.idle()
 
 
+@pytest.mark.usefixtures("ada")
 async def test_a_customer_who_was_called_first_has_missed_a_call_when_the_router_was_killed(
     rig: Rig, customer: Phone
 ) -> None:
