@@ -5,7 +5,6 @@ somebody who is freed while others ring has his turn after them.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -14,7 +13,6 @@ from typing import Final, Protocol, assert_never
 
 from agi_router.fastagi.contacts import Evaluates, contacts
 from agi_router.routing.errors import Failure
-from agi_router.routing.order import IfBusy, Order, arrange, next_round
 from agi_router.routing.step import EndpointTarget, Member, Ring, Target, TrunkTarget, TrunkWay, distinct
 from ari_app.agi.results import PlacedLeg, Result
 from ari_app.calls.clock import now
@@ -24,6 +22,7 @@ from ari_app.calls.leg import contact_of
 from ari_app.calls.outgoing import Dials, ask_to_dial
 from ari_app.calls.presence import Presence
 from ari_app.calls.ringing import most_telling
+from ari_app.calls.turns import Turns
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
 from ari_app.domain.failover import lies_in_trunk
@@ -33,8 +32,6 @@ UNREPORTED_S: Final = 60.0
 
 SHORTEST_WAIT_S: Final = 1.0
 """Where the request is over, and somebody has to be waited for: the dialplan must not ask without a pause."""
-
-_CHANCE = random.Random()  # noqa: S311 - shares work out, guards nothing
 
 
 class Dialplan(Evaluates, Protocol):
@@ -75,8 +72,7 @@ class Hunt:
         self._call = call
         self.action = action
         self._ends_at = time.monotonic() + timeout_s
-        self._left = arrange(action.members, action.order, call.presence.history(action.team, action.members), _CHANCE)
-        self._told: set[str] = set()
+        self._turns = Turns(call, action)
         self._ways: dict[TrunkTarget, list[TrunkWay]] = {}
         self._again: list[TrunkTarget] = []
         self._outcomes: list[str] = []
@@ -84,12 +80,6 @@ class Hunt:
         self.members: tuple[Member, ...] = ()
         self.refusal: Failure | None = None  # of a number that the dial policy's limits leave no room for
         self._counted: dict[TrunkTarget, str] = {}
-        for unable in action.unable:
-            call.tell(
-                e.MemberPassed(
-                    at=now(), user=unable.user, name=unable.name, why="unable", detail=unable.failure.message
-                )
-            )
 
     @property
     def left_s(self) -> float:
@@ -99,8 +89,7 @@ class Hunt:
     @property
     def turn_s(self) -> float:
         """How long those who ring now may."""
-        together = self.action.order is Order.SIMULTANEOUS
-        return self.left_s if together else min(self.action.ring_each_s, self.left_s)
+        return self.left_s if self._turns.together else min(self.action.ring_each_s, self.left_s)
 
     async def next(self, dialplan: Dialplan) -> tuple[PlacedLeg, ...] | None:
         """The legs of the next Dial(); () when the step has come to its end, None to ask again. Raises HangUpError."""
@@ -109,7 +98,7 @@ class Hunt:
                 legs = self._by_next_trunk()
             elif members := self._next_members():
                 legs = await self._place(members, dialplan)
-            elif self._left and self.action.if_busy is IfBusy.WAIT:
+            elif self._turns.left and self._turns.waits:
                 if not await self._wait(dialplan):
                     return None
                 continue
@@ -119,7 +108,7 @@ class Hunt:
                 return legs
             if self.refusal is None:
                 self._outcomes.append(LegOutcome.UNAVAILABLE.value)
-        if self._left:
+        if self._turns.left:
             self._outcomes.append(LegOutcome.BUSY.value)
         return ()
 
@@ -145,14 +134,12 @@ class Hunt:
         return most_telling(outcomes)
 
     def _next_members(self) -> tuple[Member, ...]:
-        action = self.action
-        members = next_round(self._left, action.order, action.if_busy, self._call.presence.standing)
-        self._left = tuple(member for member in self._left if member not in members)
-        self._tell_busy()
-        if members and (action.order is not Order.SIMULTANEOUS or self._told):
-            self._tell_called(members)
-        self.members = members
-        return members
+        turns = self._turns
+        self.members = turns.take()
+        turns.tell_busy()
+        if turns.are_told:
+            turns.tell_called(self.members, self.turn_s)
+        return self.members
 
     async def _place(self, members: Sequence[Member], dialplan: Dialplan) -> tuple[PlacedLeg, ...]:
         targets = distinct(members)
@@ -219,36 +206,11 @@ class Hunt:
 
     async def _wait(self, dialplan: Dialplan) -> bool:
         """Until one of those who are left can ring, or the time is over; False when it takes longer than a request."""
-        action, standing = self.action, self._call.presence.standing
         most_s = max(SHORTEST_WAIT_S, self._call.request_left_s)
         wait_s = min(self.left_s, most_s)
         try:
             async with dialplan.until_hang_up(), asyncio.timeout(wait_s):
-                await self._call.presence.until(
-                    lambda: bool(next_round(self._left, action.order, action.if_busy, standing)), self._left
-                )
+                await self._turns.until_ready()
         except TimeoutError:
             return wait_s < most_s
         return True
-
-    def _tell_called(self, members: Sequence[Member]) -> None:
-        for member in members:
-            self._call.tell(e.MemberCalled(at=now(), user=member.user, name=member.name, ring_s=round(self.turn_s, 1)))
-
-    def _tell_busy(self) -> None:
-        """Tell once of each who does not ring now because he is busy."""
-        if self.action.if_busy is IfBusy.RING:
-            return
-        for member in self._left:
-            if (busy := self._call.presence.busy(member)) is not None and member.user not in self._told:
-                self._told.add(member.user)
-                self._call.tell(
-                    e.MemberPassed(
-                        at=now(),
-                        user=member.user,
-                        name=member.name,
-                        why=busy.why.value,
-                        for_s=busy.for_s,
-                        is_awaited=self.action.if_busy is IfBusy.WAIT,
-                    )
-                )

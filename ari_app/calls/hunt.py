@@ -4,26 +4,22 @@ Who rings next is decided anew for each turn, by how the members stand then: `ag
 """
 
 import asyncio
-import random
-from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final
 
 from agi_router.routing.errors import Failure
-from agi_router.routing.order import IfBusy, Order, arrange, next_round
+from agi_router.routing.order import Order, next_round
 from agi_router.routing.step import Member, Ring, Target, distinct
 from ari_app.calls.call import Call
-from ari_app.calls.clock import now
 from ari_app.calls.early_media import EarlyMedia, may_be_heard
 from ari_app.calls.placing import Placing
 from ari_app.calls.presence import Presence
 from ari_app.calls.ringing import Rung, most_telling, ring
-from ari_app.domain import events as e
+from ari_app.calls.turns import Turns
 from ari_app.domain.causes import LegOutcome
 
 SHORTEST_TURN_S: Final = 0.5
 """In less nobody picks up, and a phone would only flash."""
-_CHANCE = random.Random()  # noqa: S311 - shares work out, guards nothing
 
 
 async def hunt(
@@ -45,7 +41,7 @@ def rings_at_once(action: Ring, presence: Presence) -> tuple[Target, ...]:
 
 
 class _Hunt:
-    """One step. `_left` are the members who have not been rung, in the order of their turns."""
+    """One step."""
 
     def __init__(self, call: Call, action: Ring, timeout_s: float, placed: Placing | None, *, early: bool) -> None:
         self._call = call
@@ -53,25 +49,18 @@ class _Hunt:
         self._placed = placed
         self._early = early
         self._ends_at = asyncio.get_running_loop().time() + timeout_s
-        self._left = arrange(action.members, action.order, call.presence.history(action.team, action.members), _CHANCE)
-        self._together = action.order is Order.SIMULTANEOUS
-        self._told: set[str] = set()
+        self._turns = Turns(call, action)
         self._is_on = False
         self._outcomes: list[str] = []
         self._refusal: Failure | None = None
 
     async def run(self) -> Rung:
         """See `hunt`."""
-        for unable in self._action.unable:
-            self._call.tell(
-                e.MemberPassed(
-                    at=now(), user=unable.user, name=unable.name, why="unable", detail=unable.failure.message
-                )
-            )
-        while self._left and self._remaining_s >= SHORTEST_TURN_S:
-            members = self._next()
-            self._tell_busy()
-            if not self._is_on and (members or self._action.if_busy is IfBusy.WAIT):
+        turns = self._turns
+        while turns.left and self._remaining_s >= SHORTEST_TURN_S:
+            members = turns.take()
+            turns.tell_busy()
+            if not self._is_on and (members or turns.waits):
                 self._is_on = True
                 self._call.request(self._call.reception.wait())
             if members:
@@ -80,13 +69,13 @@ class _Hunt:
                     return rung
                 self._outcomes.append(rung.outcome)
                 self._refusal = self._refusal or rung.refusal
-            elif self._action.if_busy is IfBusy.WAIT:
+            elif turns.waits:
                 await self._wait()
             else:
                 break
         if self._placed is not None:
             await self._placed.place(())
-        if self._left:
+        if turns.left:
             self._outcomes.append(LegOutcome.BUSY.value)
         return Rung(None, most_telling(self._outcomes), self._refusal)
 
@@ -94,33 +83,24 @@ class _Hunt:
     def _remaining_s(self) -> float:
         return self._ends_at - asyncio.get_running_loop().time()
 
-    def _next(self) -> tuple[Member, ...]:
-        action = self._action
-        return next_round(self._left, action.order, action.if_busy, self._call.presence.standing)
-
-    def _take(self, members: Sequence[Member]) -> None:
-        self._left = tuple(member for member in self._left if member not in members)
-
-    async def _ring(self, members: Sequence[Member]) -> Rung:
+    async def _ring(self, members: tuple[Member, ...]) -> Rung:
         """Ring these together, and where all ring at once whoever is free later as well."""
-        action, placed = self._action, self._placed
+        action, turns, placed = self._action, self._turns, self._placed
         self._placed = None
-        self._take(members)
-        limit_s = self._remaining_s if self._together else min(action.ring_each_s, self._remaining_s)
-        if not self._together or self._told:
-            self._tell_called(members, limit_s)
+        limit_s = self._remaining_s if turns.together else min(action.ring_each_s, self._remaining_s)
+        if turns.are_told:
+            turns.tell_called(members, limit_s)
         with ExitStack() as ringing:
             ringing.enter_context(self._call.presence.ringing(members, action.team))
 
             async def joining() -> tuple[Target, ...]:
-                await self._call.presence.until(lambda: not self._left or bool(self._next()), self._left)
-                freed = self._next()
-                self._take(freed)
+                await turns.until_ready()
+                freed = turns.take()
                 ringing.enter_context(self._call.presence.ringing(freed, action.team))
-                self._tell_called(freed, self._remaining_s)
+                turns.tell_called(freed, self._remaining_s)
                 return distinct(freed)
 
-            joins = self._together and action.if_busy is IfBusy.WAIT and self._left
+            joins = turns.together and turns.waits and turns.left
             targets = distinct(members)
             is_heard = self._early and not joins and may_be_heard(self._call, targets)
             early = EarlyMedia(self._call) if is_heard else None
@@ -133,29 +113,6 @@ class _Hunt:
             self._placed = None
         try:
             async with asyncio.timeout(self._remaining_s):
-                waiting = self._call.presence.until(lambda: bool(self._next()), self._left)
-                await self._call.hear_until(asyncio.create_task(waiting))
+                await self._call.hear_until(asyncio.create_task(self._turns.until_ready()))
         except TimeoutError:
             pass  # the loop ends with it
-
-    def _tell_called(self, members: Sequence[Member], ring_s: float) -> None:
-        for member in members:
-            self._call.tell(e.MemberCalled(at=now(), user=member.user, name=member.name, ring_s=round(ring_s, 1)))
-
-    def _tell_busy(self) -> None:
-        """Tell once of each who does not ring now because he is busy."""
-        if self._action.if_busy is IfBusy.RING:
-            return
-        for member in self._left:
-            if (busy := self._call.presence.busy(member)) is not None and member.user not in self._told:
-                self._told.add(member.user)
-                self._call.tell(
-                    e.MemberPassed(
-                        at=now(),
-                        user=member.user,
-                        name=member.name,
-                        why=busy.why.value,
-                        for_s=busy.for_s,
-                        is_awaited=self._action.if_busy is IfBusy.WAIT,
-                    )
-                )
