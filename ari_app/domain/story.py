@@ -66,6 +66,8 @@ _LEG_TAKEN_BACK = {
     "refused": "a limit of the dial policy is reached",
     "guessed_wrong": "it had been guessed, and the answer was another",
 }
+_GIVEN_UP = "nobody waits for it any more"
+"""A call that was asked for: by whoever asked, or by whoever was rung first."""
 _DIALS = {"ari": "", "agi": "; the dialplan dials"}
 _AHEAD = {
     "create": "its legs are created meanwhile, and nothing rings",
@@ -216,7 +218,7 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             return f"step {event.step}: {_destination(event)}{order}{how_long}"
         case e.StepEnded():
             why = f": {event.detail} [{event.code}]. {_capitalised(event.remedy)}" if event.code else ""
-            return f"step {event.step} {_STEP_ENDED.get(event.outcome, event.outcome)}{why}"
+            return f"step {event.step} {_step_ended(record, event)}{why}"
         case e.MemberCalled():
             return f"rings {event.name}, for at most {event.ring_s:g} s"
         case e.MemberPassed():
@@ -236,9 +238,9 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
         case e.LegEnded():
             return f"{_party(record, event.leg)} {_leg_ended(record, event)} ({_cause(event.cause, event.tech_cause)})"
         case e.CallAnswered():
-            return f"the caller speaks with {_leg(record, event.leg)}"
+            return f"{_first(record)} speaks with {_leg(record, event.leg)}"
         case e.QueueAnswered():
-            return f"the caller speaks with {event.member}, a member of the queue"
+            return f"{_first(record)} speaks with {event.member}, a member of the queue"
         case e.AnsweredEarly():
             return _answered_early(event)
         case e.Held() | e.Resumed():
@@ -298,7 +300,7 @@ def _steered(record: CallRecord, event: e.Steered | e.RecordingStarted | e.Recor
         case e.RecordingEnded(name=name):
             return f"the recording {name} ends"
         case e.Steered(action="dtmf", party=party, value=keys):
-            return f"by request: {_party(record, party)} sends {keys} keys (DTMF)"
+            return f"by request: {_party(record, party)} sends {keys} {'key' if keys == '1' else 'keys'} (DTMF)"
         case e.Steered(action=action, party=party):
             who = _party(record, party) if party else "the call"
             return f"by request: {who} {_STEERED.get(action, action)}"
@@ -383,7 +385,18 @@ def _why_passed(event: e.MemberPassed) -> str:
 
 
 def _party(record: CallRecord, name: str) -> str:
-    return "the caller" if name == "caller" else _leg(record, name)
+    return _first(record) if name == "caller" else _leg(record, name)
+
+
+def _first(record: CallRecord) -> str:
+    """Who was in the call first: nobody has called in one that was asked for."""
+    return f"the {record.first}" if record.first else "the caller"
+
+
+def _step_ended(record: CallRecord, event: e.StepEnded) -> str:
+    if event.outcome == "cancelled" and record.first:
+        return f"was cancelled: {_GIVEN_UP}"
+    return _STEP_ENDED.get(event.outcome, event.outcome)
 
 
 def _destination(event: e.DestinationFound | e.Guessed | e.StepStarted | e.TransferAsked) -> str:
@@ -415,11 +428,12 @@ def _confirms(event: e.ConfirmationAsked | e.LegConfirmed) -> str:
 
 def _leg_ended(record: CallRecord, event: e.LegEnded) -> str:
     leg = record.leg(event.leg)
-    if leg is not None and leg.asked_at and not leg.confirmed_at and event.outcome in _LEG_TAKEN_BACK:
-        return f"was hung up before it confirmed: {_LEG_TAKEN_BACK[event.outcome]}"
+    reason = _GIVEN_UP if event.outcome == "cancelled" and record.first else _LEG_TAKEN_BACK.get(event.outcome)
+    if leg is not None and leg.asked_at and not leg.confirmed_at and reason is not None:
+        return f"was hung up before it confirmed: {reason}"
     if event.outcome == "answered_elsewhere" and leg is not None and leg.answered_at is not None:
         return "was hung up: it was picked up in the same moment, answered elsewhere"
-    if (reason := _LEG_TAKEN_BACK.get(event.outcome)) is not None:
+    if reason is not None:
         rang = leg is not None and leg.ringing_at is not None
         if record.door == "agi":  # whether its phones rang is not known
             return f"was given up: {reason}"

@@ -92,3 +92,39 @@ def test_a_transfer_that_the_policy_refuses_says_why() -> None:
 def test_a_party_of_the_dialplan_comes_from_no_call_of_ours() -> None:
     joined = e.LegJoined(at=at(0), leg="leg-2", endpoint="PJSIP/bob", contact="", channel_id="1.2")
     assert told(joined) == ["PJSIP/bob comes from a call that the router did not place"]
+
+
+def asked_for(first: str) -> list[e.CallEvent]:
+    """A call that was asked for, whose first side has picked up."""
+    return [
+        e.CallRequested(at=at(0), first=first, user="456", user_name="Ada", number="102"),
+        dialled(),
+        e.FirstAnswered(at=at(1), leg="leg-1", channel_id="1.1"),
+    ]
+
+
+def test_nobody_has_called_in_a_call_that_was_asked_for() -> None:
+    for first in ("agent", "customer"):
+        other = e.LegDialled(at=at(1), leg="leg-2", endpoint="PJSIP/bob", contact="")
+        lines = told(*asked_for(first), other, e.CallAnswered(at=at(2), leg="leg-2"))
+        assert lines[-1] == f"the {first} speaks with PJSIP/bob"
+
+
+def test_phones_of_a_call_that_was_asked_for_stop_as_nobody_waits_for_them() -> None:
+    lines = told(
+        *asked_for("agent")[:2],
+        e.StepEnded(at=at(1), step=1, outcome="cancelled"),
+        e.LegEnded(at=at(1), leg="leg-1", outcome="cancelled", cause=26),
+    )
+    assert lines[-2:] == [
+        "step 1 was cancelled: nobody waits for it any more",
+        f"{ADA} was given up before it rang: nobody waits for it any more (cause 26 answered elsewhere)",
+    ]
+
+
+def test_one_key_is_told_as_one() -> None:
+    sent = [e.Steered(at=at(2), action="dtmf", party="leg-1", value=keys) for keys in ("1", "2")]
+    assert told(dialled(), *sent)[1:] == [
+        f"by request: {ADA} sends 1 key (DTMF)",
+        f"by request: {ADA} sends 2 keys (DTMF)",
+    ]
