@@ -62,7 +62,7 @@ class DialPolicy:
                     return Failure(
                         "policy_emergency",
                         f"{form} is an emergency number ({region}), and those are never dialled for a program",
-                        "answer with another destination; emergency calls belong in the dialplan, in front of Stasis()",
+                        "choose another destination; emergency calls belong in the dialplan, in front of Stasis()",
                     )
         return None
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ari_app.calls.leg import Leg
 from ari_app.calls.steering_request import (
-    IN_TRANSFER,
+    CONSULTING,
     NOT_ANSWERED,
     CancelTransfer,
     CompleteTransfer,
@@ -28,7 +28,7 @@ class Consultation:
             case CompleteTransfer() | CancelTransfer() if self.wish is None:
                 self.wish = request
             case _:
-                request.answer(IN_TRANSFER)
+                request.answer(CONSULTING)
 
     @property
     def is_given_up(self) -> bool:

@@ -131,13 +131,14 @@ async def release(call: Call) -> None:
 def sides_of(call: Call, leg: Leg, party: str) -> Sides | Failure:
     """Who acts, and with whom he speaks. By default it is the agent's side who acts."""
     caller = call.caller.channel_id
-    roles = {CALLER: caller, call.party(caller): caller, leg.role: leg.channel_id}
+    shown = {call.party(caller): caller, leg.role: leg.channel_id}
+    roles = {CALLER: caller, **shown}
     actor = roles.get(party) if party else agents_channel(call, leg)
     if actor is None:
         return Failure(
             "unknown_party",
             f"{party} does not speak in this call",
-            f"those who do are {', '.join(sorted(roles))}; agi-router live shows them",
+            f"those who do are {' and '.join(shown)}; agi-router live shows them",
         )
     return Sides(actor, leg.channel_id if actor == caller else caller)
 

@@ -159,7 +159,12 @@ NOT_TALKING: Final = Failure(
     "not_talking", "nobody speaks in this call", "wait until it is answered; before that it can only be hung up"
 )
 IN_TRANSFER: Final = Failure(
-    "in_transfer", "a transfer of this call is being carried out", "wait for its end, and ask again"
+    "in_transfer", "a transfer of this call is being carried out", "wait for its end; meanwhile it can only be hung up"
+)
+CONSULTING: Final = Failure(
+    "in_transfer",
+    "somebody is being consulted in this call",
+    "end that first, by complete or cancel; or hang up the call as a whole, without a party",
 )
 NOT_CONSULTING: Final = Failure(
     "not_consulting", "nobody is being consulted in this call", "begin with the action consult"

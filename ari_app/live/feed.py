@@ -5,12 +5,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from ari_app.control.settings import ControlError
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
 from ari_app.domain.events import CallEvent
+from ari_app.live.forms import read_form
 from ari_app.storage.call_log import CallLog
 
 LONGEST_WAIT_S: Final = 30.0
@@ -41,13 +41,7 @@ class Feed(CallWriter):
 
     async def follow(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """The command `follow`: `{"events": [{at, type, data}, ...], "is_over": ...}`, as soon as there is an event."""
-        try:
-            asked = FollowForm.model_validate(arguments)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise ControlError(
-                f"{'.'.join(map(str, first['loc']))}: {first['msg']}", "Correct it, and ask again."
-            ) from None
+        asked = read_form(FollowForm, arguments)
         bell = asyncio.Event()
         followers = self._followers[asked.call_id]
         followers.add(bell)

@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from agi_router.routing.click_to_dial import CallRequest, First
 from agi_router.routing.errors import Failure
 from agi_router.routing.route import LONGEST_RING_S, SHORTEST_RING_S
 from ari_app.calls.supervisor import Supervisor
 from ari_app.control.settings import ControlError
+from ari_app.live.forms import read_form
 
 Placing = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
@@ -39,13 +40,7 @@ def placing(supervisor: Supervisor) -> Placing:
     """The command `call`: `{"call_id": ...}`, or a ControlError with what is wrong."""
 
     async def place(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        try:
-            request = CallForm.model_validate(arguments).request()
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise ControlError(f"{where}: {first['msg']}", "Correct it, and ask again.") from None
-        placed = await supervisor.place(request)
+        placed = await supervisor.place(read_form(CallForm, arguments).request())
         if isinstance(placed, Failure):
             raise ControlError(f"{placed.message} [{placed.code}]", placed.remedy)
         return {"call_id": placed}

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from agi_router.routing.click_to_dial import First
 from agi_router.routing.printable import one_line
 from ari_app.calls.call import Call
 from ari_app.calls.ids import began_at
@@ -28,11 +29,18 @@ from ari_app.calls.steering_request import (
 )
 from ari_app.calls.supervisor import Supervisor
 from ari_app.control.settings import ControlError
+from ari_app.live.forms import read_form
 
 Command = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 
 LONGEST_ANSWER_S: Final = 45.0
 """A transfer is answered when somebody has picked up, or nobody has within half a minute."""
+
+
+ActionName = Literal[
+    "hangup", "hold", "resume", "mute", "unmute", "dtmf", "transfer", "consult", "complete", "cancel", "record"
+]
+_WITH_VALUE: Final = frozenset({"dtmf", "transfer", "consult", "record"})
 
 
 class SteerForm(BaseModel):
@@ -41,14 +49,14 @@ class SteerForm(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     call_id: str = Field(min_length=1, max_length=64)
-    action: Literal[
-        "hangup", "hold", "resume", "mute", "unmute", "dtmf", "transfer", "consult", "complete", "cancel", "record"
-    ]
+    action: ActionName
     value: str = Field(default="", max_length=128)
     party: str = Field(default="", max_length=16)
 
     def asked(self) -> Action:
         """What it asks for. Raises ControlError."""
+        if self.value and self.action not in _WITH_VALUE:
+            raise ControlError(f"{self.action} takes no value [bad_value]", "Leave it out; --party names who acts.")
         match self.action:
             case "hangup":
                 return HangUp(self.party)
@@ -85,9 +93,8 @@ class SteerForm(BaseModel):
             return RecordingChange(self.value)
         except ValueError:
             known = ", ".join(change.value for change in RecordingChange)
-            raise ControlError(
-                f"a recording knows no {self.value or '(nothing)'} [bad_value]", f"Give one of {known}."
-            ) from None
+            wrong = f'"{self.value}" is nothing that a recording does' if self.value else "what is it to do?"
+            raise ControlError(f"record: {wrong} [bad_value]", f"Give one of {known}.") from None
 
     def _digits(self) -> str:
         digits = self.value.upper()
@@ -102,12 +109,7 @@ def steering(supervisor: Supervisor) -> Command:
     """The command `steer`: `{}` when it is done, or a ControlError with why not."""
 
     async def steer(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        try:
-            form = SteerForm.model_validate(arguments)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise ControlError(f"{where}: {first['msg']}", "Correct it, and ask again.") from None
+        form = read_form(SteerForm, arguments)
         failure = await supervisor.steer(form.call_id, form.asked())
         if failure is not None:
             raise ControlError(f"{failure.message} [{failure.code}]", failure.remedy)
@@ -128,14 +130,17 @@ def live_calls(supervisor: Supervisor) -> Command:
 def _as_json(call: Call) -> Mapping[str, Any]:
     caller = call.caller.channel_id
     outbound = call.first is not None
+    number, called = call.arrival.caller_number, call.called_number
+    if call.first is First.CUSTOMER:  # he has arrived, and was called
+        number, called = called, number
     return {
         "call_id": call.call_id,
         "began_at": began_at(call.call_id).isoformat(),
         "direction": "outbound" if outbound else "inbound",
         "state": _state(call),
-        "caller_number": call.arrival.caller_number,
-        "caller_name": call.arrival.caller_name,
-        "called_number": call.called_number,
+        "caller_number": number,
+        "caller_name": "" if call.first is First.CUSTOMER else call.arrival.caller_name,
+        "called_number": called,
         "route": call.route,
         "parties": [
             *([_party(call, caller, endpoint_of(call.caller.name))] if call.caller.is_there else []),

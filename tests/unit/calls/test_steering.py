@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ari_app.calls.consultation import Consultation
 from ari_app.calls.holding import on_record
+from ari_app.calls.leg import Leg
 from ari_app.calls.ports import ChannelDestroyed, ChannelLeft, NotFoundError, RefusedError, UnreachableError
-from ari_app.calls.steering_request import HangUp, Hold, Mute, Resume, SendDigits
+from ari_app.calls.steering_request import HangUp, Hold, Mute, Resume, SendDigits, SteeringRequested
 from ari_app.domain import events as e
 from tests.fakes.switch import CALLER, Exchange, entered
 
@@ -130,3 +132,22 @@ async def test_an_agent_who_resumes_stays_on_hold_of_the_other() -> None:
         assert exchange.switch.requests.count("play_music") == 2
         assert exchange.switch.requests.count("stop_music") == 1
         assert "unmute" not in exchange.switch.requests
+
+
+async def test_a_party_who_does_not_speak_is_told_who_does() -> None:
+    async with talking() as (exchange, call_id, _):
+        refused = await exchange.supervisor.steer(call_id, Hold("leg-9"))
+        assert refused is not None
+        assert refused.code == "unknown_party"
+        assert refused.remedy.startswith("those who do are caller and leg-1;")
+
+
+async def test_whoever_consults_is_told_how_to_end_that() -> None:
+    consultation = Consultation(Leg(role="leg-1", channel_id="1.2", endpoint="PJSIP/ada", dial_string="PJSIP/ada"))
+    for action in (Hold(), HangUp("leg-1")):
+        request = SteeringRequested.of(action)
+        consultation.take(request)
+        refused = await request.answered
+        assert refused is not None
+        assert refused.code == "in_transfer"
+        assert "complete or cancel" in refused.remedy
