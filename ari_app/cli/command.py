@@ -176,13 +176,19 @@ def call(
         typer.Option(metavar="NAME=VALUE", help="A parameter, as a channel variable; may be repeated."),
     ] = None,
     agent_ring: Annotated[
-        float | None, typer.Option("--agent-ring", metavar="SECONDS", help="How long the agent's phones ring.")
+        float | None,
+        typer.Option(
+            "--agent-ring", metavar="SECONDS", min=5, max=3600, help="How long the agent's phones ring, 5 to 3600."
+        ),
     ] = None,
     customer_ring: Annotated[
-        float | None, typer.Option("--customer-ring", metavar="SECONDS", help="How long the customer's does.")
+        float | None,
+        typer.Option(
+            "--customer-ring", metavar="SECONDS", min=5, max=3600, help="How long the customer's does, 5 to 3600."
+        ),
     ] = None,
     talk: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="The longest talk, at most the configured one.")
+        float | None, typer.Option(metavar="SECONDS", min=0, help="The longest talk, at most the configured one.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -34,8 +34,8 @@ def user_names(context: typer.Context, incomplete: str) -> list[tuple[str, str]]
 
 
 def campaign_ids(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
-    """The campaigns of the configuration."""
-    listed = _listed(context, "campaigns")
+    """The campaigns of the configuration by which calls are placed."""
+    listed = [one for one in _listed(context, "campaigns") if one.get("direction", "outbound") == "outbound"]
     return [(str(one["id"]), str(one.get("name", ""))) for one in listed if str(one["id"]).startswith(incomplete)]
 
 

@@ -46,3 +46,8 @@ async def test_the_completion_script_is_shown_for_the_shell_that_asks() -> None:
     out, _ = await shell.communicate()
     assert b"complete_bash" in out
     assert shell.returncode == 0
+
+
+async def test_campaigns_are_offered_by_which_calls_are_placed(command: Command) -> None:
+    command.config.write_text("campaigns: [{id: renewals}, {id: replies, direction: inbound}]\n")
+    assert await completed(command, "call", "456", "102", "--campaign", "re") == ["renewals"]
