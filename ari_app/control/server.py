@@ -78,7 +78,11 @@ class _Connections:
             name, arguments = asked["command"], dict(asked.get("arguments", {}))
             command = self._commands[name]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return _error("this is no command of this router", f"Commands are: {', '.join(sorted(self._commands))}.")
+            known = ", ".join(sorted(self._commands))
+            return _error(
+                "this is no command of this router",
+                f"Commands are: {known}. If agi-router was updated since the router was started, restart it.",
+            )
         try:
             return {"result": dict(await command(arguments))}
         except ControlError as error:

@@ -26,6 +26,7 @@ ANSWER_PATH = "calls[0].user.id"
 # What each phone sends in a call, in Hz; no two alike, so that whoever listens knows whom he hears.
 TONES: Mapping[str, int] = {"ada": 1000, "ada-desk": 1100, "ada-mobile": 1200, "bob": 900}
 OWNERS: Mapping[str, str] = {"ada": "Ada", "ada-desk": "Ada", "ada-mobile": "Ada", "bob": "Bob"}
+EXTENSIONS: Mapping[str, str] = {"Ada": "101", "Bob": "102"}
 ANSWERS_AFTER_S: Mapping[str, float] = {"ada-mobile": 1.0, "bob": 1.5}
 
 # For a softphone: a number that the CRM knows a caller at, one where it does not, one whose CRM is not there.
@@ -112,9 +113,11 @@ def crm_at(layout: Layout, port: int) -> str:
 
 
 def demo_config(asterisk: RunningAsterisk, crm_url: str) -> Config:
-    """The router's configuration: the sandbox's, with Bob as the fallback, and two more routes to try."""
+    """The router's configuration: the sandbox's, with Bob as the fallback; two more routes and extensions to try."""
     search = f"{crm_url}/v1/calls/search?order=desc&phone_number="
     config = router_config(asterisk, f"{search}{{{{callerNumber}}}}")
+    for user in config["directory"]["users"]:
+        user["extension"] = EXTENSIONS[user["name"]]
     sales = config["routes"]["sales"]
     sales["response"] = {"type": "user", "path": ANSWER_PATH}
     sales["ringing"] = {"timeout_s": 10}

@@ -15,7 +15,7 @@ from rich.text import Text
 from ari_app.domain import events as e
 from ari_app.domain.events import CallEvent
 from ari_app.domain.story import Line
-from sandbox.demo.company import ANSWER_PATH, OFFICE, OWNERS, SOFTPHONE, Company
+from sandbox.demo.company import ANSWER_PATH, EXTENSIONS, OFFICE, OWNERS, SOFTPHONE, Company
 from sandbox.demo.outcome import Outcome, facts
 from sandbox.demo.scripts import SCRIPTS, Script
 from sandbox.layout import phone_password
@@ -144,6 +144,11 @@ class Screen:
         agi_router = f"{Path(sys.executable).with_name('agi-router')} --config {company.router.config_path}"
         for words in (str(company.router.config_path), f"{agi_router} reload", f"{agi_router} calls"):
             self._console.print(Text(f"  {words}"), soft_wrap=True)  # to be copied
+        self._say(
+            "Have the router call somebody for Ada; while they speak, see the call, and steer it (any part of its id):"
+        )
+        for words in (f"call {EXTENSIONS['Ada']} {EXTENSIONS['Bob']}", "live", "steer ID hold"):
+            self._console.print(Text(f"  {agi_router} {words}"), soft_wrap=True)
         self._say("Each call is told here while it happens. Ctrl-C ends the demo and leaves nothing behind.")
         self._console.print()
 

@@ -144,6 +144,19 @@ async def test_a_softphone_can_take_part_until_ctrl_c_and_nothing_is_left() -> N
     assert [pid for pid in parts if is_running(pid)] == []
 
 
+async def test_a_call_for_ada_is_placed_and_steered_by_the_printed_words() -> None:
+    async with demo() as shown:
+        place = (await shown.line(r"agi-router --config .* call 101 102$")).split()
+        steer = (await shown.line(r"agi-router --config .* steer ID hold$")).split()
+        placed = await asyncio.create_subprocess_exec(*place, stdout=asyncio.subprocess.DEVNULL)
+        await shown.line("the agent speaks with PJSIP/bob")
+        for action, told in (("hold", "holds the call"), ("hangup", "the call was hung up by request")):
+            asked = await asyncio.create_subprocess_exec(*steer[:-2], "2", action)
+            await shown.line(told)
+            assert await asked.wait() == 0
+        assert await placed.wait() == 0
+
+
 async def test_ctrl_c_before_the_calls_are_over_is_no_success() -> None:
     async with demo() as shown:
         phone = await shown.pid_of("ada")
