@@ -79,6 +79,8 @@ async def test_a_customer_hears_music_until_the_agent_answers(rig: Rig, ada: Age
         assert ELSEWHERE in (await call.cancelled() or "")
     assert await at_ada.hears(CUSTOMER_HZ)
     assert await at_customer.hears(ADA_HZ)
+    (live,) = await rig.router.live()
+    assert (live["direction"], live["called_number"]) == ("outbound", CUSTOMER)
     await at_ada.hang_up()
     await at_customer.ended()
     await rig.idle()
