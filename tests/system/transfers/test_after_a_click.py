@@ -10,7 +10,7 @@ from ari_app.domain.events import LegEnded
 from ari_app.domain.record import Disposition
 from sandbox import Phone
 from sandbox.phone.incoming import IncomingCall
-from tests.system.clicking import CUSTOMER, CUSTOMER_HZ, click, provider
+from tests.system.click_to_dial.clicking import CUSTOMER, CUSTOMER_HZ, click, provider
 from tests.system.rig import DID, Rig
 from tests.system.transfers.talks import ADAS_HZ, BOBS_HZ, consulting, last, talking
 

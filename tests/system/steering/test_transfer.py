@@ -1,60 +1,24 @@
 """Live calls are transferred by request: blindly, and each of the three hanging up meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from ari_app.control.settings import ControlError
 from ari_app.domain import events as e
 from sandbox import Phone
 from sandbox.tone import MUSIC_ON_HOLD_HZ
-from tests.system.rig import Rig, running
-from tests.system.test_steering import (
+from tests.system.rig import Rig
+from tests.system.steering.talks import (
     ADAS_HZ,
     BOBS_HZ,
-    CUSTOMERS_HZ,
     Talk,
     hz_of,
-    inbound,
     last,
-    outbound,
     refusal,
-    with_extensions,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared() -> AsyncIterator[Rig]:
-    async with running(with_extensions) as rig:
-        yield rig
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def rig(shared: Rig) -> AsyncIterator[Rig]:
-    """One Asterisk and one router serve the calls of the whole file, one after the other."""
-    yield shared
-    await shared.idle()
-
-
-@pytest_asyncio.fixture(loop_scope="module", params=["inbound", "outbound"])
-async def talk(request: pytest.FixtureRequest, rig: Rig) -> AsyncIterator[Talk]:
-    """Ada speaks with a customer, who has called or was called."""
-    async with rig.user("ada", ADAS_HZ) as ada:
-        if request.param == "inbound":
-            yield await inbound(rig, ada)
-            return
-        async with Phone.provider(rig.asterisk.layout, tone_hz=CUSTOMERS_HZ) as provider:
-            yield await outbound(rig, ada, provider)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def bob(rig: Rig) -> AsyncIterator[Phone]:
-    async with rig.user("bob", BOBS_HZ) as bob:
-        yield bob
 
 
 async def test_the_customer_is_transferred_to_a_colleague(rig: Rig, talk: Talk, bob: Phone) -> None:

@@ -1,38 +1,17 @@
 """Live calls are recorded by request, both sides in a file of Asterisk's spool."""
 
 import wave
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from ari_app.domain import events as e
 from sandbox import Phone
 from sandbox.tone import SAMPLE_RATE, encode, share
-from tests.system.rig import Rig, running
-from tests.system.test_steering import ADAS_HZ, BOBS_HZ, CALLERS_HZ, inbound, last, refusal, with_extensions
+from tests.system.rig import Rig
+from tests.system.steering.talks import ADAS_HZ, BOBS_HZ, CALLERS_HZ, inbound, last, refusal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared() -> AsyncIterator[Rig]:
-    async with running(with_extensions) as rig:
-        yield rig
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def rig(shared: Rig) -> AsyncIterator[Rig]:
-    """One Asterisk and one router serve the calls of the whole file, one after the other."""
-    yield shared
-    await shared.idle()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def ada(rig: Rig) -> AsyncIterator[Phone]:
-    async with rig.user("ada", ADAS_HZ) as ada:
-        yield ada
 
 
 def seconds_with(file: Path, *frequencies_hz: int) -> float:

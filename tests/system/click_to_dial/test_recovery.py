@@ -12,7 +12,7 @@ from ari_app.domain.record import Disposition
 from sandbox import Phone
 from sandbox.phone.incoming import IncomingCall
 from tests.fakes.wire import Wire
-from tests.system.clicking import (
+from tests.system.click_to_dial.clicking import (
     ADA_HZ,
     CUSTOMER_HZ,
     DEVICES,
@@ -33,24 +33,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def shared() -> AsyncIterator[Rig]:
     async with running(clickable) as rig:
         yield rig
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def rig(shared: Rig) -> AsyncIterator[Rig]:
-    yield shared
-    await shared.idle()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def customer(rig: Rig) -> AsyncIterator[Phone]:
-    async with provider(rig) as phone:
-        yield phone
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def ada(rig: Rig) -> AsyncIterator[Agent]:
-    async with agent(rig) as ada:
-        yield ada
 
 
 async def customer_rings(rig: Rig, ada: Agent, customer: Phone) -> tuple[IncomingCall, IncomingCall]:

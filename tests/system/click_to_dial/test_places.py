@@ -12,18 +12,16 @@ from sandbox import Answer, Phone
 from sandbox.api import SEARCH, calls_of_user
 from sandbox.router import Config
 from sandbox.tone import MUSIC_ON_HOLD_HZ, one_second
-from tests.system.clicking import (
+from tests.system.click_to_dial.clicking import (
     ADA_HZ,
     BOB,
     CUSTOMER,
     CUSTOMER_HZ,
     ELSEWHERE,
     Agent,
-    agent,
     click,
     clickable,
     outcomes,
-    provider,
 )
 from tests.system.rig import ADA, DID, Rig, running
 
@@ -78,24 +76,6 @@ async def shared() -> AsyncIterator[Rig]:
         (mailbox / "unavail.ulaw").write_bytes(one_second(GREETING_HZ))
         (rig.asterisk.sounds_dir / "is-busy.ulaw").write_bytes(one_second(GREETING_HZ))
         yield rig
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def rig(shared: Rig) -> AsyncIterator[Rig]:
-    yield shared
-    await shared.idle()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def customer(rig: Rig) -> AsyncIterator[Phone]:
-    async with provider(rig) as phone:
-        yield phone
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def ada(rig: Rig) -> AsyncIterator[Agent]:
-    async with agent(rig) as ada:
-        yield ada
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from ari_app.domain.record import Disposition
 from sandbox import Phone
 from sandbox.phone.incoming import IncomingCall
 from sandbox.router import Config
-from tests.system.clicking import clickable, provider
+from tests.system.click_to_dial.clicking import clickable, provider
 from tests.system.rig import Rig, running
 
 COUNT = 50

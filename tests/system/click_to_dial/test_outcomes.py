@@ -9,7 +9,7 @@ import pytest_asyncio
 from ari_app.control.settings import ControlError
 from ari_app.domain.record import Direction, Disposition
 from sandbox import Phone
-from tests.system.clicking import (
+from tests.system.click_to_dial.clicking import (
     ADA_HZ,
     BOB,
     CUSTOMER,
@@ -17,11 +17,9 @@ from tests.system.clicking import (
     DEVICES,
     ELSEWHERE,
     Agent,
-    agent,
     click,
     clickable,
     outcomes,
-    provider,
 )
 from tests.system.rig import ADA, DID, Rig, running
 
@@ -32,25 +30,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def shared() -> AsyncIterator[Rig]:
     async with running(clickable) as rig:
         yield rig
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def rig(shared: Rig) -> AsyncIterator[Rig]:
-    """One Asterisk and one router serve the calls of the whole file, one after the other."""
-    yield shared
-    await shared.idle()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def customer(rig: Rig) -> AsyncIterator[Phone]:
-    async with provider(rig) as phone:
-        yield phone
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def ada(rig: Rig) -> AsyncIterator[Agent]:
-    async with agent(rig) as ada:
-        yield ada
 
 
 async def test_agent_and_customer_speak(rig: Rig, ada: Agent, customer: Phone) -> None:

@@ -11,18 +11,16 @@ from ari_app.domain.record import Disposition
 from sandbox import Phone
 from sandbox.router import Config
 from sandbox.tone import MUSIC_ON_HOLD_HZ
-from tests.system.clicking import (
+from tests.system.click_to_dial.clicking import (
     ADA_HZ,
     BOB,
     CUSTOMER,
     CUSTOMER_HZ,
     ELSEWHERE,
     Agent,
-    agent,
     click,
     clickable,
     outcomes,
-    provider,
 )
 from tests.system.rig import ADA, DID, Rig, running
 
@@ -44,24 +42,6 @@ def campaigning(config: Config) -> None:
 async def shared() -> AsyncIterator[Rig]:
     async with running(campaigning) as rig:
         yield rig
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def rig(shared: Rig) -> AsyncIterator[Rig]:
-    yield shared
-    await shared.idle()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def customer(rig: Rig) -> AsyncIterator[Phone]:
-    async with provider(rig) as phone:
-        yield phone
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def ada(rig: Rig) -> AsyncIterator[Agent]:
-    async with agent(rig) as ada:
-        yield ada
 
 
 async def test_a_customer_hears_music_until_the_agent_answers(rig: Rig, ada: Agent, customer: Phone) -> None:
