@@ -26,6 +26,11 @@ from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord
 from tests.fakes.switch import CALLER, Exchange, entered
 
+IN_STASIS = PresentChannel(
+    channel_id=CALLER, name="PJSIP/c-1", up=False, entered=True, args=("sales",), caller_number="101", caller_name=""
+)
+"""The caller, as a snapshot shows him while he is in the application."""
+
 
 async def test_a_caller_who_hangs_up_while_he_is_given_back_is_an_abandoned_call_and_no_internal_error() -> None:
     async with Exchange() as exchange:
@@ -126,17 +131,7 @@ async def test_a_phone_that_picks_up_after_its_hangup_failed_is_hung_up() -> Non
 async def test_a_caller_whom_nobody_was_told_of_goes_to_the_dialplan_at_the_end() -> None:
     async with Exchange("ada") as exchange:
         pass
-    exchange.switch.present.append(
-        PresentChannel(
-            channel_id=CALLER,
-            name="PJSIP/c-1",
-            up=False,
-            entered=True,
-            args=("sales",),
-            caller_number="101",
-            caller_name="",
-        )
-    )
+    exchange.switch.present.append(IN_STASIS)
     await exchange.recovery.release()
     assert exchange.switch.requests[-1] == "send_to_dialplan"
     (record,) = await exchange.told.recent(10)
@@ -145,17 +140,7 @@ async def test_a_caller_whom_nobody_was_told_of_goes_to_the_dialplan_at_the_end(
 
 async def test_a_caller_who_came_and_went_while_the_log_was_read_is_one_call() -> None:
     async with Exchange("ada") as exchange:
-        exchange.switch.present.append(
-            PresentChannel(
-                channel_id=CALLER,
-                name="PJSIP/c-1",
-                up=False,
-                entered=True,
-                args=("sales",),
-                caller_number="101",
-                caller_name="",
-            )
-        )
+        exchange.switch.present.append(IN_STASIS)
         exchange.switch.held["snapshot"] = asyncio.Event()
         reconciling = asyncio.create_task(exchange.recovery.reconcile())
         await exchange.until("snapshot")
@@ -226,17 +211,7 @@ async def test_a_caller_who_is_lent_to_a_queue_while_it_is_reconciled_waits_ther
         exchange.switch.held["subscribe"] = asyncio.Event()
         exchange.arrive()
         await exchange.until("subscribe")
-        exchange.switch.present.append(
-            PresentChannel(
-                channel_id=CALLER,
-                name="PJSIP/c-1",
-                up=True,
-                entered=True,
-                args=("sales",),
-                caller_number="101",
-                caller_name="",
-            )
-        )
+        exchange.switch.present.append(replace(IN_STASIS, up=True))
         exchange.switch.held["snapshot"] = asyncio.Event()
         reconciling = asyncio.create_task(exchange.recovery.reconcile())
         await exchange.until("snapshot")
