@@ -130,7 +130,9 @@ async def test_forwarding_is_followed_once_so_that_two_phones_cannot_play_ball(
     rig: Rig, ada: Phone, bob: Phone, carol: Phone
 ) -> None:
     call = await forwarded(rig, ada, "102")
-    await (await bob.next_call()).redirect("sip:ada@192.0.2.1")
+    at_bob = await bob.next_call()
+    await at_bob.ring()  # see `forwarded`
+    await at_bob.redirect("sip:ada@192.0.2.1")
     record = await speak(rig, call, await carol.next_call())
     assert await told(rig, record) == [("102", ""), ("ada", "redirect_again")]
     assert (len(ada.received), len(bob.received)) == (1, 1)
