@@ -26,6 +26,7 @@ _SECRET_KEY = re.compile(r"password|passwd|secret|token|authorization|api_?key|c
 _SECRET_TEXT = re.compile(
     r"(?i)\b((?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer)?|bearer|api_key=)\s*[^\s'\",&]+"
 )
+_API_KEY = re.compile(r"\b(agr_[0-9a-f]{12}_)[0-9a-f]{16,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def mask_number(number: str) -> str:
 def redact(text: str, *, mask_numbers: bool = True) -> str:
     """The text without secrets, query strings, credentials in URLs and, by default, without whole numbers."""
     text = _QUERY.sub(r"\1?…", _USERINFO.sub(r"\1", text))
-    text = _SECRET_TEXT.sub(r"\1 ***", text)
+    text = _SECRET_TEXT.sub(r"\1 ***", _API_KEY.sub(r"\1***", text))
     return _NUMBER.sub(lambda found: mask_number(found[0]), text) if mask_numbers else text
 
 

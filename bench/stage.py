@@ -156,8 +156,11 @@ async def sample_api() -> AsyncIterator[tuple[int, str]]:
 
 
 @asynccontextmanager
-async def stage() -> AsyncIterator[Stage]:
-    """Everything up, and down again at the end. A new stage is a new Asterisk: its memory never shrinks."""
+async def stage(*, web_connections: int | None = None) -> AsyncIterator[Stage]:
+    """Everything up, and down again at the end. A new stage is a new Asterisk: its memory never shrinks.
+
+    With `web_connections` the router has its REST API open, for so many at a time.
+    """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         api_pid, api_url = await stack.enter_async_context(sample_api())
@@ -169,7 +172,14 @@ async def stage() -> AsyncIterator[Stage]:
         phone_log = folder / "phone.log"
         sipp = Sipp(str(SCENARIOS / "phone"), "-trace_logs", "-log_file", str(phone_log), local=phone)
         await stack.enter_async_context(sipp)
-        router = await stack.enter_async_context(Router(_router_config(asterisk, api_url, agi_host)))
+        config = _router_config(asterisk, api_url, agi_host)
+        if web_connections is not None:
+            web = f"{api.HOST}:{free_port(api.HOST, socket.SOCK_STREAM)}"
+            config["web"] = {"listen": [web], "max_connections": web_connections}
+        router = await stack.enter_async_context(Router(config))
+        # The one that makes the database has in memory what that takes, and no other router has.
+        await router.stop()
+        await router.start()
         yield Stage(asterisk=asterisk, router=router, api_pid=api_pid, phone=phone, phone_log=phone_log, folder=folder)
 
 

@@ -6,6 +6,8 @@ FILES = (
     "agi-router.conf",
     "agi-router-agi.conf",
     "ari.conf",
+    "cdr_manager.conf",
+    "cel.conf",
     "freepbx.conf",
     "http.conf",
     "manager.conf",

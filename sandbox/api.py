@@ -5,13 +5,13 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 from aiohttp import encode_basic_auth, web
 
+from sandbox.http_server import HttpServer
+
 SEARCH = "/v1/calls/search"
-PATIENCE_S = 5.0
+PATIENCE_S = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ def calls_of_user(user_id: object) -> Answer:
     return Answer(body={"calls": [{"id": 1, "direction": "inbound", "user": {"id": user_id}}]})
 
 
-class Api:
+class Api(HttpServer):
     """An HTTP server at `address`, on a free port, up between `async with` and its end.
 
     `users` answers `GET /v1/calls/search?phone_number=`: the caller's number, and the id of who spoke with him last;
@@ -66,48 +66,28 @@ class Api:
     """
 
     def __init__(self, address: str, *, users: Mapping[str, object] | None = None) -> None:
+        super().__init__(address)
         self.users: dict[str, object] = dict(users or {})
         self.answers: dict[str, Answer] = {}
         self.requests: list[ReceivedRequest] = []
         self.in_progress: defaultdict[str, int] = defaultdict(int)
-        self._address = address
-        self._port = 0
         self._new_requests: asyncio.Queue[ReceivedRequest] = asyncio.Queue()
-        self._runner: web.AppRunner | None = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     @property
     def url(self) -> str:
         """Its base URL, without a slash at the end."""
-        return f"http://{self._address}:{self._port}"
+        return self.origin
 
     @property
     def search_url(self) -> str:
         """The search's URL, ready for a route's `request.url`."""
         return f"{self.url}{SEARCH}?phone_number={{{{callerNumber}}}}"
 
-    async def start(self) -> None:
-        """Listen; after `stop`, on the same port as before."""
+    def application(self) -> web.Application:
+        """See HttpServer."""
         app = web.Application(client_max_size=16 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._address, self._port).start()
-        self._port = self._runner.addresses[0][1]
-
-    async def stop(self) -> None:
-        """Go away: from now on connections are refused."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        return app
 
     async def next_request(self, timeout_s: float = PATIENCE_S) -> ReceivedRequest:
         """The oldest request that nobody took yet; it may still wait for its answer."""

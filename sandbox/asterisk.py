@@ -18,8 +18,8 @@ from sandbox.errors import SandboxError
 from sandbox.layout import Layout, Network, claim_network, try_claim
 from sandbox.root import DEFAULT_ROOT, asterisk_root
 
-START_DEADLINE_S = 30.0
-STOP_DEADLINE_S = 10.0
+START_DEADLINE_S = 120.0
+STOP_DEADLINE_S = 60.0
 POLL_S = 0.02
 
 LAUNCH = Path(__file__).with_name("launch.sh")
@@ -42,6 +42,11 @@ class RunningAsterisk:
     def address(self) -> str:
         """The address of SIP, RTP, ARI and AMI."""
         return self.layout.asterisk
+
+    @property
+    def spool_dir(self) -> Path:
+        """Its /var/spool/asterisk."""
+        return self._run / "spool"
 
     @property
     def sip_port(self) -> int:
@@ -127,11 +132,6 @@ class Asterisk(RunningAsterisk):
     def config_dir(self) -> Path:
         """Its /etc/asterisk."""
         return self._run / "etc"
-
-    @property
-    def spool_dir(self) -> Path:
-        """Its /var/spool/asterisk."""
-        return self._run / "spool"
 
     @property
     def sounds_dir(self) -> Path:

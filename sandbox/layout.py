@@ -1,14 +1,25 @@
 """Where everything of one run listens: a /24 of loopback addresses of its own."""
 
 import errno
+import os
 import random
 import socket
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from ipaddress import IPv4Address
+from itertools import cycle, islice
+from pathlib import Path
 
 from sandbox.errors import SandboxError
 
 # Bound, never listened on: the kernel keeps a second owner off this network, and lets go when the first one dies.
 CLAIM_PORT = 40404
+
+# Linux gives ports from 32768 up to whoever asks for any. One of those may be another's before it is listened on, and
+# one that two processes try may be as well: each process has its share of those below, above the ports of the RTP.
+PORTS_FROM, PORTS_EACH, SHARES = 20_100, 600, 21
 
 Peer = tuple[str, int]  # an IPv4 address and a port
 
@@ -118,8 +129,28 @@ def try_claim(prefix: str) -> Network | None:
 
 
 def free_port(address: str, kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    """A port of this address that is free now; by default of UDP."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((address, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of this address that is free now, and that nobody gets by asking for any; by default of UDP."""
+    for port in islice(_own_ports(), PORTS_EACH):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return port
+    raise SandboxError(f"of {address}, none of the ports that this process tries is free")
+
+
+def is_bound(peer: Peer) -> bool:
+    """Whether a UDP socket is bound there; asked of the kernel, since trying to bind could hinder the one awaited."""
+    (address,) = struct.unpack("=I", IPv4Address(peer[0]).packed)
+    return f" {address:08X}:{peer[1]:04X} " in Path("/proc/net/udp").read_text()
+
+
+@cache
+def _own_ports() -> Iterator[int]:
+    """All of this process, without an end."""
+    first = PORTS_FROM + os.getpid() % SHARES * PORTS_EACH
+    begun = random.randrange(PORTS_EACH)  # noqa: S311 - no secret
+    return cycle(first + (begun + number) % PORTS_EACH for number in range(PORTS_EACH))

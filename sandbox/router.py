@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +26,14 @@ from sandbox.asterisk import RunningAsterisk
 from sandbox.errors import SandboxError
 
 POLL_S = 0.02
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
+START_DEADLINE_S = 120.0
+"""A second of imports, on a machine that may be busy with everything else that starts; its end is seen at once."""
 DATABASE = "calls.db"  # beside the configuration
+SETTLES = "AriConnection._after_connect"
+"""The coroutine that reconciles with Asterisk after each connect, and then ends."""
+LANE = "_run_lane"
+"""The coroutine of the tasks that deliver webhooks, one for each subscription."""
 
 Config = dict[str, Any]
 
@@ -52,6 +59,7 @@ def router_config(asterisk: RunningAsterisk, search_url: str) -> Config:
         "trunks": [{"name": "main", "endpoint": "PJSIP/trunk", "caller_id": "+14155550100"}],
         "policy": {"regions": ["US"]},
         "network": {"allowed_networks": [f"{asterisk.layout.api}/32"]},
+        "recordings": {"voicemail_spool": str(asterisk.spool_dir / "voicemail")},
         "defaults": {"region": "US"},
         "routes": {
             "sales": {
@@ -92,6 +100,16 @@ class RunningRouter:
                 break
             await asyncio.sleep(POLL_S)
         raise SandboxError(f"the router did not come so far; it told {status}. Its log:\n{self.log_tail()}")
+
+    @property
+    def web_url(self) -> str:
+        """Where its REST API listens first; there is a section `web` in its configuration."""
+        return f"http://{yaml.safe_load(self.config_path.read_text())['web']['listen'][0]}"
+
+    async def make_key(self, name: str, *scopes: str) -> str:
+        """A key of the REST API, for programs on this machine. Raises ControlError when the name is taken."""
+        wanted = {"name": name, "scopes": scopes}
+        return str((await asyncio.to_thread(ask, self._control, "create_key", arguments=wanted))["token"])
 
     def log_tail(self) -> str:
         """The end of its log, or where to find it."""
@@ -140,7 +158,7 @@ class Router(RunningRouter):
         self._folder = tempfile.TemporaryDirectory(prefix="agi-router-")
         super().__init__(Path(self._folder.name) / "agi-router.yaml")
         self.config = config
-        self.tasks_at_rest = 0
+        self._at_rest: Counter[str] = Counter()
         self.log_path = self.config_path.with_name("router.log")
         self._serve = serve
         self._process: Process | None = None
@@ -166,9 +184,20 @@ class Router(RunningRouter):
         self.config_path.write_text(yaml.safe_dump(self.config))
         with self.log_path.open("ab") as log:
             self._process = await self._serve(self.config_path, log)
-        status = await self.until(lambda status: bool(status["asterisk_connected"]) or not connected)
+        status = await self.until(lambda status: bool(status["asterisk_connected"]) or not connected, START_DEADLINE_S)
         if connected:  # without a connection there are fewer
-            self.tasks_at_rest = int(status["tasks"])
+            self._at_rest = Counter(status["tasks_by_coroutine"])
+            del self._at_rest[SETTLES]
+
+    async def tasks_beyond_rest(self) -> list[str]:
+        """The coroutines of the tasks that it did not have when it had started; but the lanes of webhooks.
+
+        By coroutine, as a count of all would let a task that has ended since the start stand for one that was left.
+        """
+        status = await self.until(lambda status: "tasks_by_coroutine" in status)
+        now = Counter(status["tasks_by_coroutine"])
+        del now[LANE]  # lives as long as its subscription, whatever calls there are
+        return sorted((now - self._at_rest).elements())
 
     async def reload(self) -> Mapping[str, Any]:
         """Write `config` and have it loaded; what `agi-router reload --json` prints. Raises ControlError."""
@@ -257,12 +286,12 @@ class Router(RunningRouter):
         async with read_calls(self.storage) as calls:
             return await calls.trace(call_id)
 
-    async def until_told(self, kind: type[CallEvent]) -> None:
-        """Wait until the trace of the last call has an event of this kind. Raises TimeoutError."""
+    async def until_told(self, kind: type[CallEvent], times: int = 1) -> None:
+        """Wait until the trace of the last call has so many events of this kind. Raises TimeoutError."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 records = await self.records()
                 happened = await self.trace(records[-1].call_id) if records else ()
-                if any(isinstance(event, kind) for event in happened):
+                if sum(isinstance(event, kind) for event in happened) >= times:
                     return
                 await asyncio.sleep(POLL_S)

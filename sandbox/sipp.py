@@ -4,19 +4,17 @@ import asyncio
 import csv
 import shutil
 import signal
-import struct
 import tempfile
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from sandbox.errors import SandboxError
-from sandbox.layout import Layout, Peer, free_port
+from sandbox.layout import Layout, Peer, free_port, is_bound
 
 SCENARIOS = Path(__file__).with_name("scenarios")
-START_DEADLINE_S = 5.0
+START_DEADLINE_S = 60.0
 POLL_S = 0.01
 
 
@@ -63,6 +61,16 @@ class Sipp:
         """Is the provider behind endpoint `trunk`: answers all calls and echoes what it hears, or is always busy."""
         return cls(behaviour, "-rtp_echo", local=(layout.trunk, layout.trunk_port))
 
+    @classmethod
+    def texter(cls, layout: Layout, number: str, *, texts: int = 1, caller: str = "+14155550177") -> Self:
+        """Sends so many text messages to `number` as the carrier, one after the other."""
+        return cls(
+            "texter",
+            f"{layout.asterisk}:{layout.sip_port}",
+            *("-s", number, "-key", "caller", caller, "-m", str(texts), "-l", "1"),
+            local=(layout.carrier, free_port(layout.carrier)),
+        )
+
     async def __aenter__(self) -> Self:
         if shutil.which("sipp") is None:
             raise SandboxError("sipp not found. Install with: sudo apt-get install sip-tester")
@@ -90,11 +98,11 @@ class Sipp:
     ) -> None:
         await self._leave()
 
-    async def result(self, timeout_s: float = 30.0) -> SippResult:
+    async def result(self, timeout_s: float = 60.0) -> SippResult:
         """Wait until a caller's calls are over. Raises SandboxError when that takes longer."""
         return await self._finished(timeout_s)
 
-    async def finish(self, timeout_s: float = 10.0) -> SippResult:
+    async def finish(self, timeout_s: float = 30.0) -> SippResult:
         """Tell a provider to take no more calls, and wait for the end of those it has."""
         self._process.send_signal(signal.SIGUSR1)
         return await self._finished(timeout_s)
@@ -124,7 +132,7 @@ class Sipp:
 
     async def _wait_until_listening(self) -> None:
         async with asyncio.timeout(START_DEADLINE_S):
-            while self._process.returncode is None and not _is_bound(self._local):  # noqa: ASYNC110 - nobody tells
+            while self._process.returncode is None and not is_bound(self._local):  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(POLL_S)
 
     async def _leave(self) -> None:
@@ -132,9 +140,3 @@ class Sipp:
             self._process.kill()
         await self._process.wait()
         shutil.rmtree(self._folder)
-
-
-def _is_bound(local: Peer) -> bool:
-    """Whether a UDP socket is bound there; asked of the kernel, since trying to bind could hinder the one awaited."""
-    (address,) = struct.unpack("=I", IPv4Address(local[0]).packed)
-    return f" {address:08X}:{local[1]:04X} " in Path("/proc/net/udp").read_text()

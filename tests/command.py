@@ -53,9 +53,15 @@ class Command:
 async def installed(
     *words: str, extra: Mapping[str, str] | None = None, stdout: int = asyncio.subprocess.PIPE
 ) -> asyncio.subprocess.Process:
-    """The command that pip has installed, by a Python of its own: a second of imports."""
+    """The command that pip has installed, by a Python of its own: a second of imports.
+
+    Ctrl-C reaches it in the background, too, where a shell has SIGINT ignored by all that it starts.
+    """
     return await asyncio.create_subprocess_exec(
-        AGI_ROUTER, *words, stdout=stdout, stderr=asyncio.subprocess.PIPE, env=environment(extra)
+        *("env", "--default-signal=INT", str(AGI_ROUTER), *words),
+        stdout=stdout,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment(extra),
     )
 
 

@@ -1,5 +1,9 @@
 """What all tests share: how hypothesis goes about its examples, and how what is logged on the way is printed."""
 
+import gc
+from pathlib import Path
+
+import pytest
 import structlog
 from hypothesis import settings
 
@@ -14,3 +18,20 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+SYSTEM = Path(__file__).with_name("system")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `long` all that a commit need not wait for: what runs on a real Asterisk, or on a database's server."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if item.path.is_relative_to(SYSTEM) or "cluster" in item.fixturenames or "postgresql" in values:
+            item.add_marker(pytest.mark.long)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the thousands of tests and all modules, which stay until the end."""
+    gc.collect()
+    gc.freeze()

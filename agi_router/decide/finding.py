@@ -13,12 +13,15 @@ from agi_router.lookup.known import Known, KnownAnswers, Question, question_of
 from agi_router.lookup.outage import is_outage, names_nobody
 from agi_router.routing.answer import rpc_error
 from agi_router.routing.call_info import CallInfo
+from agi_router.routing.contact_owner import ContactOwners
 from agi_router.routing.decision import FailedAttempt, LookupProgress, ReceivedAnswer, SentRequest, Source
-from agi_router.routing.errors import Failure, RoutingError
+from agi_router.routing.destination import DestinationType
+from agi_router.routing.errors import Failure, RoutingError, shown
 from agi_router.routing.meaning import destination
+from agi_router.routing.numbers import normalise
 from agi_router.routing.policy import DialPolicy
-from agi_router.routing.response import understand
-from agi_router.routing.route import AnswerFormat, Response, Route
+from agi_router.routing.response import LONGEST_VALUE, understand
+from agi_router.routing.route import AnswerFormat, CrmRequest, Request, Response, Route
 from agi_router.routing.step import Step
 from agi_router.routing.template import Values, call_values
 from agi_router.routing.understood import Understood
@@ -53,8 +56,16 @@ class Found:
 class Finder:
     """Finds by the directory and the policy of now."""
 
-    def __init__(self, client: LookupClient, known: KnownAnswers, directory: Directory, policy: DialPolicy) -> None:
+    def __init__(
+        self,
+        client: LookupClient,
+        owners: ContactOwners,
+        known: KnownAnswers,
+        directory: Directory,
+        policy: DialPolicy,
+    ) -> None:
         self._client = client
+        self._owners = owners
         self._known = known
         self._directory = directory
         self._policy = policy
@@ -90,20 +101,47 @@ class Finder:
     async def _ask(
         self, route: Route, values: Values, on_progress: Callable[[LookupProgress], None], found: Found
     ) -> Understood:
-        """What the API answers now. Raises RoutingError; `found` then holds how far it came."""
+        """What the API or the CRM answers now. Raises RoutingError; `found` then holds how far it came."""
 
         def going_on(progress: LookupProgress) -> None:
             found.note(progress)
             on_progress(progress)
 
-        answer: Answer = await self._client.ask(route.request, values, going_on)
-        found.answer = answer.received
-        if answer.failure is not None:
-            raise _told_by(route.response, answer) or RoutingError(
-                answer.failure.code, answer.failure.message, answer.failure.remedy
-            )
-        found.understood = understand(route.response, answer.body, answer.charset)
+        match route.request:
+            case Request() as request:
+                answer: Answer = await self._client.ask(request, values, going_on)
+                found.answer = answer.received
+                if answer.failure is not None:
+                    raise _told_by(route.response, answer) or _raised(answer.failure)
+                found.understood = understand(route.response, answer.body, answer.charset)
+            case CrmRequest() as request:
+                found.understood = await self._owner(request, values, going_on, found)
+            case _:
+                assert_never(route.request)
         return found.understood
+
+    async def _owner(
+        self, request: CrmRequest, values: Values, on_progress: Callable[[LookupProgress], None], found: Found
+    ) -> Understood:
+        """The owner of the caller's contact. Raises RoutingError, as when the caller shows no number to ask with."""
+        number = normalise(values.get("callerNumber", ""), self._policy.region)
+        if number is None:
+            raise RoutingError(
+                "caller_unknown",
+                "the caller shows no number, so no contact can be his",
+                "nothing is wrong; add a fallback to the route for such callers",
+            )
+        said = await self._owners.owner(request.crm, number, request.deadline_s, on_progress)
+        found.answer = said.received
+        if said.failure is not None:
+            raise _raised(said.failure)
+        if len(said.owner) > LONGEST_VALUE:
+            raise RoutingError(
+                "value_too_long",
+                f"the owner's id has {len(said.owner)} characters, and no id has so many: {shown(said.owner)}",
+                "let FindContact of the CRM's document map the id of the owner as $owner_id$",
+            )
+        return Understood(value=said.owner, type=DestinationType.USER, crm=request.crm)
 
     async def _without_answer(self, failure: Failure, route: Route, question: Question, found: Found) -> None:
         """Take the last good answer when the API is down; forget it when the API says that it does not hold any more.
@@ -131,6 +169,10 @@ class Finder:
         ringing = route.ringing
         timeout_s = understood.ring_s or self._directory.patience(where, ringing.timeout_s)
         return self._directory.step(where, timeout_s, ringing.order, ringing.if_busy)
+
+
+def _raised(failure: Failure) -> RoutingError:
+    return RoutingError(failure.code, failure.message, failure.remedy)
 
 
 def _told_by(response: Response, answer: Answer) -> RoutingError | None:

@@ -14,6 +14,7 @@ from agi_router.routing.numbers import normalise
 from agi_router.routing.order import IfBusy
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.printable import one_line
+from agi_router.routing.recorded import RecordingMode, RecordingRule
 from agi_router.routing.step import Refused, Ring, Step, Target, TrunkTarget
 from agi_router.routing.treatment import Treatment, Waiting
 
@@ -44,6 +45,8 @@ class Planner:
         agent_ring_s = request.agent_ring_s or settings.agent_ring_s
         customer_ring_s = request.customer_ring_s or settings.customer_ring_s
         talk_s = _shorter(settings.talk_s, request.talk_s)
+        recording = campaign.recording or settings.recording
+        _check_recording(recording, request)
         number, name, customer = self._customer(request.number, customer_ring_s, campaign)
         if_busy = IfBusy.SKIP if not user else IfBusy.RING
         agent = self._directory.step(who, agent_ring_s, if_busy=if_busy)
@@ -76,11 +79,13 @@ class Planner:
                 warn_s=settings.warn_s if talk_s > settings.warn_s else 0,
                 waiting=Waiting.RINGING if first is First.AGENT else Waiting.MUSIC,
                 confirmation=settings.confirmation,
+                recording=recording,
             ),
             announcements=settings.announcements,
             key=request.key,
             queue=campaign.queue,
             refuse_when=settings.refuse_when,
+            record=request.record,
         )
 
     def _campaign(self, campaign_id: str) -> Campaign:
@@ -103,7 +108,7 @@ class Planner:
 
     def _agent(self, request: CallRequest, campaign: Campaign, first: First) -> tuple[str, Destination]:
         if request.user:
-            user = self._directory.user_id(request.user) or self._directory.user_of_extension(request.user)
+            user = self._directory.user_called(request.user)
             if user is None:
                 raise RoutingError(
                     "user_unknown",
@@ -150,6 +155,15 @@ class Planner:
                 "show a number of directory.numbers, or of a trunk's numbers or caller_id, or add it there",
             )
         return number
+
+
+def _check_recording(rule: RecordingRule, request: CallRequest) -> None:
+    if request.record and rule.mode is RecordingMode.OFF:
+        raise RoutingError(
+            "recording_off",
+            "this call is to be recorded, and recordings are off",
+            "set recording: on_demand for the campaign, click_to_dial or defaults, or place the call without record",
+        )
 
 
 def _shorter(configured_s: float, wanted_s: float | None) -> float:

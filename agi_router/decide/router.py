@@ -15,15 +15,18 @@ from agi_router.decide.finding import Finder, Found
 from agi_router.decide.last_agent import last_agent
 from agi_router.decide.planning import Planner
 from agi_router.decide.routing_settings import RoutingSettings
+from agi_router.directory.crm_users import CrmUsers
 from agi_router.directory.directory import Directory
 from agi_router.lookup.client import LookupClient
 from agi_router.lookup.grants import GrantMemory
+from agi_router.lookup.guard import NetworkGuard
 from agi_router.lookup.known import KnownAnswers
 from agi_router.lookup.tokens import TokenState
 from agi_router.lookup.upstream import Upstreams
 from agi_router.routing.auth import Auth, OAuth2Auth
 from agi_router.routing.call_info import CallInfo
 from agi_router.routing.click_to_dial import CallRequest, PlannedCall
+from agi_router.routing.contact_owner import ContactOwners, NoContactOwners
 from agi_router.routing.decision import Decision, LookupProgress
 from agi_router.routing.destination import ExternalDestination
 from agi_router.routing.dialled import dialled_destination
@@ -54,11 +57,15 @@ class Router:
         grants: GrantMemory | None = None,
         memory: Memory | None = None,
         talks: TalkLog | None = None,
+        *,
+        owners: ContactOwners | None = None,
+        crm_users: CrmUsers | None = None,
     ) -> None:
         """`upstreams` of an earlier router keep what it learnt of them, once this one is entered.
 
         `grants` keeps the refresh tokens of OAuth over a restart, `memory` the good answers of the APIs, `talks` who
-        spoke with whom; those of an earlier router are shared with this one. Without them nothing is kept.
+        spoke with whom; those of an earlier router are shared with this one. Without them nothing is kept. `owners` are
+        the CRM connectors that routes ask, `crm_users` the ids at CRMs that users have beside those of the settings.
 
         Raises OSError when a route's `ca_file` cannot be read as certificates.
         """
@@ -72,27 +79,31 @@ class Router:
             settings.numbers,
             settings.teams,
             queues=settings.queues,
+            crm_users=crm_users,
         )
         self._planner = Planner(self._directory, settings.policy, settings.click_to_dial, settings.campaigns)
         self._fallback = settings.fallback
         self._treatment = settings.treatment
         self._showing = settings.showing
         self._talks = talks or NoTalkLog()
-        ca_files = (route.request.ca_file for route in settings.routes)
+        self._requests = {route.name: route.http_request for route in settings.routes if route.http_request is not None}
+        ca_files = (request.ca_file for request in self._requests.values())
         self._limits = settings.upstreams
+        self._guard = settings.guard
         self.upstreams = Upstreams() if upstreams is None else upstreams
         self._client = LookupClient(
             settings.guard,
             [file for file in ca_files if file is not None],
             self.upstreams,
-            [auth for route in settings.routes for auth in (route.request.auth, route.request.second_auth)],
+            [auth for request in self._requests.values() for auth in (request.auth, request.second_auth)],
             grants,
         )
         known = KnownAnswers(memory or NoMemory())
-        self._finder = Finder(self._client, known, self._directory, settings.policy)
+        self._owners = owners or NoContactOwners()
+        self._finder = Finder(self._client, self._owners, known, self._directory, settings.policy)
 
     async def __aenter__(self) -> "Router":
-        asked = (url.origin for route in self._routes.values() for url in route.request.urls)
+        asked = (url.origin for request in self._requests.values() for url in request.urls)
         self.upstreams.configure(asked, self._limits)
         await self._client.__aenter__()
         return self
@@ -101,6 +112,11 @@ class Router:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
+
+    @property
+    def guard(self) -> NetworkGuard:
+        """Where connections may go by this configuration."""
+        return self._guard
 
     def keep_tokens_ready(self, predecessor: "Router | None" = None) -> None:
         """Get the access tokens of all routes now, and renew them in time, so that no caller waits for one.
@@ -114,10 +130,10 @@ class Router:
     def tokens(self) -> Mapping[str, TokenState]:
         """How the access token of each route with OAuth stands, by the route's name, of second_auth by NAME.second."""
         auths: dict[str, Auth] = {}
-        for name, route in self._routes.items():
-            auths[name] = route.request.auth
-            if route.request.second_auth != route.request.auth:
-                auths[f"{name}.second"] = route.request.second_auth
+        for name, request in self._requests.items():
+            auths[name] = request.auth
+            if request.second_auth != request.auth:
+                auths[f"{name}.second"] = request.second_auth
         states = {auth: source.state() for auth, source in self._client.tokens.items()}
         return {name: states[auth] for name, auth in auths.items() if isinstance(auth, OAuth2Auth)}
 
@@ -154,6 +170,14 @@ class Router:
         """See the protocol."""
         return self._directory.user_of_endpoint(endpoint)
 
+    def user_called(self, name: str) -> str | None:
+        """The id of the user with this id, e-mail address or extension; None when there is none."""
+        return self._directory.user_called(name)
+
+    def queue_called(self, name: str) -> str:
+        """The name in queues.conf of the queue with this id; what is no id is a name already."""
+        return self._directory.queue_called(name)
+
     def is_phone(self, endpoint: str) -> bool:
         """Whether a user has this device."""
         return self._directory.has_endpoint(endpoint)
@@ -187,12 +211,25 @@ class Router:
 
     async def route(self, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
         """The decision for this call. Whatever goes wrong becomes its `error`; only a cancellation passes through."""
+        return await self._decide(self._finder, info, on_progress)
+
+    async def dry_run(self, info: CallInfo, memory: Memory) -> Decision:
+        """What `route` would decide for this call, by another memory.
+
+        It is asked by the connections and tokens of calls, and not where a breaker is open; but what becomes of it
+        tells the breakers nothing: whoever tries a route can't take the API away from callers.
+        """
+        known = KnownAnswers(memory)
+        finder = Finder(self._client.unjudged(), self._owners.for_trials(), known, self._directory, self._policy)
+        return await self._decide(finder, info, lambda _: None)  # all that is told on its way stands in the decision
+
+    async def _decide(self, finder: Finder, info: CallInfo, on_progress: Callable[[LookupProgress], None]) -> Decision:
         closed = self._closed(info.route_name, info.at)
         if closed is not None:
             return Decision(route=info.route_name, closed=closed, steps=self._chain(info.route_name, is_closed=True))
         found = Found()
         try:
-            await self._finder.find(_known(info.route_name, self._routes), info, on_progress, found)
+            await finder.find(_known(info.route_name, self._routes), info, on_progress, found)
         except RoutingError as refusal:
             found.error = refusal.failure
         except Exception:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from agi_router.directory.crm_users import CrmUsers, NoCrmUsers
 from agi_router.directory.numbers import InternalNumber, ToRoute
 from agi_router.directory.queues import Queue
 from agi_router.directory.teams import Team
@@ -59,12 +60,15 @@ class Directory:
         teams: Iterable[Team] = (),
         *,
         queues: Iterable[Queue] = (),
+        crm_users: CrmUsers | None = None,
     ) -> None:
+        """`crm_users` are the ids that users have at CRMs beside those of the configuration."""
         self._users: Mapping[str, User] = {user.id: user for user in users}
         self._ids: Mapping[str, str] = {u.email.casefold(): u.id for u in self._users.values() if u.email}
         self._crm_ids: Mapping[tuple[str, str], str] = {
             (crm, crm_id): user.id for user in self._users.values() for crm, crm_id in user.crm_ids.items()
         }
+        self._crm_users = crm_users or NoCrmUsers()
         self._extensions: Mapping[str, str] = {
             user.extension: user.id for user in self._users.values() if user.extension
         }
@@ -89,11 +93,24 @@ class Directory:
 
     def user_of_crm(self, crm: str, crm_id: str) -> str | None:
         """The id of the user whom this CRM knows by this id; None when there is none."""
-        return self._crm_ids.get((crm, crm_id))
+        configured = self._crm_ids.get((crm, crm_id))
+        if configured is not None:
+            return configured
+        learnt = self._crm_users.user_of(crm, crm_id)
+        return learnt if learnt in self._users else None
 
     def user_of_extension(self, extension: str) -> str | None:
         """The id of the user with this extension; None when there is none."""
         return self._extensions.get(extension)
+
+    def user_called(self, name: str) -> str | None:
+        """The id of the user with this id, e-mail address or extension; None when there is none."""
+        return self.user_id(name) or self.user_of_extension(name)
+
+    def queue_called(self, name: str) -> str:
+        """The name in queues.conf of the queue with this id; what is no id is a name already."""
+        queue = self._queues.get(name)
+        return name if queue is None else queue.name
 
     def number(self, called: str) -> str | None:
         """The internal number that is called in this way, as it is or in another form of it; None when none is."""

@@ -32,7 +32,10 @@ SECRETS = (SecretStr, SecretStr | None)
 class Section(BaseModel):
     """A mapping of the configuration: closed, frozen, its secrets readable from files."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+    # Most sections are only read as parts of others: a validator of their own would take memory for nothing.
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", frozen=True, coerce_numbers_to_str=True, defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -19,6 +19,8 @@ from agi_router.document.problems import ConfigError, Path, Position, Problem, d
 
 ENVIRONMENT = re.compile(r"\$(\$\{|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\})")
 TAG = "tag:yaml.org,2002:"
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,99})(\.[0-9]{1,99})?([eE][+-]?[0-9]{1,2})?")
+_TEXT_OR_TAB = re.compile(r'"(?:[^"\\]|\\.)*"|\t')
 
 
 class Substituted(str):
@@ -69,10 +71,12 @@ class Document:
         return Document(self.directory, tree, self.positions, mine)
 
 
-def load_document(path: FilePath, environment: Mapping[str, str] = os.environ) -> Document:
+def load_document(path: FilePath, environment: Mapping[str, str] | None = os.environ) -> Document:
     """Read the file, or all `*.yaml` and `*.yml` of the folder in the order of their names, merged key by key.
 
-    `${NAME}` in a value is replaced from `environment`; `$${` stands for a literal `${`.
+    `${NAME}` in a value is replaced from `environment`; `$${` stands for a literal `${`. With None texts stay as they
+    are: a document of somebody else must not learn what our environment holds. A file *.json may be indented by tabs,
+    and its numbers are numbers however they are written.
     Raises ConfigError for what cannot be read or parsed, and for a key that stands twice.
     """
     reading = _Reading(environment)
@@ -115,6 +119,11 @@ _Loader.add_implicit_resolver(f"{TAG}int", re.compile(r"^(0|-?[1-9][0-9]{0,17})$
 _Loader.add_implicit_resolver(f"{TAG}float", re.compile(r"^-?(0|[1-9][0-9]{0,8})\.[0-9]{1,6}$"), list("-0123456789"))
 
 
+def _without_tabs(json_text: str) -> str:
+    """The same with a blank for each tab between its texts, where YAML allows none."""
+    return _TEXT_OR_TAB.sub(lambda found: " " if found[0] == "\t" else found[0], json_text)
+
+
 def _hint(problem: str) -> str:
     """What to do about the parser's complaint: its usual cause, where that is known."""
     if "got '{'" in problem or "got '['" in problem:
@@ -132,7 +141,7 @@ def _hint(problem: str) -> str:
 class _Reading:
     """One run over the files: `broken` problems end it, `problems` are kept for the report."""
 
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] | None
     positions: dict[Path, Position] = field(default_factory=dict)
     broken: list[Problem] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -141,7 +150,8 @@ class _Reading:
         """The file's mapping; an empty one when the file holds nothing or cannot be understood."""
         empty = _Node({}, Position(str(file), 1))
         try:
-            loader = _Loader(file.read_text(encoding="utf-8-sig"))
+            text = file.read_text(encoding="utf-8-sig")
+            loader = _Loader(_without_tabs(text) if file.suffix == ".json" else text)
             node = loader.get_single_node()
             if node is None:
                 return empty
@@ -202,6 +212,7 @@ class _Composer:
     reading: _Reading
     file: str
     loader: _Loader
+    read: set[int] = field(default_factory=set)
 
     def node(self, node: yaml.Node, path: Path, above: tuple[yaml.Node, ...], key: yaml.Node | None = None) -> _Node:
         """`above` are the nodes that hold this one: YAML lets an alias point at its own holder."""
@@ -225,7 +236,13 @@ class _Composer:
         return _Node(value, position)
 
     def entries(self, node: yaml.MappingNode, path: Path) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-        """Keys are text as it was written. A key may stand once, though it overrides the same key of a `<<` merge."""
+        """Keys are text as it was written. A key may stand once, though it overrides the same key of a `<<` merge.
+
+        A mapping that an alias brings again holds what it merges by then, and was looked through before.
+        """
+        if id(node) in self.read:
+            return ((key.value, key, item) for key, item in node.value if isinstance(key, yaml.ScalarNode))
+        self.read.add(id(node))
         seen: dict[str, yaml.Node] = {}
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -242,6 +259,9 @@ class _Composer:
 
     def scalar(self, node: yaml.Node, path: Path) -> str | int | float | bool | None:
         text = str(node.value)
+        is_plain = isinstance(node, yaml.ScalarNode) and node.style is None
+        if is_plain and self.file.endswith(".json") and _JSON_NUMBER.fullmatch(text):
+            return float(text) if set(text) & set(".eE") else int(text)
         match node.tag.removeprefix(TAG):
             case "null":
                 return None
@@ -258,6 +278,9 @@ class _Composer:
                 return None
 
     def substituted(self, node: yaml.Node, text: str, path: Path) -> str:
+        environment = self.reading.environment
+        if environment is None:
+            return text
         result, end = "", 0
         spans: list[tuple[int, int]] = []
         for found in ENVIRONMENT.finditer(text):
@@ -266,10 +289,10 @@ class _Composer:
             if name is None:
                 result += "${"
                 continue
-            if name not in self.reading.environment:
+            if name not in environment:
                 message = f"the environment variable {name} is not set; set it, or write $${{ for a literal ${{"
                 self.reading.problems.append(Problem(self.position(node), dotted(path), message))
-            value = self.reading.environment.get(name, "")
+            value = environment.get(name, "")
             spans.append((len(result), len(result) + len(value)))
             result += value
         return Substituted(result + text[end:], tuple(spans)) if spans else result + text[end:]

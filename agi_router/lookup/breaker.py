@@ -87,11 +87,21 @@ class Trial:
 class Breaker:
     """Counts what becomes of the lookups of one upstream, and refuses them while it is down."""
 
-    def __init__(self, name: str, limits: BreakerLimits, clock: Callable[[], float] = monotonic) -> None:
-        """`name` is for logs and messages; `limits` may be replaced at any time; `clock` counts seconds."""
+    def __init__(
+        self,
+        name: str,
+        limits: BreakerLimits,
+        clock: Callable[[], float] = monotonic,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`name` is for logs and messages; `limits` may be replaced at any time; `clock` counts seconds.
+
+        `changed` is called when it is closed, open or half-open from then on.
+        """
         self.limits = limits
         self._name = name
         self._clock = clock
+        self._changed = changed
         self._state: BreakerState = Closed()
         self._period = 0  # a verdict counts only in the period in which its lookup was let through
 
@@ -125,6 +135,15 @@ class Breaker:
             yield trial
         finally:
             self._leave(trial)
+
+    @contextmanager
+    def unjudged(self) -> Iterator[Trial]:
+        """Let one lookup through whose verdict counts for nothing; raises RoutingError as `check` does.
+
+        It is no probe: while it asks, a call may be the one that finds the upstream well again.
+        """
+        self.check()
+        yield Trial(lambda _: None, self._period)
 
     def wall(self, moment: float) -> datetime:
         """A moment of the breaker's clock as the time of day, UTC."""
@@ -164,6 +183,7 @@ class Breaker:
     def _enter(self, state: BreakerState) -> None:
         self._state = state
         self._period += 1
+        self._changed()
 
     def _refusal(self, state: Open | HalfOpen, outlook: str) -> RoutingError:
         return RoutingError(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -64,6 +65,7 @@ class LookupClient:
             auth: TokenSource(auth, self._post, memory) for auth in set(auths) if isinstance(auth, OAuth2Auth)
         }
         self._upstreams = Upstreams() if upstreams is None else upstreams
+        self._judged = True
 
     async def __aenter__(self) -> "LookupClient":
         self._connections.open()
@@ -74,6 +76,15 @@ class LookupClient:
     ) -> None:
         await asyncio.gather(*(source.close() for source in self.tokens.values()))
         await self._connections.close()
+
+    def unjudged(self) -> "LookupClient":
+        """This client with the same connections, tokens and breakers, which are told nothing of what it asks.
+
+        It is open as long as this one.
+        """
+        other = copy(self)
+        other._judged = False
+        return other
 
     async def ask(self, request: Request, values: Values, on_progress: Callable[[LookupProgress], None]) -> Answer:
         """One question, answered or failed within the request's deadline; safe to cancel.
@@ -189,7 +200,7 @@ class LookupClient:
         """Ask one URL, if its upstream lets us, until this moment of the loop's clock; raises RoutingError."""
         now = asyncio.get_running_loop().time
         within_s = until - now()
-        async with self._upstreams.of(request.url.origin).lookup(longest_wait_s=within_s / 2) as trial:
+        async with self._upstreams.of(request.url.origin).lookup(within_s / 2, judged=self._judged) as trial:
             had_time = until - now() >= FAIR_SHARE * request.deadline_s
             prepared = prepare(request, values, token)
             leaving(prepared.record)

@@ -4,7 +4,8 @@ No redirects, no proxies of the environment, no cookies, TLS always verified, an
 """
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -14,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 from agi_router.lookup import failures
-from agi_router.lookup.guard import GuardedResolver, NetworkGuard
+from agi_router.lookup.guard import Guard, GuardedResolver
 from agi_router.lookup.reach import Reached, connect_only
 
 CONNECT_S = 1.0
@@ -26,7 +27,7 @@ STALE_S = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer of a server. Of a body that is larger than LONGEST_ANSWER only the beginning is here."""
+    """An answer of a server. Of a body that is larger than the bound only the beginning is here."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,18 +41,60 @@ class StaleError(failures.DisconnectedError):
 
 
 @dataclass(slots=True)
-class _Sending:
-    """What aiohttp tells of a request on its way."""
+class Sending:
+    """What aiohttp tells of a request on its way: it is handed over as `trace_request_ctx`."""
 
     on_kept_connection: bool = False
+    has_left: bool = False
+
+
+def guarded_session(
+    guard: Guard, limit: int, threads: Executor | None = None, *, keeps: bool = True
+) -> aiohttp.ClientSession:
+    """A session with a pool of `limit` connections, 0 for any number, each through the guard.
+
+    Names are resolved in `threads`, else in those of the event loop. Unless it `keeps` connections, each is for one
+    request.
+
+    A connection that ends after a request has left raises DisconnectedError, and the request is not repeated.
+    """
+    connector = aiohttp.TCPConnector(
+        limit=limit,
+        resolver=GuardedResolver(guard, threads),
+        socket_factory=guard.socket,
+        **({"keepalive_timeout": KEEPALIVE_S} if keeps else {"force_close": True}),
+    )
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(_note_kept)
+    tracing.on_request_headers_sent.append(_note_left)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        middlewares=(_ask_once,),
+        trace_configs=[tracing],
+    )
 
 
 class Connections:
     """All connections of one client; an async context. Trusts the system's authorities and those of `ca_files`."""
 
-    def __init__(self, guard: NetworkGuard, ca_files: Iterable[Path]) -> None:
-        """Raises OSError (ssl.SSLError) for a bad file."""
+    def __init__(
+        self,
+        guard: Guard,
+        ca_files: Iterable[Path],
+        *,
+        keeps: bool = True,
+        connect_s: float = CONNECT_S,
+        longest_answer: int = failures.LONGEST_ANSWER,
+        threads: Executor | None = None,
+    ) -> None:
+        """For `keeps` and `threads` see `guarded_session`. Raises OSError (ssl.SSLError) for a bad file."""
         self._guard = guard
+        self._keeps = keeps
+        self._connect_s = connect_s
+        self._longest_answer = longest_answer
+        self._threads = threads
         self._trust = {file: trusting(file) for file in set(ca_files)}
         self._sessions: dict[str, aiohttp.ClientSession] | None = None
 
@@ -73,15 +116,17 @@ class Connections:
         url: str,
         *,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: bytes | AsyncIterable[bytes] | None,
         ca_file: Path | None,
+        sending: Sending | None = None,
     ) -> Reply:
         """Send a request, and read what comes; `url` is encoded. `limit` bounds the pool's connections, 0 does not.
 
-        Raises aiohttp.ClientError, StaleError among them, OSError (TimeoutError: no connection in CONNECT_S) and
-        ValueError for a URL that cannot be.
+        A body that comes in blocks has its Content-Length in `headers`. Raises aiohttp.ClientError, StaleError among
+        them, OSError (TimeoutError: no connection in time) and ValueError for a URL that cannot be; how far the request
+        came until then is in `sending`.
         """
-        sending, left_at = _Sending(), monotonic()
+        sending, left_at = sending or Sending(), monotonic()
         try:
             async with self._session(pool, limit).request(
                 method,
@@ -91,10 +136,10 @@ class Connections:
                 skip_auto_headers=("Content-Type",),  # of an empty body it would say application/octet-stream
                 allow_redirects=False,
                 ssl=self._trusted(ca_file),
-                timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_S),
+                timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_s),
                 trace_request_ctx=sending,
             ) as response:
-                content, is_whole = await _read(response)
+                content, is_whole = await _read(response, self._longest_answer)
                 return Reply(
                     status=response.status,
                     headers=response.headers,
@@ -109,27 +154,15 @@ class Connections:
 
     async def reach(self, pool: str, limit: int, url: str, ca_file: Path | None) -> Reached:
         """Connect, and send nothing. Raises what `exchange` raises."""
-        return await connect_only(self._session(pool, limit), URL(url, encoded=True), self._trusted(ca_file), CONNECT_S)
+        return await connect_only(
+            self._session(pool, limit), URL(url, encoded=True), self._trusted(ca_file), self._connect_s
+        )
 
     def _session(self, pool: str, limit: int) -> aiohttp.ClientSession:
         if self._sessions is None:
             raise RuntimeError("the lookup client is used inside its `async with`")
         if pool not in self._sessions:
-            connector = aiohttp.TCPConnector(
-                limit=limit,
-                keepalive_timeout=KEEPALIVE_S,
-                resolver=GuardedResolver(self._guard),
-                socket_factory=self._guard.socket,
-            )
-            tracing = aiohttp.TraceConfig()
-            tracing.on_connection_reuseconn.append(_note_kept)
-            self._sessions[pool] = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                middlewares=(_ask_once,),
-                trace_configs=[tracing],
-            )
+            self._sessions[pool] = guarded_session(self._guard, limit, self._threads, keeps=self._keeps)
         return self._sessions[pool]
 
     def _trusted(self, ca_file: Path | None) -> ssl.SSLContext | bool:
@@ -139,8 +172,15 @@ class Connections:
 async def _note_kept(
     _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceConnectionReuseconnParams
 ) -> None:
-    if isinstance(context.trace_request_ctx, _Sending):
+    if isinstance(context.trace_request_ctx, Sending):
         context.trace_request_ctx.on_kept_connection = True
+
+
+async def _note_left(
+    _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestHeadersSentParams
+) -> None:
+    if isinstance(context.trace_request_ctx, Sending):
+        context.trace_request_ctx.has_left = True
 
 
 async def _ask_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -153,14 +193,14 @@ async def _ask_once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerT
         raise failures.DisconnectedError(str(error)) from error
 
 
-async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
+async def _read(response: aiohttp.ClientResponse, longest: int) -> tuple[bytes, bool]:
     """The body up to the bound, and whether that was all of it. Of what is larger, the connection is given up."""
     body = bytearray()
     async for chunk in response.content.iter_chunked(CHUNK):
         body += chunk
-        if len(body) > failures.LONGEST_ANSWER:
+        if len(body) > longest:
             response.close()
-            return bytes(body[: failures.LONGEST_ANSWER]), False
+            return bytes(body[:longest]), False
     return bytes(body), True
 
 

@@ -5,9 +5,14 @@ and at the moment of connecting: by the resolver, which hides denied addresses o
 sockets, which no connection gets around.
 """
 
+import asyncio
 import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any, Protocol
 
 from aiohttp import AddrInfoType, ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -58,12 +63,40 @@ class NetworkGuard:
         return socket.socket(family, kind, protocol)
 
 
-class GuardedResolver(AbstractResolver):
-    """Resolves by the system (hosts file, then DNS) and leaves out what the guard denies."""
+class Guard(Protocol):
+    """Says where connections may go."""
 
-    def __init__(self, guard: NetworkGuard) -> None:
+    def permits(self, text: str) -> bool:
+        """Whether this IP address may be connected to."""
+
+    def socket(self, info: AddrInfoType) -> socket.socket:
+        """A socket for this address; raises NetworkDeniedError."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardInForce:
+    """The guard of the configuration that is in force at the moment of connecting."""
+
+    in_force: Callable[[], NetworkGuard]
+
+    def permits(self, text: str) -> bool:
+        """See `Guard`."""
+        return self.in_force().permits(text)
+
+    def socket(self, info: AddrInfoType) -> socket.socket:
+        """See `Guard`."""
+        return self.in_force().socket(info)
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves by the system (hosts file, then DNS) and leaves out what the guard denies.
+
+    Names wait for name servers in `threads`, else in those of the event loop, of which there are few.
+    """
+
+    def __init__(self, guard: Guard, threads: Executor | None = None) -> None:
         self._guard = guard
-        self._system = ThreadedResolver()
+        self._system = ThreadedResolver() if threads is None else _InThreads(threads)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -78,6 +111,39 @@ class GuardedResolver(AbstractResolver):
     async def close(self) -> None:
         """Nothing is held."""
         await self._system.close()
+
+
+class _InThreads(AbstractResolver):
+    """As aiohttp's ThreadedResolver, which knows the threads of the event loop alone."""
+
+    def __init__(self, threads: Executor) -> None:
+        self._threads = threads
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        look_up = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=_zoned(address),
+                port=int(address[1]),
+                family=its_family,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for its_family, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """The threads are somebody else's."""
+
+
+def _zoned(address: Sequence[Any]) -> str:
+    """An IPv6 address of one link is nothing without its zone."""
+    host = str(address[0])
+    return f"{host}%{address[3]}" if len(address) == 4 and address[3] and "%" not in host else host
 
 
 def _plain(text: str) -> Address:

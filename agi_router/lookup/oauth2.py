@@ -1,19 +1,23 @@
-"""The words of a token endpoint, RFC 6749: how a token is asked for, and what its answer means. Asks nobody itself."""
+"""The words of a token endpoint, RFC 6749: how a token is asked for, and what its answer means. Asks nobody itself.
+
+oauthlib is loaded with the first token: it takes 1 MB, and most routers ask for none.
+"""
 
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus
 
-from oauthlib.oauth2 import BackendApplicationClient, MissingTokenError, OAuth2Error, WebApplicationClient
-from oauthlib.oauth2.rfc6749.parameters import parse_token_response
 from yarl import URL
 
 from agi_router import __version__
 from agi_router.lookup.failures import retry_after
 from agi_router.routing.auth import ClientAuth, Grant, OAuth2Auth
 from agi_router.routing.errors import Failure, RoutingError
+
+if TYPE_CHECKING:
+    from oauthlib.oauth2 import OAuth2Error
 
 LONGEST_TOKEN: Final = 16_384  # signed tokens with many claims have some 4 KB; servers take headers of 8 to 32 KB
 LONGEST_LIFE_S: Final = 366 * 86_400
@@ -73,6 +77,37 @@ class IssuedToken:
 
 def token_request(auth: OAuth2Auth, refresh_token: str = "") -> TokenRequest:
     """The request of this client's grant; `refresh_token` is the newest one of the refresh grant."""
+    from oauthlib.oauth2 import BackendApplicationClient, WebApplicationClient  # noqa: PLC0415
+
+    headers, fields = _client(auth)
+    scope = auth.scope or None
+    if auth.grant is Grant.REFRESH_TOKEN:
+        client = WebApplicationClient(auth.client_id)
+        body = client.prepare_refresh_body(refresh_token=refresh_token, scope=scope, **fields)
+    else:
+        service = BackendApplicationClient(auth.client_id)
+        body = service.prepare_request_body(include_client_id="client_id" in fields, scope=scope, **fields)
+    return TokenRequest(headers, body.encode())
+
+
+def code_request(auth: OAuth2Auth, code: str, redirect_uri: str, verifier: str) -> TokenRequest:
+    """The request that makes tokens of an authorization code, with the verifier of PKCE (RFC 7636 section 4.5)."""
+    from oauthlib.oauth2 import WebApplicationClient  # noqa: PLC0415
+
+    headers, fields = _client(auth)
+    client = WebApplicationClient(auth.client_id)
+    body = client.prepare_request_body(
+        code=code,
+        redirect_uri=redirect_uri,
+        code_verifier=verifier,
+        include_client_id="client_id" in fields,
+        **{name: value for name, value in fields.items() if name != "client_id"},
+    )
+    return TokenRequest(headers, body.encode())
+
+
+def _client(auth: OAuth2Auth) -> tuple[dict[str, str], dict[str, str]]:
+    """Headers and fields by which the client shows itself."""
     headers = {
         "Accept": "application/json",
         "Content-Type": "application/x-www-form-urlencoded",
@@ -87,14 +122,7 @@ def token_request(auth: OAuth2Auth, refresh_token: str = "") -> TokenRequest:
         fields["client_id"] = auth.client_id
         if auth.client_secret:
             fields["client_secret"] = auth.client_secret
-    scope = auth.scope or None
-    if auth.grant is Grant.REFRESH_TOKEN:
-        client = WebApplicationClient(auth.client_id)
-        body = client.prepare_refresh_body(refresh_token=refresh_token, scope=scope, **fields)
-    else:
-        service = BackendApplicationClient(auth.client_id)
-        body = service.prepare_request_body(include_client_id="client_id" in fields, scope=scope, **fields)
-    return TokenRequest(headers, body.encode())
+    return headers, fields
 
 
 def issued(auth: OAuth2Auth, answer: TokenAnswer, refresh_token: str = "") -> IssuedToken:
@@ -102,6 +130,9 @@ def issued(auth: OAuth2Auth, answer: TokenAnswer, refresh_token: str = "") -> Is
 
     `refresh_token` is the one that was sent: no error repeats it.
     """
+    from oauthlib.oauth2 import MissingTokenError, OAuth2Error  # noqa: PLC0415
+    from oauthlib.oauth2.rfc6749.parameters import parse_token_response  # noqa: PLC0415
+
     if 300 <= answer.status < 400:
         raise _bad(auth, f"answered {answer.status}; redirects are not followed", "put the final address there")
     if answer.status == 429 or answer.status >= 500:
@@ -170,7 +201,7 @@ def _is_plain(token: str) -> bool:
     return len(token) <= LONGEST_TOKEN and token.isascii() and token.isprintable()
 
 
-def _refused(auth: OAuth2Auth, error: OAuth2Error, secrets: tuple[str, ...]) -> TokenError:
+def _refused(auth: OAuth2Auth, error: "OAuth2Error", secrets: tuple[str, ...]) -> TokenError:
     said = f"{error.error}: {error.description}" if error.description else str(error.error)
     for secret in filter(None, secrets):
         said = said.replace(secret, MASK)

@@ -80,6 +80,8 @@ class TokenSource:
     """One client's token, for all requests whose `auth` is equal. To be closed in the end."""
 
     def __init__(self, auth: OAuth2Auth, post: Post, memory: GrantMemory) -> None:
+        import oauthlib.oauth2  # noqa: F401, PLC0415 - now, in the thread of a reload, not between two steps of a call
+
         self._auth = auth
         self._post = post
         self._memory = memory

@@ -55,9 +55,15 @@ def same_origin(origin: str) -> str:
 class Upstream:
     """The door to one upstream."""
 
-    def __init__(self, origin: str, limits: UpstreamLimits, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        origin: str,
+        limits: UpstreamLimits,
+        clock: Callable[[], float] = monotonic,
+        changed: "Changed" = lambda _: None,
+    ) -> None:
         self.origin = origin
-        self._breaker = Breaker(origin, _of_breaker(limits), clock)
+        self._breaker = Breaker(origin, _of_breaker(limits), clock, lambda: changed(self.status()))
         self._places = asyncio.Semaphore(limits.max_concurrent)
         self._limits = limits
         self._in_progress = 0
@@ -76,8 +82,8 @@ class Upstream:
         self._breaker.limits = _of_breaker(limits)
 
     @asynccontextmanager
-    async def lookup(self, longest_wait_s: float) -> AsyncIterator[Trial]:
-        """Ask inside this block, and tell the verdict; safe to cancel anywhere.
+    async def lookup(self, longest_wait_s: float, *, judged: bool = True) -> AsyncIterator[Trial]:
+        """Ask inside this block, and tell the verdict, which counts if it is `judged`; safe to cancel anywhere.
 
         Raises RoutingError: breaker_open at once, api_busy when no place became free in `longest_wait_s` seconds.
         """
@@ -85,7 +91,7 @@ class Upstream:
         await self._enter(places := self._places, longest_wait_s)
         self._in_progress += 1
         try:
-            with self._breaker.trial() as trial:
+            with self._breaker.trial() if judged else self._breaker.unjudged() as trial:
                 yield trial
         finally:
             self._in_progress -= 1
@@ -135,11 +141,16 @@ class Upstream:
         )
 
 
+Changed = Callable[[UpstreamStatus], None]
+"""Is told how an upstream is when its breaker has become closed, open or half-open; must not raise."""
+
+
 class Upstreams:
     """All upstreams of a router by their origins."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic, changed: Changed = lambda _: None) -> None:
         self._clock = clock
+        self._changed = changed
         self._limits: Mapping[str, UpstreamLimits] = MappingProxyType({})
         self._known: dict[str, Upstream] = {}
 
@@ -157,7 +168,7 @@ class Upstreams:
         """The upstream at this origin; one that nobody configured gets the default limits."""
         name = same_origin(origin)
         if name not in self._known:
-            self._known[name] = Upstream(name, self._limits_of(name), self._clock)
+            self._known[name] = Upstream(name, self._limits_of(name), self._clock, self._changed)
         return self._known[name]
 
     def status(self) -> list[UpstreamStatus]:

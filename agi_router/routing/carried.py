@@ -31,6 +31,8 @@ def carried(carries: Carries, answer: Any) -> Carried:
         fields["caller_name"] = name
     if ring_s := _seconds(_first(carries.ring_s, answer), notes):
         fields["ring_s"] = ring_s
+    if (record := _switch(_first(carries.record, answer), notes)) is not None:
+        fields["record"] = record
     for key, named in (("headers", carries.headers), ("variables", carries.variables)):
         if texts := _texts(named, answer, notes):
             fields[key] = texts
@@ -58,6 +60,20 @@ def _text(paths: tuple[JsonPath, ...], answer: Any, name: str, longest: int, not
     if len(text) > longest:
         notes.append(f"{name}: cut to {longest} of its {len(text)} characters")
     return text[:longest].rstrip()
+
+
+_SWITCH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def _switch(given: Any, notes: list[str]) -> bool | None:
+    """Whether the talk is to be recorded."""
+    if given is None or isinstance(given, bool):
+        return given
+    if isinstance(given, str | int) and (switch := _SWITCH.get(str(given).strip().casefold())) is not None:
+        return switch
+    what = shown(str(given)) if isinstance(given, str | int | float) else _kind(given)
+    notes.append(f"record: {what} is neither true nor false; it was left aside")
+    return None
 
 
 def _seconds(given: Any, notes: list[str]) -> float | None:

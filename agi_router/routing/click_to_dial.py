@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from agi_router.routing.errors import Failure
+from agi_router.routing.recorded import RecordingRule
 from agi_router.routing.step import Step
 from agi_router.routing.treatment import Confirmation, Treatment
 
@@ -46,7 +47,8 @@ class CallRequest:
     `number` is one outside in any form, or an extension or internal number. `name` is who that is, for the agent's
     phones. `campaign` is an id ("": none), `first` None what the campaign says, `caller_id` the number of ours that is
     shown outside ("": that of the campaign, else of the trunk). `parameters` become channel variables. What is None is
-    as configured. `key` tells who asks, for the dial policy's counters.
+    as configured; `record` is whether the talk is recorded, where recordings are not off. `key` tells who asks, for the
+    dial policy's counters.
     """
 
     user: str
@@ -59,6 +61,7 @@ class CallRequest:
     agent_ring_s: float | None = None
     customer_ring_s: float | None = None
     talk_s: float | None = None
+    record: bool | None = None
     key: str = ""
 
 
@@ -97,6 +100,7 @@ class PlannedCall:
     announcements: Mapping[str, tuple[str, ...]]
     key: str
     queue: str = ""
+    record: bool | None = None
     refuse_when: frozenset[Unready] = frozenset()
 
     @property
@@ -126,3 +130,4 @@ class ClickToDial:
     announcements: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     confirmation: Confirmation = field(default_factory=Confirmation)
     refuse_when: frozenset[Unready] = DEFAULT_REFUSE_WHEN
+    recording: RecordingRule = field(default_factory=RecordingRule)

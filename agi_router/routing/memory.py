@@ -97,6 +97,7 @@ def _is_as_read(kept: Understood) -> bool:
         rings
         and kept.answer in (True, False)
         and kept.confirm in (True, False)
+        and kept.record in (True, False, None)
         and all(isinstance(text, str) for text in plain)
         and (kept.caller_name is None or _is_one_line(kept.caller_name, LONGEST_NAME))
         and _are_carried(kept.headers, CARRIED_HEADER, "")

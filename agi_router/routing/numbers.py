@@ -7,6 +7,7 @@ needs only a possible number: whether a number may be dialled is the policy's qu
 import re
 import unicodedata
 from enum import StrEnum
+from typing import assert_never
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
@@ -25,6 +26,18 @@ class NumberFormat(StrEnum):
     E164 = "e164"  # +12025550123
     DIGITS = "digits"  # 12025550123
     NATIONAL = "national"  # 2025550123 inside the region, 011442079460958 outside (+… where there is no one prefix)
+
+
+class WrittenForm(StrEnum):
+    """How people and programs write the number +442071838750."""
+
+    E164 = "e164"  # +442071838750
+    DIGITS = "digits"  # 442071838750
+    NATIONAL = "national"  # 02071838750
+    LOCAL = "local"  # 2071838750
+    IDD = "idd"  # 00442071838750
+    INTERNATIONAL = "international"  # +44 20 7183 8750
+    FORMATTED = "formatted"  # 020 7183 8750
 
 
 def normalise(text: str, region: str) -> str | None:
@@ -69,6 +82,27 @@ def national(number: str) -> str:
 def digits(number: str) -> str:
     """An E.164 number without its plus."""
     return number.removeprefix("+")
+
+
+def written(number: str, form: WrittenForm) -> str:
+    """An E.164 number in this form."""
+    match form:
+        case WrittenForm.E164:
+            return number
+        case WrittenForm.DIGITS:
+            return digits(number)
+        case WrittenForm.NATIONAL:
+            return national(number)
+        case WrittenForm.LOCAL:
+            return phonenumbers.national_significant_number(phonenumbers.parse(number))
+        case WrittenForm.IDD:
+            return f"00{digits(number)}"
+        case WrittenForm.INTERNATIONAL:
+            return phonenumbers.format_number(phonenumbers.parse(number), PhoneNumberFormat.INTERNATIONAL)
+        case WrittenForm.FORMATTED:
+            return phonenumbers.format_number(phonenumbers.parse(number), PhoneNumberFormat.NATIONAL)
+        case _:
+            assert_never(form)
 
 
 def for_trunk(number: str, number_format: NumberFormat, region: str) -> str:

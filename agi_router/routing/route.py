@@ -87,6 +87,18 @@ class Request:
         return needs(self.variables())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrmRequest:
+    """The question to a CRM connector, by its name: whose contact is the caller? The contact's owner is the answer."""
+
+    crm: str
+    deadline_s: float = DEFAULT_DEADLINE_S
+
+    def variables(self) -> frozenset[str]:
+        """The variable that it asks with."""
+        return frozenset({"callerNumber"})
+
+
 class AnswerFormat(StrEnum):
     """How the API's answer is written."""
 
@@ -107,6 +119,7 @@ class Carries:
 
     caller_name: tuple[JsonPath, ...] = ()
     ring_s: tuple[JsonPath, ...] = ()
+    record: tuple[JsonPath, ...] = ()
     headers: Mapping[str, tuple[JsonPath, ...]] = field(default_factory=dict)
     variables: Mapping[str, tuple[JsonPath, ...]] = field(default_factory=dict)
 
@@ -168,7 +181,7 @@ class Route:
     """
 
     name: str
-    request: Request
+    request: Request | CrmRequest
     response: Response
     ringing: Ringing = field(default_factory=Ringing)
     remember: Remember = field(default_factory=Remember)
@@ -177,6 +190,11 @@ class Route:
     fallback: tuple[FallbackStep, ...] | None = None
     hours: Calendar | None = None
     closed: tuple[FallbackStep, ...] | None = None
+
+    @property
+    def http_request(self) -> Request | None:
+        """The request, unless it is a CRM connector that is asked."""
+        return self.request if isinstance(self.request, Request) else None
 
     def needs(self) -> Needs:
         """What is wanted of a call before it is decided."""

@@ -58,17 +58,18 @@ class Template:
     parts: tuple[str | Secret | Variable, ...]
 
     @classmethod
-    def parse(cls, text: str, secret: Spans = ()) -> "Template":
-        """What stands in the `secret` spans (start, end) is kept as it is.
+    def parse(cls, text: str, secret: Spans = (), known: "Names | None" = None) -> "Template":
+        """What stands in the `secret` spans (start, end) is kept as it is; `known` is another list of names.
 
         Raises ValueError for an unknown name, with the nearest right one, and for a brace that is left open.
         """
+        names = known or _variable
         parts: list[str | Secret | Variable] = []
         end = 0
         for start, stop in secret:
-            parts += [*_parts(text[end:start]), *([Secret(text[start:stop])] if start < stop else [])]
+            parts += [*_parts(text[end:start], names), *([Secret(text[start:stop])] if start < stop else [])]
             end = stop
-        return cls((*parts, *_parts(text[end:])))
+        return cls((*parts, *_parts(text[end:], names)))
 
     def render(self, values: Values, encode: Callable[[str], str]) -> str:
         """The text for one call; `encode` makes a value fit for the place."""
@@ -82,6 +83,19 @@ class Template:
     def variables(self) -> frozenset[str]:
         """The names that stand in this template."""
         return frozenset(part.name for part in self.parts if isinstance(part, Variable))
+
+    @property
+    def only(self) -> str | None:
+        """The name of the variable that is all of this template: a value that need not become text."""
+        match self.parts:
+            case (Variable(name),):
+                return name
+            case _:
+                return None
+
+
+Names = Callable[[str], Variable]
+"""A closed list of names: raises ValueError for one that is not in it."""
 
 
 class CallValues(Mapping[str, str]):
@@ -159,11 +173,11 @@ def _rendered(part: str | Secret | Variable, values: Values, encode: Callable[[s
             return encode(values.get(part.name, ""))
 
 
-def _parts(text: str) -> list[str | Variable]:
+def _parts(text: str, known: Names) -> list[str | Variable]:
     parts: list[str | Variable] = []
     end = 0
     for place in _PLACE.finditer(text):
-        parts += [text[end : place.start()], _variable(place[1].strip())]
+        parts += [text[end : place.start()], known(place[1].strip())]
         end = place.end()
     parts.append(text[end:])
     if any(isinstance(part, str) and "{{" in part for part in parts):

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from agi_router.routing.recorded import RecordingRule
+
 PRESS_ONE = ("followme/options",)
 """Of Asterisk's core sounds: "Press 1 to accept this call, or 2 to reject it"."""
 SOUND = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}){0,7}")
@@ -45,6 +47,7 @@ class Treatment:
     `announcement` are sounds that he hears first, each once; then `waiting` begins, with `music_class` of Asterisk's
     musiconhold.conf ("" is its default one). Steps that ring, or wait, take at most `chain_s` seconds together, a talk
     takes at most `talk_s`, and both parties hear a tone `warn_s` before its end; 0 is no limit, and no tone.
+    `recording` is whether the talk is recorded.
     """
 
     answer: Answer = Answer.ON_BRIDGE
@@ -55,3 +58,4 @@ class Treatment:
     talk_s: float = 0
     warn_s: float = 0
     confirmation: Confirmation = field(default_factory=Confirmation)
+    recording: RecordingRule = field(default_factory=RecordingRule)

@@ -15,7 +15,8 @@ class Understood:
     number outside (none: all), and with `confirm` whoever picks up there has to confirm it; `answer` is whether an
     announcement answers the call. `said` is what the answer itself said where the route's table gave it another
     meaning, "" for an answer without a value. `caller_name`, `headers` and `variables` are for the phones, sanitised;
-    `ring_s` is 5 to 3600 seconds. `notes` are sentences on what the answer also carried and was of no use.
+    `ring_s` is 5 to 3600 seconds. `record` is whether the talk is to be recorded, None when the answer does not
+    say. `notes` are sentences on what the answer also carried and was of no use.
     """
 
     value: str
@@ -29,6 +30,7 @@ class Understood:
     ring_s: float | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    record: bool | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -39,4 +41,5 @@ class Understood:
     @property
     def carries_more(self) -> bool:
         """Whether there is more in it than a destination."""
-        return bool(self.caller_name or self.ring_s or self.headers or self.variables or self.notes)
+        is_said = self.record is not None
+        return bool(self.caller_name or self.ring_s or self.headers or self.variables or self.notes) or is_said

@@ -1,5 +1,6 @@
 """From valid sections to the frozen settings of routing, and the rules that hold between sections."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from agi_router.decide import RoutingSettings
@@ -13,8 +14,10 @@ from agi_router.routing.route import (
     OWN_WORDS,
     VARIABLE_PREFIX,
     Carries,
+    CrmRequest,
     FallbackStep,
     Remember,
+    Request,
     Response,
     Ringing,
     Route,
@@ -28,6 +31,7 @@ from agi_router.settings.hours_building import HoursBuilding
 from agi_router.settings.patience import CARRIERS_PATIENCE_S, longest_answer_s, unanswered_s
 from agi_router.settings.policy_section import volume_policy
 from agi_router.settings.request_building import RequestBuilding
+from agi_router.settings.request_section import CrmRequestSection, RequestSection
 from agi_router.settings.response_section import ResponseSection
 from agi_router.settings.sections import RouteSection, RoutingSections
 from agi_router.settings.show_section import ShowSection
@@ -35,8 +39,13 @@ from agi_router.settings.show_section import ShowSection
 MAY_BE_TEAMS = frozenset({DestinationType.TEAM, DestinationType.NUMBER, DestinationType.AUTO})
 
 
-def routing_settings(document: Document, sections: RoutingSections) -> RoutingSettings:
-    """The settings that these sections mean; raises ConfigError with all that does not fit together."""
+def routing_settings(
+    document: Document, sections: RoutingSections, connectors: Collection[str] = ()
+) -> RoutingSettings:
+    """The settings that these sections mean; raises ConfigError with all that does not fit together.
+
+    `connectors` are the names of the CRMs that are connected: routes may ask them, and answer with their users' ids.
+    """
     found = Findings(document)
     policy = DialPolicy(
         regions=frozenset(sections.policy.regions),
@@ -45,7 +54,7 @@ def routing_settings(document: Document, sections: RoutingSections) -> RoutingSe
         table_contexts=frozenset(
             meant.dialplan.context
             for route in sections.routes.values()
-            for meant in route.response.values.values()
+            for meant in route.read_as.values.values()
             if meant.dialplan is not None
         ),
     )
@@ -55,7 +64,7 @@ def routing_settings(document: Document, sections: RoutingSections) -> RoutingSe
     shown = (
         Showing() if sections.defaults.show is None else _showing(sections.defaults.show, names, ("defaults", "show"))
     )
-    return _Building(sections, found, names, RequestBuilding(found), hours, fallback, shown).settings()
+    return _Building(sections, found, names, RequestBuilding(found), hours, fallback, shown, connectors).settings()
 
 
 def _showing(section: ShowSection, names: DirectoryBuilding, at: At) -> Showing:
@@ -65,7 +74,7 @@ def _showing(section: ShowSection, names: DirectoryBuilding, at: At) -> Showing:
 
 @dataclass(frozen=True, slots=True)
 class _Building:
-    """One pass over the sections; `fallback` and `showing` are those of `defaults`."""
+    """One pass over the sections; `fallback` and `showing` are those of `defaults`, `connectors` the CRMs' names."""
 
     sections: RoutingSections
     found: Findings
@@ -74,6 +83,7 @@ class _Building:
     hours: HoursBuilding
     fallback: tuple[FallbackStep, ...]
     showing: Showing
+    connectors: Collection[str]
 
     def settings(self) -> RoutingSettings:
         s = self.sections
@@ -83,7 +93,8 @@ class _Building:
         outbound = campaigns(self.found, self.names, s.campaigns)
         routes = tuple(self._route(name, route) for name, route in s.routes.items())
         self.hours.warn()
-        asked = {same_origin(url.origin) for route in routes for url in route.request.urls}
+        requests = [route.http_request for route in routes]
+        asked = {same_origin(url.origin) for request in requests if request is not None for url in request.urls}
         upstreams = self.requests.upstreams(s.upstreams, asked)
         if trunks and not s.policy.regions:
             regions = "policy.regions allows no region, so no number outside is ever dialled; add yours"
@@ -100,7 +111,7 @@ class _Building:
             numbers=numbers,
             queues=queues,
             campaigns=outbound,
-            click_to_dial=click_to_dial(s.click_to_dial, s.defaults.treatment().confirmation),
+            click_to_dial=click_to_dial(s.click_to_dial, s.defaults.treatment()),
             policy=self.names.policy,
             volume=volume_policy(s.policy, self.found),
             guard=NetworkGuard(tuple(s.network.allowed_networks)),
@@ -124,13 +135,15 @@ class _Building:
         fallback, closed = section.fallback, section.closed
         chain = None if fallback is None else self.names.chain(fallback, (*at, "fallback"), timeout_s)
         closed_chain = None if closed is None else self.names.chain(closed, (*at, "closed"), timeout_s)
-        open_s = longest_answer_s(section.response, timeout_s)
+        open_s = longest_answer_s(section.read_as, timeout_s)
         open_s += unanswered_s(self.fallback if chain is None else chain)
         self._check_patience(treatment, max(open_s, unanswered_s(closed_chain or ())), at)
+        if section.response is not None and section.response.crm is not None:
+            self._check_crm(section.response.crm, (*at, "response", "crm"))
         return Route(
             name=name,
-            request=self.requests.request(section.request, (*at, "request")),
-            response=self._response(section.response, (*at, "response")),
+            request=self._request(section.request, (*at, "request")),
+            response=self._response(section.read_as, (*at, "response")),
             ringing=Ringing(
                 timeout_s, section.ringing.ahead, order=section.ringing.order, if_busy=section.ringing.if_busy
             ),
@@ -142,6 +155,14 @@ class _Building:
             closed=closed_chain,
         )
 
+    def _request(self, section: RequestSection | CrmRequestSection, at: At) -> Request | CrmRequest:
+        if isinstance(section, RequestSection):
+            return self.requests.request(section, at)
+        if section.crm not in self.connectors:
+            hint = suggestion(section.crm, sorted(self.connectors)) or "; add it to crm"
+            self.found.problem((*at, "crm"), f'there is no connector "{section.crm}"{hint}')
+        return CrmRequest(crm=section.crm, deadline_s=section.deadline_s)
+
     def _check_patience(self, treatment: Treatment, steps_s: float, at: At) -> None:
         longest_s = min(steps_s, treatment.chain_s or steps_s)
         if treatment.answer is Answer.ON_BRIDGE and longest_s > CARRIERS_PATIENCE_S:
@@ -152,7 +173,7 @@ class _Building:
             )
 
     def _check_order(self, section: RouteSection, at: At) -> None:
-        answers = section.response
+        answers = section.read_as
         in_table = {DestinationType.TEAM for meant in answers.values.values() if meant.team or meant.number}
         may_be_team = answers.type_path is not None or {answers.type, *in_table} & MAY_BE_TEAMS
         if section.ringing.order is not None and not may_be_team:
@@ -168,8 +189,6 @@ class _Building:
                 (*at, "type"),
                 "answers may name no context of the dialplan yet; add those they may to policy.dialplan_contexts",
             )
-        if section.crm is not None:
-            self._check_crm(section.crm, (*at, "crm"))
         for key in ("values", "types", "headers"):
             named = [((*at, key, name), name.strip().casefold()) for name in getattr(section, key)]
             self.found.check_unique(f"{key}, whatever their case,", named)
@@ -188,14 +207,15 @@ class _Building:
             carries=Carries(
                 caller_name=section.caller_name or (),
                 ring_s=section.ring_timeout or (),
+                record=section.record or (),
                 headers=section.headers,
                 variables={VARIABLE_PREFIX + name: paths for name, paths in section.variables.items()},
             ),
         )
 
     def _check_crm(self, crm: str, at: At) -> None:
-        known = sorted({name for user in self.sections.directory.users for name in user.crm_ids})
+        known = {name for user in self.sections.directory.users for name in user.crm_ids} | {*self.connectors}
         if crm not in known:
-            self.found.problem(
-                at, f'no user has an id of "{crm}" under crm_ids' + (suggestion(crm, known) or "; add it to the users")
-            )
+            no_user = f'no user has an id of "{crm}" under crm_ids, and no connector has this name'
+            hint = suggestion(crm, sorted(known)) or "; add it to the users, or to crm"
+            self.found.problem(at, no_user + hint)

@@ -3,14 +3,14 @@
 from agi_router.directory.campaigns import Campaign, Direction
 from agi_router.document import suggestion
 from agi_router.routing.click_to_dial import ClickToDial, First
-from agi_router.routing.treatment import Confirmation
+from agi_router.routing.treatment import Treatment
 from agi_router.settings.click_to_dial_section import CampaignSection, ClickToDialSection
 from agi_router.settings.directory_building import DirectoryBuilding
 from agi_router.settings.findings import At, Findings
 
 
-def click_to_dial(section: ClickToDialSection, confirmation: Confirmation) -> ClickToDial:
-    """What the section means; `confirmation` is how mobiles confirm that they have picked up."""
+def click_to_dial(section: ClickToDialSection, otherwise: Treatment) -> ClickToDial:
+    """What the section means; `otherwise` has how mobiles confirm that they have picked up, and who is recorded."""
     given = section.announcements.model_dump()
     return ClickToDial(
         agent_ring_s=section.agent_ring_s,
@@ -18,7 +18,8 @@ def click_to_dial(section: ClickToDialSection, confirmation: Confirmation) -> Cl
         talk_s=section.talk_s,
         warn_s=section.warn_s,
         announcements={outcome: sounds for outcome, sounds in given.items() if sounds},
-        confirmation=confirmation,
+        confirmation=otherwise.confirmation,
+        recording=section.recording.rule() if section.recording else otherwise.recording,
         refuse_when=section.refuse_when,
     )
 
@@ -46,5 +47,6 @@ def _campaign(found: Findings, names: DirectoryBuilding, section: CampaignSectio
         trunks=trunks,
         caller_id=names.number(section.caller_id, (*at, "caller_id")) if section.caller_id else "",
         team=names.team_id(section.team, (*at, "team")) if section.team else "",
-        queue=section.queue or "",
+        queue=names.queue_of_asterisk(section.queue or ""),
+        recording=section.recording.rule() if section.recording else None,
     )

@@ -13,6 +13,7 @@ from agi_router.routing.click_to_dial import (
     First,
     Unready,
 )
+from agi_router.settings.treatment_section import RecordingSection
 from agi_router.settings.values import Name, RingSeconds, Sounds, TrunkNames, UserId
 
 
@@ -37,6 +38,7 @@ class ClickToDialSection(Section):
     warn_s: float = Field(default=0, ge=0, le=3600)
     refuse_when: frozenset[Unready] = DEFAULT_REFUSE_WHEN
     announcements: AnnouncementsSection = AnnouncementsSection()
+    recording: RecordingSection | None = None
 
     @model_validator(mode="after")
     def _warns_in_time(self) -> Self:
@@ -56,3 +58,4 @@ class CampaignSection(Section):
     caller_id: str | None = None
     team: UserId | None = None
     queue: Name | None = None
+    recording: RecordingSection | None = None

@@ -79,6 +79,11 @@ class DirectoryBuilding:
             self.found.check_unique(f"users' ids of {crm}", ids)
         return tuple(self._user(user, ("directory", "users", i)) for i, user in enumerate(given))
 
+    def queue_of_asterisk(self, given: str) -> str:
+        """The name in queues.conf of the queue that is called so, by that name or by its id; it need not be of ours."""
+        named = {queue.id: queue.name for queue in self.directory.queues}
+        return given if given in named.values() else named.get(given, given)
+
     def queues(self) -> tuple[Queue, ...]:
         """All queues."""
         given = self.directory.queues

@@ -15,10 +15,10 @@ def _zone(given: Any) -> ZoneInfo:
     try:
         return ZoneInfo(given)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "Europe" is a folder
-        raise ValueError(f'"{given}" is not a time zone{_nearest_zone(given)}') from None
+        raise ValueError(f'"{given}" is not a time zone{nearest_zone(given)}') from None
 
 
-def _nearest_zone(given: str) -> str:
+def nearest_zone(given: str) -> str:
     """The end of a sentence that names the zone which was probably meant: another case, only its city, a slip."""
     names = available_timezones()
     wanted = given.strip().replace(" ", "_").casefold()

@@ -1,8 +1,8 @@
 """The shape of `request`: the question and its credentials."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from agi_router.document import Section
 from agi_router.routing.auth import ClientAuth, KeyPlace
@@ -10,8 +10,10 @@ from agi_router.routing.route import DEFAULT_DEADLINE_S, Send
 from agi_router.settings.values import (
     BodyTemplate,
     FieldTemplate,
+    GivenSecret,
     HeaderName,
     HeaderTemplate,
+    Name,
     OneLine,
     OneLineSecret,
     OptionalOneLineSecret,
@@ -34,7 +36,7 @@ class BasicAuthSection(Section):
 
     type: Literal["basic"]
     username: Annotated[str, Field(pattern=r"^[^:]*$")]
-    password: SecretStr
+    password: GivenSecret
 
 
 class BearerAuthSection(Section):
@@ -146,3 +148,25 @@ class RequestSection(Section):
     def sent_by(self) -> str:
         """`method`, or what the other keys say."""
         return self.method or ("POST" if self.sent_as.fills_the_body else "GET")
+
+
+class CrmRequestSection(Section):
+    """`request` of a route by which a CRM connector decides."""
+
+    crm: Name
+    deadline_s: float = Field(default=DEFAULT_DEADLINE_S, ge=0.1, le=10)
+
+
+_OF_AN_API, _OF_A_CRM = "of an API", "of a CRM"
+"""Names of branches, and of no key: validation takes them out of the path of a problem."""
+
+
+def _asks_a_crm(given: Any) -> str:
+    of_a_file = isinstance(given, dict) and "crm" in given and "url" not in given
+    return _OF_A_CRM if of_a_file or isinstance(given, CrmRequestSection) else _OF_AN_API
+
+
+AnyRequestSection = Annotated[
+    Annotated[RequestSection, Tag(_OF_AN_API)] | Annotated[CrmRequestSection, Tag(_OF_A_CRM)],
+    Discriminator(_asks_a_crm),
+]

@@ -120,6 +120,7 @@ class ResponseSection(Section):
     values: dict[str, FallbackSection] = Field(default_factory=dict)
     caller_name: Paths | None = None
     ring_timeout: Paths | None = None
+    record: Paths | None = None
     headers: dict[CarriedHeader, Paths] = Field(default_factory=dict, max_length=MOST_CARRIED)
     variables: dict[CarriedVariable, Paths] = Field(default_factory=dict, max_length=MOST_CARRIED)
 
@@ -129,7 +130,7 @@ class ResponseSection(Section):
             if self.path is None:
                 raise ValueError('needs a path to the value, for example path: calls[0].user.id ("" for a bare value)')
             return self
-        for key in ("path", "type_path", "caller_name", "ring_timeout", "headers", "variables"):
+        for key in ("path", "type_path", "caller_name", "ring_timeout", "record", "headers", "variables"):
             if getattr(self, key):
                 raise ValueError(f"has {key}, but a text answer is the value itself; take {key} away")
         return self

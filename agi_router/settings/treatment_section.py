@@ -1,10 +1,11 @@
-"""The shape of `answer`, `waiting`, `limits` and `confirmation`, of a route and of `defaults`."""
+"""The shape of `answer`, `waiting`, `limits`, `confirmation` and `recording`, of a route and of `defaults`."""
 
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from agi_router.document import Section
+from agi_router.routing.recorded import AnnouncedTo, RecordingMode, RecordingRule
 from agi_router.routing.treatment import PRESS_ONE, Answer, Confirmation, Treatment, Waiting
 from agi_router.settings.values import Name, Sound
 
@@ -77,6 +78,31 @@ class ConfirmationSection(Section):
         return Confirmation(prompt=self.prompt, digit=self.digit, timeout_s=self.timeout_s)
 
 
+class RecordingSection(Section):
+    """`recording`: `off`, `on_demand` or `always`, or a mapping with more."""
+
+    mode: RecordingMode
+    announcement: Annotated[tuple[Sound, ...], BeforeValidator(_list), Field(max_length=MOST_SOUNDS_OF_PROMPT)] = ()
+    announce_to: AnnouncedTo = AnnouncedTo.BOTH
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_mode(cls, given: Any) -> Any:
+        return {"mode": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _tells_whom_it_plays_to(self) -> Self:
+        if "announce_to" in self.model_fields_set and not self.announcement:
+            raise ValueError("has announce_to, and nothing to be heard; add an announcement, or take announce_to away")
+        if self.announcement and self.mode is RecordingMode.OFF:
+            raise ValueError("is off and has an announcement; set mode: on_demand or always, or take it away")
+        return self
+
+    def rule(self) -> RecordingRule:
+        """What it means."""
+        return RecordingRule(mode=self.mode, announcement=self.announcement, announce_to=self.announce_to)
+
+
 class TreatmentSection(Section):
     """The keys that a route and `defaults` share; what a route does not say, `defaults` does."""
 
@@ -84,6 +110,7 @@ class TreatmentSection(Section):
     waiting: WaitingSection | None = None
     limits: LimitsSection | None = None
     confirmation: ConfirmationSection | None = None
+    recording: RecordingSection | None = None
 
     def treatment(self, otherwise: Treatment | None = None) -> Treatment:
         """What it means; `otherwise` has what is not said here."""
@@ -98,4 +125,5 @@ class TreatmentSection(Section):
             talk_s=limits.talk_s if limits else given.talk_s,
             warn_s=limits.warn_s if limits else given.warn_s,
             confirmation=self.confirmation.confirmation() if self.confirmation else given.confirmation,
+            recording=self.recording.rule() if self.recording else given.recording,
         )

@@ -22,6 +22,7 @@ from agi_router.routing.sounds import parse_sounds
 from agi_router.routing.template import Spans, Template
 from agi_router.routing.treatment import SOUND
 from agi_router.routing.url_template import UrlTemplate
+from agi_router.settings.placeholders import is_placeholder
 from agi_router.settings.request_headers import header_name, is_header_text
 
 T = TypeVar("T")
@@ -150,8 +151,8 @@ def _sound(given: str) -> str:
     return given
 
 
-def _header(given: str) -> Template:
-    template = _template(given)
+def header_text(template: Template) -> Template:
+    """The same, whose fixed texts can stand in a header. Raises ValueError."""
     if not is_header_text(template):
         raise ValueError("a header holds printable ASCII characters on one line")
     return template
@@ -169,20 +170,31 @@ def _one_line(given: str) -> str:
     return given
 
 
-def _one_line_secret(secret: SecretStr) -> SecretStr:
-    _one_line(secret.get_secret_value())
+def _given_secret(secret: SecretStr) -> SecretStr:
+    if is_placeholder(given := secret.get_secret_value()):
+        raise ValueError(f'is the placeholder "{given}"; put in the one that the API has given you')
     return secret
 
 
+def _one_line_secret(secret: SecretStr) -> SecretStr:
+    _one_line(secret.get_secret_value())
+    return _given_secret(secret)
+
+
 def _template(given: str) -> Template:
-    return Template.parse(given, _from_environment(given))
+    return Template.parse(given, from_environment(given))
 
 
 def _url(given: str) -> UrlTemplate:
-    return UrlTemplate.parse(given, _from_environment(given))
+    return UrlTemplate.parse(given, from_environment(given))
 
 
-def _from_environment(given: str) -> Spans:
+def _header(given: str) -> Template:
+    return header_text(_template(given))
+
+
+def from_environment(given: str) -> Spans:
+    """Where a text of the configuration holds what `${NAME}` brought."""
     # Only ${NAME} brings secrets into a request: what is written out is in the open already.
     return given.spans if isinstance(given, Substituted) else ()
 
@@ -204,29 +216,38 @@ def _token_parameter(given: str) -> str:
     return given
 
 
-def _leaf(given: Any) -> Template | Scalar:
+def _field(given: Any) -> Template | Scalar:
+    return _leaf(given, _template)
+
+
+def _body(given: Any) -> JsonTemplate:
+    return json_template(given, _template)
+
+
+def _leaf(given: Any, parse: Callable[[str], Template]) -> Template | Scalar:
     match given:
         case str():
-            return _template(given)
+            return parse(given)
         case None | bool() | int() | float():
             return given
         case _:
             raise ValueError("is a single value; for a nested one use body")
 
 
-def _json_template(given: Any) -> JsonTemplate:
+def json_template(given: Any, parse: Callable[[str], Template]) -> JsonTemplate:
+    """A document whose texts are templates. Raises ValueError, with the place in the document."""
     match given:
         case dict():
-            return {key: _placed(f".{key}", item) for key, item in given.items()}
+            return {key: _placed(f".{key}", item, parse) for key, item in given.items()}
         case list():
-            return [_placed(f"[{index}]", item) for index, item in enumerate(given)]
+            return [_placed(f"[{index}]", item, parse) for index, item in enumerate(given)]
         case _:
-            return _leaf(given)
+            return _leaf(given, parse)
 
 
-def _placed(step: str, item: Any) -> JsonTemplate:
+def _placed(step: str, item: Any, parse: Callable[[str], Template]) -> JsonTemplate:
     try:
-        return _json_template(item)
+        return json_template(item, parse)
     except ValueError as error:
         where, separator, what = str(error).partition(": ")
         inner = where if separator and where.startswith((".", "[")) else ""
@@ -277,11 +298,12 @@ HeaderTemplate = Annotated[Template, PlainValidator(_text(_header))]
 RpcMethod = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_rpc_method)]
 Origin = Annotated[str, AfterValidator(_origin)]
 Url = Annotated[UrlTemplate, PlainValidator(_text(_url))]
-FieldTemplate = Annotated[Template | Scalar, PlainValidator(_leaf)]
-BodyTemplate = Annotated[Any, PlainValidator(_json_template)]
+FieldTemplate = Annotated[Template | Scalar, PlainValidator(_field)]
+BodyTemplate = Annotated[Any, PlainValidator(_body)]
 Paths = Annotated[tuple[JsonPath, ...], PlainValidator(_paths)]
 TrunkNames = Annotated[tuple[str, ...], PlainValidator(_trunk_names)]
 OneLine = Annotated[str, AfterValidator(_one_line)]
+GivenSecret = Annotated[SecretStr, AfterValidator(_given_secret)]
 OneLineSecret = Annotated[SecretStr, AfterValidator(_one_line_secret)]
 OptionalOneLineSecret = Annotated[SecretStr | None, AfterValidator(_optional_one_line_secret)]
 TokenUrl = Annotated[str, AfterValidator(_token_url)]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -23,7 +24,7 @@ from ari_app.calls.arrival import Arrival
 from ari_app.calls.clock import now
 from ari_app.calls.ids import leg_channel_id, leg_role
 from ari_app.calls.presence import Presence
-from ari_app.calls.screen_pop import SHOWN_NAME, ScreenPop, screen_pop
+from ari_app.calls.screen_pop import SHOWN_NAME, ScreenPop, Showing, screen_pop
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
 
@@ -76,8 +77,7 @@ class DialplanCall:
         self.route = ""
         self.routes_asked: list[str] = []
         self.treatment = Treatment()
-        self.shown = Shown()
-        self.screen_pop = ScreenPop()
+        self.showing = Showing()
         self.steps: list[Step] = []
         self.step = 0
         self.destination: Destination | None = None
@@ -139,8 +139,16 @@ class DialplanCall:
 
     def show(self, shown: Shown, carried: Understood | e.CallerDescribed | None = None) -> None:
         """What phones are to show, by the route and what an answer carries."""
-        self.shown = shown
-        self.screen_pop = screen_pop(self.arrival, shown, carried)
+        self.showing.change(partial(screen_pop, self.arrival, shown, carried))
+
+    async def name_contact(self, name: str) -> None:
+        """A CRM has told what the caller is called: legs that are dialled from now on show it."""
+        self.showing.name_contact(name)
+
+    @property
+    def screen_pop(self) -> ScreenPop:
+        """What goes to phones and dialplan with the call, as far as it is known by now."""
+        return self.showing.pop
 
     @property
     def display(self) -> Display:

@@ -4,6 +4,7 @@ AGI(agi://host/ROUTE[,CALLED])              a caller: what is to be done with hi
 AGI(agi://host/ROUTE,next,ID,...)           that came to nothing: what comes after it
 AGI(agi://host/ROUTE,answered,ID,CHANNEL)   somebody outside has picked up
 AGI(agi://host/ROUTE,report,ID,...)         the caller's channel is gone
+AGI(agi://host/ROUTE,message,ID,MAILBOX,FILE)   so it is, and he has left a message there
 """
 
 import asyncio
@@ -28,9 +29,11 @@ from ari_app.agi.restoring import restore, trace_of
 from ari_app.agi.steps import Variables, go_on
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.clock import now
+from ari_app.calls.contacts import ContactSearch
 from ari_app.calls.ids import leg_channel_id, new_call_id
 from ari_app.calls.ports import Snapshot
 from ari_app.calls.presence import Presence, Witnessed
+from ari_app.calls.voicemail import MessageLeft, message_left
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader, CallWriter
 from ari_app.domain.causes import NORMAL_CLEARING
@@ -48,6 +51,7 @@ BROKEN: Final = "the router failed"
 NEXT: Final = "next"
 ANSWERED: Final = "answered"
 REPORT: Final = "report"
+MESSAGE: Final = "message"
 
 
 class Deciders(Protocol):
@@ -90,6 +94,7 @@ class DialplanCalls:
         reader: CallReader,
         volume: Volume,
         *,
+        contacts: ContactSearch | None = None,
         most_calls: int = MOST_CALLS,
     ) -> None:
         self._deciders = deciders
@@ -97,7 +102,10 @@ class DialplanCalls:
         self._volume = volume
         self._writer = Witnessed(writer, presence)
         self._presence = presence
+        self._contacts = contacts
         self._most_calls = most_calls
+        self.on_message: Callable[[MessageLeft], None] = lambda _: None
+        """Told of each message that a caller has left; neither waits nor raises."""
         self._calls: dict[str, DialplanCall] = {}
         self._ended: deque[str] = deque(maxlen=MOST_ENDED)  # whose end may still be on its way into the log
 
@@ -110,6 +118,10 @@ class DialplanCalls:
         """Answer one request. Raises HangUpError."""
         async with self._deciders.for_a_call() as decider:
             match session.request.arguments:
+                case (word, *told) if word == MESSAGE and told:
+                    left = message_left(told, session.request.channel)
+                    if left is not None:
+                        self.on_message(left)
                 case (word, call_id, *told) if word in (NEXT, ANSWERED, REPORT):
                     await self._continue(word, call_id, told, session, decider)
                 case arguments:
@@ -127,6 +139,8 @@ class DialplanCalls:
         self._calls[call.call_id] = call
         async with self._answering(call):
             call.treat(decider.treatment(call.route))
+            if self._contacts is not None:
+                self._contacts.begin(call.call_id, arrival.caller_number, call.name_contact)
             decision = await ask(call, call.route, session, decider)
             call.steps = list(decision.steps)
             reason = {"ROUTE_REASON": decision.error.code} if decision.error else {}
@@ -175,6 +189,7 @@ class DialplanCalls:
         if not trace or record.door != "agi" or record.ended_at is not None:
             return None
         call = self._calls[call_id] = self._call(call_id, session.request.channel)
+        call.showing.contact_name = "" if self._contacts is None else self._contacts.name_on(record)
         restore(call, record, trace, decider)
         return call
 

@@ -14,7 +14,7 @@ from ari_app.calls.ports import RefusedError, UnreachableError
 
 CONNECT_TIMEOUT_S: Final = 3.0
 EVENTS: Final = "agent"
-"""The class of events that is asked for: queues and their members."""
+"""The class of events that is asked for where no others are wanted: queues and their members."""
 
 
 class AmiConnection:
@@ -25,8 +25,8 @@ class AmiConnection:
         self._protocol = protocol
         self._lost = lost
 
-    async def ask(self, name: Name, **fields: str) -> None:
-        """Have Asterisk take an action.
+    async def ask(self, name: Name, **fields: str) -> Message:
+        """Have Asterisk take an action; its answer.
 
         Raises RefusedError when it does not want it, UnreachableError when it does not say so in time.
         """
@@ -41,6 +41,7 @@ class AmiConnection:
         message = answer.result()
         if not message.success:
             raise RefusedError(f"Asterisk's AMI refuses {name}: {message.message or message.response}")
+        return message
 
     async def stays_for(self, seconds: float) -> None:
         """Return after so many seconds. Raises UnreachableError as soon as the connection is lost."""
@@ -50,8 +51,12 @@ class AmiConnection:
 
 
 @asynccontextmanager
-async def ami_connection(settings: AmiSettings, take: Callable[[Message], None]) -> AsyncIterator[AmiConnection]:
+async def ami_connection(
+    settings: AmiSettings, take: Callable[[Message], None], events: str = EVENTS
+) -> AsyncIterator[AmiConnection]:
     """A connection, logged in, for as long as the block lasts; `take` is given each event, in Asterisk's order.
+
+    Of the classes `events` those come that the user of manager.conf may read.
 
     Raises UnreachableError, or RefusedError when Asterisk does not let us in.
     """
@@ -66,7 +71,7 @@ async def ami_connection(settings: AmiSettings, take: Callable[[Message], None])
         raise _unreachable(settings, str(error) or "no answer in time") from error
     try:
         connection = AmiConnection(settings, protocol, owner.lost)
-        await connection.ask(Name.LOGIN, Username=settings.username, Secret=settings.secret, Events=EVENTS)
+        await connection.ask(Name.LOGIN, Username=settings.username, Secret=settings.secret, Events=events)
         yield connection
     finally:
         protocol.transport.abort()

@@ -12,6 +12,12 @@ from ari_app.calls.memberships import Memberships
 from ari_app.calls.ports import UnreachableError
 
 
+async def may_pause(settings: AmiSettings) -> bool:
+    """Whether this user may let members of queues have a break. Raises RefusedError or UnreachableError."""
+    async with ami_connection(settings, lambda _: None) as connection:
+        return Name.QUEUE_PAUSE in await connection.ask(Name.LIST_COMMANDS)  # those that are allowed
+
+
 async def list_queues(settings: AmiSettings) -> Memberships:
     """All queues and their members. Raises RefusedError or UnreachableError."""
     memberships = Memberships()

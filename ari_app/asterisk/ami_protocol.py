@@ -35,6 +35,8 @@ class Name(StrEnum):
     LOGIN = "Login"
     PING = "Ping"
     QUEUE_STATUS = "QueueStatus"
+    QUEUE_PAUSE = "QueuePause"
+    LIST_COMMANDS = "ListCommands"
 
 
 def action(name: Name, fields: Mapping[str, str]) -> Action:

@@ -11,7 +11,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -130,7 +130,7 @@ def _refusal(method: str, url: str, answer: Answer) -> NotFoundError | RefusedEr
     return NotFoundError(what) if is_gone else RefusedError(what)
 
 
-def _event(text: str) -> Event | None:
+def event_in(text: str) -> Event | None:
     """The event in a message; None, and a line in the log, for what is none: it must not end the connection."""
     try:
         event = json.loads(text)
@@ -170,7 +170,7 @@ class AriClient(Client):
             connected()
             async for message in websocket:
                 if message.type is aiohttp.WSMsgType.TEXT:
-                    event = _event(message.data)
+                    event = event_in(message.data)
                     if event is not None:
                         take(event)
 
@@ -206,23 +206,34 @@ class AriClient(Client):
             await asyncio.sleep(REQUEST_SOCKET_RETRY_S)
 
     @asynccontextmanager
-    async def registered(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """Asterisk knows the app within this context, which is given its event stream. Raises a TelephonyError."""
-        websocket = await self.swagger.events.eventWebsocket(app=self.app)
+    async def registered(self, app: str = "") -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Asterisk knows the app (else ours) within this context, which is given its event stream.
+
+        Raises a TelephonyError.
+        """
+        websocket = await self.swagger.events.eventWebsocket(app=app or self.app)
         try:
             yield websocket
         finally:
             await websocket.close()
 
-    async def filter_events(self, disallowed: list[str]) -> None:
-        """Stop Asterisk sending these types of events. Sent raw: aioari's `applications.filter` sends an empty body.
+    async def filter_events(self, types: Mapping[str, Iterable[str]], app: str = "") -> None:
+        """Have Asterisk send the app (else ours) only the `allowed` types of events, or all but the `disallowed` ones.
 
-        The filter is lost when Asterisk destroys the app, so it is set at each connect.
+        The filter is lost when Asterisk destroys the app, so it is set at each connect. Sent raw: aioari's
+        `applications.filter` sends an empty body.
         """
-        body = json.dumps({"disallowed": [{"type": event} for event in disallowed]})
+        listed = {which: [{"type": event} for event in events] for which, events in types.items()}
+        await self._put(f"applications/{app or self.app}/eventFilter", listed)
+
+    async def send_text(self, to: str, sender: str, text: str) -> None:
+        """Send a text message. In the body, as a URL ends at some 4,000 characters."""
+        await self._put("endpoints/sendMessage", {"to": to, "from": sender, "body": text})
+
+    async def _put(self, path: str, body: Mapping[str, Any]) -> None:
         await self.swagger.http_client.request(
             "PUT",
-            f"{self.swagger.api_docs['basePath']}/applications/{self.app}/eventFilter",
-            data=body,
+            f"{self.swagger.api_docs['basePath']}/{path}",
+            data=json.dumps(body),
             headers={"Content-Type": "application/json"},
         )

@@ -11,7 +11,9 @@ from ari_app.asterisk.client import AriClient, Event
 from ari_app.asterisk.events import UNWANTED, channel_event
 from ari_app.asterisk.settings import AriSettings
 from ari_app.asterisk.telephony import AriTelephony
+from ari_app.asterisk.text_messages import TextMessages
 from ari_app.calls.ports import ChannelEvent, NotFoundError, RefusedError, TelephonyError
+from ari_app.domain.link import Link
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +44,8 @@ class AriConnection:
         release: Callable[[], Awaitable[None]],
         *,
         device_changed: Callable[[str, str], None],
+        link: Link | None = None,
+        messages: TextMessages,
     ) -> None:
         self._settings = settings
         self._telephony = telephony
@@ -49,7 +53,9 @@ class AriConnection:
         self._reconcile = reconcile
         self._release = release
         self._device_changed = device_changed
+        self._messages = messages
         self.connected = asyncio.Event()
+        self.link = link or Link()
 
     async def run(self) -> None:
         """Stay connected until cancelled. Raises ReplacedError when another router takes the application over."""
@@ -71,16 +77,17 @@ class AriConnection:
     async def _once(self) -> bool:
         """One connection, from connect to loss; returns whether it was ever up."""
         client = AriClient(self._settings)
-        reconciling: asyncio.Task[None] | None = None
+        tasks: list[asyncio.Task[None]] = []
         stopped = False
         try:
             await client.open()
 
             def registered() -> None:
-                nonlocal reconciling
                 self._telephony.use(client)
                 self.connected.set()
-                reconciling = asyncio.create_task(self._after_connect(client))
+                self.link.came_up()
+                tasks.append(asyncio.create_task(self._after_connect(client)))
+                tasks.append(asyncio.create_task(self._messages.listen(client)))
 
             await client.listen(registered, self._take)
         except asyncio.CancelledError:
@@ -89,9 +96,15 @@ class AriConnection:
         finally:
             was_up = self.connected.is_set()
             self.connected.clear()
-            if reconciling is not None:
-                reconciling.cancel()
-                await asyncio.gather(reconciling, return_exceptions=True)
+            self.link.lose()
+            if not stopped:
+                # A call that has broken off on it is found by the next connection, and given to nobody by this one.
+                self._telephony.use(None)
+            elif was_up:
+                await self._messages.stop(client)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             if stopped and was_up:
                 await self._release_callers()
             self._telephony.use(None)
@@ -112,15 +125,18 @@ class AriConnection:
     async def _after_connect(self, client: AriClient) -> None:
         while True:
             try:
-                await client.filter_events(UNWANTED)
+                await client.filter_events({"disallowed": UNWANTED})
                 await self._reconcile()
             except TelephonyError as error:
                 log.warning("could not reconcile with Asterisk; trying again", error=str(error))
             except Exception:
                 log.exception("could not reconcile with Asterisk, by a fault of the router; trying again")
             else:
+                self.link.settle()
                 log.info("connected to Asterisk", url=self._settings.url, app=self._settings.app)
                 return
+            if not self.connected.is_set():
+                return  # cancelled; asyncio.gather() raises in its place what one of its requests came to
             await asyncio.sleep(RECONCILE_RETRY_S)
 
     def _take(self, event: Event) -> None:

@@ -16,7 +16,6 @@ from ari_app.calls.ports import (
     TransferOutcome,
     UnreachableError,
 )
-from ari_app.calls.recording import RECORDING_FORMAT
 
 TRANSFER_STATES: Final[Mapping[TransferOutcome, str]] = {
     TransferOutcome.DONE: "channel_answered",
@@ -33,8 +32,9 @@ BEEP = "tone:!1400/300"
 class AriTelephony(Telephony):
     """Talks to whichever client is connected; without one every request raises UnreachableError."""
 
-    def __init__(self, app: str) -> None:
+    def __init__(self, app: str, recording_format: str = "wav") -> None:
         self._app = app
+        self.recording_format = recording_format
         self._client: AriClient | None = None
         self._had_one_contact: set[str] = set()
 
@@ -111,7 +111,11 @@ class AriTelephony(Telephony):
     async def start_recording(self, bridge_id: str, name: str, longest_s: float) -> None:
         """See Telephony."""
         await self._ari.bridges.record(
-            bridgeId=bridge_id, name=name, format=RECORDING_FORMAT, ifExists="fail", maxDurationSeconds=int(longest_s)
+            bridgeId=bridge_id,
+            name=name,
+            format=self.recording_format,
+            ifExists="fail",
+            maxDurationSeconds=int(longest_s),
         )
 
     async def stop_recording(self, name: str) -> None:
@@ -126,6 +130,10 @@ class AriTelephony(Telephony):
     async def resume_recording(self, name: str) -> None:
         """See Telephony."""
         await self._ari.recordings.unpause(recordingName=name)
+
+    async def play_to_bridge(self, bridge_id: str, playback_id: str, sound: str) -> None:
+        """See Telephony."""
+        await self._ari.bridges.playWithId(bridgeId=bridge_id, playbackId=playback_id, media=[f"sound:{sound}"])
 
     async def beep(self, bridge_id: str, playback_id: str) -> None:
         """See Telephony."""
@@ -229,6 +237,15 @@ class AriTelephony(Telephony):
         value = (await answer.json()).get("value", "")
         return str(value)
 
+    async def send_text(self, endpoint: str, contact: str, sender: str, text: str) -> None:
+        """Send a text message to this contact (a SIP URI) of a PJSIP endpoint, from this user part of an address.
+
+        Asterisk says 202 to whatever it can read, before it has sent anything: also for a host that there is not.
+        """
+        if self._client is None:
+            raise UnreachableError("there is no connection to Asterisk")
+        await self._client.send_text(f"pjsip:{endpoint}/{contact}", sender, text)
+
     async def followed_devices(self) -> frozenset[str]:
         """The devices whose states Asterisk tells the application."""
         app = await (await self._ari.applications.get(applicationName=self._app)).json()
@@ -248,6 +265,13 @@ class AriTelephony(Telephony):
         """The state of a device, such as PJSIP/ada or Custom:DND101: one of Asterisk's words, like NOT_INUSE."""
         answer = await self._ari.deviceStates.get(deviceName=device)
         return str((await answer.json())["state"])
+
+    async def set_device_state(self, device: str, state: str) -> None:
+        """Set the state of a custom device, such as Custom:DND101.
+
+        Asterisk says yes (204) also where it can't: no such function, no such state, a device that is no custom one.
+        """
+        await self._ari.asterisk.setGlobalVar(variable=f"DEVICE_STATE({device})", value=state)
 
     async def snapshot(self) -> Snapshot:
         """See Telephony.

@@ -36,14 +36,14 @@ async def silence(call: Call, sounds: int) -> None:
 
 
 async def _played(call: Call, playback: str) -> bool:
-    while playback not in call.ended_playbacks or call.caller_hangs_up:  # then it fails, and his end follows
+    while playback not in call.playbacks.ended or call.caller_hangs_up:  # then it fails, and his end follows
         try:
             async with asyncio.timeout(MISSED_AFTER_S):
                 await call.next_event()
         except TimeoutError:
             if await _missed_end(call, playback):
                 return True
-    return not call.ended_playbacks[playback].failed
+    return not call.playbacks.ended[playback].failed
 
 
 async def _missed_end(call: Call, playback: str) -> bool:

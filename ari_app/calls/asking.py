@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, assert_never
 
 from agi_router.routing.call_info import CallInfo
@@ -49,8 +50,8 @@ async def ask(call: Call, decider: Decider, guess: Guess | None = None) -> Decis
         headers=dict(zip(headers, values, strict=False)),
         variables=dict(zip(variables, values[len(headers) :], strict=True)),
     )
-    call.shown = decider.shown(info)
-    call.screen_pop = screen_pop(arrival, call.shown)
+    call.showing.by_route = decider.shown(info)
+    call.showing.change(partial(screen_pop, arrival, call.showing.by_route, None))
     if guess is not None:
         guess.begin(decider, info, needs.ahead)
     return await decider.route(info, lambda progress: tell_progress(call.tell, progress))
@@ -85,7 +86,8 @@ async def take_in(call: Call, decision: Decision) -> None:
     """Put the decision on record, and what the answer carries into the call."""
     tell_decision(call.tell, decision)
     if decision.understood is not None:
-        call.screen_pop = screen_pop(call.arrival, call.shown, decision.understood)
+        call.showing.change(partial(screen_pop, call.arrival, call.showing.by_route, decision.understood))
+        call.record = decision.understood.record
         await call.hear_until(asyncio.create_task(_set_variables(call)))
 
 
@@ -132,6 +134,7 @@ def tell_decision(tell: Tell, decision: Decision) -> None:
                 ring_s=understood.ring_s,
                 headers=dict(understood.headers),
                 variables=dict(understood.variables),
+                record=understood.record,
                 notes=list(understood.notes),
             )
         )

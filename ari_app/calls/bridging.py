@@ -48,6 +48,19 @@ async def let_speak(call: Call, leg: Leg) -> None:
         )
 
 
+async def part(call: Call, leg: Leg) -> None:
+    """They have picked up and do not hear each other yet, also if early media had brought them together.
+
+    Until they speak no guard ends the caller with the leg: without a router he waits, and goes on to the fallback.
+    Raises TelephonyError.
+    """
+    if leg.is_bridged:
+        leg.is_bridged = False
+        await _set(call, {GUARD_EARLY: ""})
+        for channel in (call.caller.channel_id, leg.channel_id):
+            await call.telephony.remove_from_bridge(call.bridge_id, channel)
+
+
 async def guard(call: Call, leg: Leg) -> None:
     """From now on the end of one of these two ends the other, also without the router."""
     await _set(call, {GUARD_PEER: leg.name})

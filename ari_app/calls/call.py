@@ -10,18 +10,19 @@ import structlog
 
 from agi_router.routing.click_to_dial import First
 from agi_router.routing.decider import Decider
-from agi_router.routing.shown import Shown
-from agi_router.routing.step import TrunkWay
 from agi_router.routing.treatment import Treatment
 from agi_router.routing.volume import Volume
 from ari_app.calls.arrival import Arrival
 from ari_app.calls.bridge import Bridge
 from ari_app.calls.clock import now
 from ari_app.calls.consultation import Consultation
+from ari_app.calls.contacts import ContactSearch
 from ari_app.calls.holding import Holding
-from ari_app.calls.ids import bridge_id, leg_channel_id, leg_role, owner, playback_id, requester_id
+from ari_app.calls.ids import bridge_id, owner, playback_id, requester_id
 from ari_app.calls.inbox import Inbox, Notice, PartyWanted, Switchboard
-from ari_app.calls.leg import Leg, LegState, contact_of
+from ari_app.calls.leg import Leg, LegState
+from ari_app.calls.legs import Legs
+from ari_app.calls.playbacks import Playbacks
 from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelEntered,
@@ -35,6 +36,7 @@ from ari_app.calls.ports import (
     LifeEvent,
     NotFoundError,
     PlaybackEnded,
+    RecordingOver,
     Telephony,
     TelephonyError,
     TransferOutcome,
@@ -43,7 +45,7 @@ from ari_app.calls.ports import (
 from ari_app.calls.presence import Presence
 from ari_app.calls.reception import Reception
 from ari_app.calls.recording import Recording
-from ari_app.calls.screen_pop import ScreenPop
+from ari_app.calls.screen_pop import ScreenPop, Showing
 from ari_app.calls.steering_request import IN_TRANSFER, NOT_TALKING, HangUp, SteeringRequested, refusal
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
@@ -108,25 +110,25 @@ class Call:
         *,
         presence: Presence,
         volume: Volume,
+        contacts: ContactSearch | None = None,
     ) -> None:
         self.call_id = call_id
         self.caller = caller
         self.telephony = telephony
         self.presence = presence
         self.volume = volume
+        self.contacts = contacts
         self.bridge_id = bridge_id(call_id)
         self.log = structlog.get_logger(__name__).bind(call=call_id)
-        self.legs: dict[str, Leg] = {}
         self.treatment = Treatment()  # that of the route, once it is known
         self.reception = self._new_reception(is_answered=caller.up)
         self._receptions = {caller.channel_id: self.reception}
-        self.shown = Shown()  # by the route, once it is known
-        self.screen_pop = ScreenPop()  # by that, and by the answer
+        self.showing = Showing()
         self.talking = False
         self.transferring = False  # a phone's request is being carried out
         self.away = False  # lent to the dialplan, from which he comes back
         self.is_served = False  # by a member of a queue
-        self.ended_playbacks: dict[str, PlaybackEnded] = {}  # by their ids
+        self.playbacks = Playbacks()
         self.first_to_hang_up: str | None = None  # a channel's id
         self.caller_hangs_up = False
         self.caller_cause = NORMAL_CLEARING
@@ -140,21 +142,24 @@ class Call:
         self.auto_answers = False  # phones that can pick up by themselves: their user has asked for the call
         self.route = ""
         self.key = ""  # the name of the API key by which it was asked for
+        self.record: bool | None = None  # whether it is to be recorded: by the API's answer, or who asked for the call
         self.routes_asked: list[str] = []
         self.decider: Decider | None = None
         self.carries_out_transfers = True  # else Asterisk does, by its dialplan
-        self.leg_count = 0  # those before a restart included: their ids are taken
         self.is_over = False  # its end is on record
         self.ended = asyncio.Event()  # the same
+        self.answered = asyncio.Event()  # both sides speak, or have spoken
         self.on_hold: set[str] = set()  # the channels whose phones hold
         self.consultation: Consultation | None = None
         self.holding = Holding(telephony)
         self.recording = Recording(telephony, call_id, self.bridge_id, self.tell)
         self.bridge = Bridge(telephony, self.bridge_id, self.request)
         self.inbox = Inbox(caller.channel_id)
+        self.legs = Legs(call_id, self.inbox, switchboard, volume, self.tell)
         self._switchboard = switchboard
         self._writer = writer
         self._requests: asyncio.TaskGroup | None = None
+        switchboard.watch(self.bridge_id, self.inbox)
         if caller.is_there:
             switchboard.watch(caller.channel_id, self.inbox)
 
@@ -168,6 +173,11 @@ class Call:
         )
 
     @property
+    def screen_pop(self) -> ScreenPop:
+        """What goes to phones and dialplan with the call, as far as it is known by now."""
+        return self.showing.pop
+
+    @property
     def goes_on_alone(self) -> bool:
         """Whether the call is in a state that needs no router: it speaks, or waits in a queue."""
         return self.talking or self.away
@@ -178,13 +188,15 @@ class Call:
             async with asyncio.TaskGroup() as self._requests:
                 await story
         finally:
-            self._switchboard.forget([self.caller.channel_id, *self.legs], self.inbox)
+            self._switchboard.forget([self.caller.channel_id, self.bridge_id, *self.legs], self.inbox)
 
     def tell(self, event: e.CallEvent) -> None:
         """Put a fact on record."""
         if isinstance(event, e.CallEnded | e.SentToDialplan):
             self.is_over = True
             self.ended.set()
+        elif isinstance(event, e.QueueAnswered):
+            self.answered.set()
         self._writer.write(self.call_id, event)
 
     def tell_caller_gone(self) -> None:
@@ -216,35 +228,6 @@ class Call:
         self.arrival, self.route, self.called_number = arrival, arrival.route, arrival.called_number
         self.routes_asked = [arrival.route]
 
-    def tell_dialled(self, leg: Leg) -> None:
-        """Put on record that a leg is dialled, and what has happened to it already."""
-        leg.dialled = True
-        contact = contact_of(leg.dial_string)
-        self.tell(e.LegDialled(at=now(), leg=leg.role, endpoint=leg.endpoint, contact=contact, user=leg.user))
-        for event in leg.untold:
-            self.tell(event)
-
-    def _tell_of(self, leg: Leg, event: e.CallEvent | None) -> None:
-        if event is None:
-            return
-        self._count(leg, event)
-        if leg.dialled:
-            self.tell(event)
-        else:
-            leg.untold.append(event)
-
-    def _count(self, leg: Leg, event: e.CallEvent) -> None:
-        """Tell the limits of the dial policy; of a leg that does not lead outside they know nothing."""
-        match event:
-            case e.LegAnswered():
-                self.volume.answered(leg.channel_id, now())
-            case e.LegEnded() if leg.outcome is LegOutcome.LOST:
-                self.volume.lost(leg.channel_id, now())
-            case e.LegEnded() if leg.outcome is not LegOutcome.JOINED:  # else it goes on, in another call
-                self.volume.ended(leg.channel_id, now())
-            case _:
-                pass
-
     def request(self, request: Coroutine[Any, Any, T]) -> asyncio.Task[T | None]:
         """Send a request that the story does not wait for; a failure is logged, its consequence arrives as an event."""
         assert self._requests is not None, "requests are sent from within the story"
@@ -258,33 +241,6 @@ class Call:
         except TelephonyError as error:
             self.log.info("a request failed", error=str(error))
             return None
-
-    def new_leg(
-        self,
-        endpoint: str,
-        dial_string: str,
-        user: str = "",
-        way: TrunkWay | None = None,
-        *,
-        confirm: bool = False,
-    ) -> Leg:
-        """Plan one more leg; its events are watched before it exists, so none can be lost."""
-        role = self.next_role()
-        channel_id = leg_channel_id(self.call_id, role)
-        leg = Leg(role=role, channel_id=channel_id, endpoint=endpoint, dial_string=dial_string, user=user, way=way)
-        leg.confirm = confirm
-        self.adopt(leg)
-        return leg
-
-    @property
-    def next_channel_id(self) -> str:
-        """The id that the channel of one more leg will have."""
-        return leg_channel_id(self.call_id, leg_role(self.leg_count + 1))
-
-    def next_role(self) -> str:
-        """The role of one more leg."""
-        self.leg_count += 1
-        return leg_role(self.leg_count)
 
     def withdraw(self) -> None:
         """Whoever asked for the call does not want it any more. Once somebody has picked up, it is a call like any."""
@@ -341,7 +297,7 @@ class Call:
         self.reception = self._receptions[leg.channel_id]
         if leg.role == CALLER:
             del self.legs[leg.channel_id]
-        self.screen_pop = ScreenPop(variables=self.screen_pop.variables)  # that was of him who leaves
+        self.showing.forget_caller()
         self.inbox.is_of_caller(leg.channel_id)
         return former
 
@@ -349,7 +305,7 @@ class Call:
         """The dialplan has the caller now: a leg of ours that stood in his place is none any more."""
         leg = self.legs.get(self.caller.channel_id)
         if leg is not None and leg.alive:
-            self._tell_of(leg, leg.end(NORMAL_CLEARING))
+            self.legs.end(leg)
 
     def party(self, channel_id: str) -> str:
         """What the record calls this channel: a leg's role, or "caller"."""
@@ -363,18 +319,6 @@ class Call:
     def pass_on(self, notice: PartyWanted | TransferRequested) -> bool:
         """Put this into the inbox of the other call whose channel it names; False when no call has it."""
         return not self.has(notice.channel_id) and self._switchboard.pass_on(notice)
-
-    def let_go(self, leg: Leg) -> None:
-        """Another call has made this leg its own."""
-        leg.ending = LegOutcome.JOINED
-        self._tell_of(leg, leg.end(NORMAL_CLEARING))
-        del self.legs[leg.channel_id]
-
-    def adopt(self, leg: Leg) -> None:
-        """Make a leg this call's own."""
-        self.legs[leg.channel_id] = leg
-        self.inbox.expect_leg()
-        self._switchboard.watch(leg.channel_id, self.inbox)
 
     async def hear_until(self, work: asyncio.Task[T]) -> T:
         """The work's result; events are noted meanwhile.
@@ -436,7 +380,7 @@ class Call:
             case KeyPressed():
                 leg = self.legs.get(event.channel_id)
                 if leg is not None:
-                    self._tell_of(leg, leg.press(event.digit, self.treatment.confirmation.digit))
+                    self.legs.press(leg, event.digit, self.treatment.confirmation.digit)
             case ChannelHeld():
                 self.on_hold.add(event.channel_id)
                 self.tell(e.Held(at=now(), party=self.party(event.channel_id)))
@@ -445,8 +389,10 @@ class Call:
                 self.tell(e.Resumed(at=now(), party=self.party(event.channel_id)))
             case DialAnswered():
                 pass  # of interest in a queue only
+            case RecordingOver(name=name):
+                self.recording.over(name)
             case PlaybackEnded():
-                self.ended_playbacks[event.playback_id] = event
+                self.playbacks.note(event)
             case _:
                 self._note_life(event)
         if self.consultation is not None and self.consultation.is_given_up:
@@ -472,7 +418,7 @@ class Call:
             self.request(self.telephony.hang_up(leg.channel_id, "normal"))
         if isinstance(event, ChannelDestroyed) and leg.alive:
             self._blame_caller(leg)
-        self._tell_of(leg, leg.hear(event))
+        self.legs.hear(leg, event)
 
     def _blame_caller(self, leg: Leg) -> None:
         """A leg that he heard before its answer is ended by his guard, and not by itself."""
@@ -483,21 +429,10 @@ class Call:
         """After the end: read on until every leg is known to be gone, so that the record has its cause."""
         try:
             async with asyncio.timeout(LAST_EVENTS_S):
-                while any(leg.alive for leg in self.legs.values()):
+                while self.legs.alive:
                     try:
                         await self.next_event()
                     except CallerGoneError:
                         continue
         except TimeoutError:
-            for leg in self.legs.values():
-                if leg.alive:
-                    leg.ending = leg.ending or LegOutcome.LOST
-                    self._tell_of(leg, leg.end(UNKNOWN))
-
-    def legs_given_up(self) -> None:
-        """The end of legs that we have hung up without waiting to see it."""
-        for leg in self.legs.values():
-            if leg.alive:
-                if leg.state is not LegState.UP:
-                    leg.ending = leg.ending or LegOutcome.CANCELLED
-                self._tell_of(leg, leg.end(NORMAL_CLEARING))
+            self.legs.lose()

@@ -7,11 +7,13 @@ that nobody comes from the dialplan, and so nobody can be given back to it.
 
 import asyncio
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from agi_router.routing.click_to_dial import First, PlannedCall, Refusal
+from agi_router.routing.errors import Failure
 from agi_router.routing.step import Ring, Step
 from ari_app.calls.agents import without_unready
 from ari_app.calls.arrival import Arrival
@@ -22,6 +24,7 @@ from ari_app.calls.farewell import say_why
 from ari_app.calls.hunt import hunt
 from ari_app.calls.inbound import finish
 from ari_app.calls.leg import Leg
+from ari_app.calls.naming import find_contact
 from ari_app.calls.screen_pop import ScreenPop, identity
 from ari_app.calls.steps import follow, started, tell_end, tell_rung, tell_start
 from ari_app.calls.transfer import LONGEST_TALK
@@ -32,10 +35,23 @@ LONGEST_SETUP_S: Final = 14_400
 """A call may last its talk's limit and so much more: dialplan/agi-router.conf allows callers the same."""
 
 
+def begin(call: Call, planned: PlannedCall) -> None:
+    """Put on record what is asked for, before the one who asks is answered, and anything rings."""
+    call.tell(_requested(planned, now()))
+    call.first, call.treatment, call.announcements = planned.first, planned.treatment, planned.announcements
+    call.auto_answers = planned.first is First.AGENT
+    call.record = planned.record
+    call.known_as(_as_caller(planned))
+    if planned.first is First.AGENT:
+        call.showing.change(partial(_showing_customer, planned))
+    else:
+        call.showing.change(lambda _: _showing_agent(planned))
+
+
 async def click_to_dial(call: Call, planned: PlannedCall) -> None:
-    """Place the call, from the first INVITE to the end of the record."""
+    """Place the call that was begun, from the first INVITE to the end of the record."""
     first, second = planned.steps
-    _begin(call, planned)
+    find_contact(call, planned.number)
     try:
         winner = await _ring_first(call, first)
         if winner is not None:
@@ -69,13 +85,13 @@ def refused(planned: PlannedCall, refusal: Refusal, at: datetime) -> Iterator[e.
     yield e.CallEnded(at=at, by="router", cause=CALL_REJECTED, reason="refused")
 
 
-def _begin(call: Call, planned: PlannedCall) -> None:
-    call.tell(_requested(planned, now()))
-    call.first, call.treatment, call.announcements = planned.first, planned.treatment, planned.announcements
-    call.key = planned.key
-    call.auto_answers = planned.first is First.AGENT
-    call.known_as(_as_caller(planned))
-    call.screen_pop = _showing_customer(planned) if planned.first is First.AGENT else _showing_agent(planned)
+def refusal_of(happened: Sequence[e.CallEvent]) -> Failure | None:
+    """Why nothing rang, of a record that `refused` made; None of any other. It was made in one moment."""
+    match happened:
+        case [e.CallRequested() as asked, _, e.StepEnded() as end, e.CallEnded() as ended] if ended.at == asked.at:
+            return Failure(end.code, end.detail, end.remedy)
+        case _:
+            return None
 
 
 async def _ring_first(call: Call, step: Step) -> Leg | None:
@@ -98,10 +114,11 @@ async def _introduce(call: Call, planned: PlannedCall, leg: Leg) -> None:
     """Who is called next is shown who has picked up; and no call is endless, also without a router."""
     if planned.first is First.AGENT:
         number, name = planned.extension or leg.number, planned.user_name
-        call.screen_pop = _showing_agent(planned, number)
+        call.showing.change(lambda _: _showing_agent(planned, number))
+        call.showing.caller_sees = partial(_customer, planned)
     else:
         number, name = planned.number, planned.name
-        call.screen_pop = _showing_customer(planned)
+        call.showing.change(partial(_showing_customer, planned))
     call.auto_answers = False  # whoever is called next has not asked for it
     longest_s = str(LONGEST_SETUP_S + math.ceil(planned.treatment.talk_s))
     variables = {
@@ -114,10 +131,14 @@ async def _introduce(call: Call, planned: PlannedCall, leg: Leg) -> None:
     await asyncio.wait([call.request(request) for request in requests])
 
 
-def _showing_customer(planned: PlannedCall) -> ScreenPop:
+def _showing_customer(planned: PlannedCall, contact_name: str) -> ScreenPop:
     """What the agent's phones show: whom he is about to speak with."""
-    shown = identity(planned.number, planned.name or planned.number)
-    return ScreenPop(variables=planned.parameters, name=shown, replaces_caller=True)
+    return ScreenPop(variables=planned.parameters, name=_customer(planned, contact_name), replaces_caller=True)
+
+
+def _customer(planned: PlannedCall, contact_name: str) -> Mapping[str, str]:
+    """The customer, by the name that who asked for the call has for him, else by what a CRM calls him."""
+    return identity(planned.number, planned.name or contact_name or planned.number)
 
 
 def _showing_agent(planned: PlannedCall, number: str = "") -> ScreenPop:
@@ -148,4 +169,6 @@ def _requested(planned: PlannedCall, at: datetime) -> e.CallRequested:
         key=planned.key,
         talk_s=planned.treatment.talk_s,
         warn_s=planned.treatment.warn_s,
+        record=planned.record,
+        recording=planned.treatment.recording.as_json(),
     )

@@ -74,7 +74,7 @@ async def hand_over(call: Call, leg: Leg, wanted: PartyWanted) -> bool:
     else:
         contact = contact_of(leg.dial_string)
         wanted.give(Party(call.call_id, leg.channel_id, leg.name, leg.endpoint, contact, leg.user))
-        call.let_go(leg)
+        call.legs.let_go(leg)
         call.request(let_phone_leave(call, call.caller.channel_id, call.inbox.caller_gone))
     call.tell(e.CallEnded(at=now(), by="router", cause=NORMAL_CLEARING, reason=f"goes on in call {wanted.by_call}"))
     return True
@@ -97,9 +97,9 @@ async def let_phone_leave(call: Call, channel_id: str, gone: asyncio.Event, at_m
 
 
 def _adopt(call: Call, party: Party) -> Leg:
-    leg = Leg.arrived(call.next_role(), party.channel_id, party.name)
+    leg = Leg.arrived(call.legs.next_role(), party.channel_id, party.name)
     leg.endpoint, leg.user = party.endpoint, party.user
-    call.adopt(leg)
+    call.legs.adopt(leg)
     tell_joined(call, leg, party.contact, party.call_id)
     return leg
 
@@ -121,7 +121,7 @@ def tell_joined(call: Call, leg: Leg, contact: str = "", call_id: str = "") -> N
 
 async def _fetch_from_dialplan(call: Call, consultation: Consultation) -> Leg | None:
     """Whom a Dial() of the dialplan has connected is not in our hands: a Local channel brings him."""
-    leg = call.new_leg(endpoint_of(consultation.peer_name), JOIN)
+    leg = call.legs.new(endpoint_of(consultation.peer_name), JOIN)
     variables = LEG_GUARD | {GUARDED_CALLER: call.caller.name, JOINED_CHANNEL: consultation.peer_name}
     try:
         async with asyncio.timeout(HANDOVER_S):

@@ -7,8 +7,10 @@
     prompt  agr-<call>-leg-2-prompt          playback id of what the second leg is asked to confirm
     sounds  agr-<call>-sounds        playback id of what we play: one thing at a time
     sound   agr-<call>-sound-2-1             playback id of the first sound of the second step
+    consent agr-<call>-consent-1-2           playback id of the first sound that tells of a recording, to the second one
     asker   agr-<call>-requester             stands in the caller's place until somebody has picked up: no channel
     record  20261121T012233-9f3a2c1b77aa-1   a recording, and its file without the ending
+    message msg-20261121T012233-9f3a2c1b77aa  a text message
     probe   agr-probe-5f0c1d2e3a4b           a channel of a dry run: it asks for contacts and is never dialled
 
 A duplicate id answers 409, so a request that was sent twice can't make a twin.
@@ -28,6 +30,11 @@ _PROBE = "agr-probe-"
 def new_call_id() -> str:
     """A new call's id: the second it began (UTC) and 48 random bits."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(6)}"
+
+
+def new_message_id() -> str:
+    """A new text message's id, which sorts by time as well."""
+    return f"msg-{new_call_id()}"
 
 
 def leg_role(number: int) -> str:
@@ -65,6 +72,11 @@ def sound_ids(call_id: str, step: int, number: int) -> list[str]:
     return [f"{_PREFIX}{call_id}-sound-{step}-{sound}" for sound in range(1, number + 1)]
 
 
+def consent_id(call_id: str, sound: int, listener: int) -> str:
+    """The playback id of a sound by which somebody is told that he is recorded; both are counted from 1."""
+    return f"{_PREFIX}{call_id}-consent-{sound}-{listener}"
+
+
 def recording_name(call_id: str, number: int) -> str:
     """The name of a call's recording, counted from 1."""
     return f"{call_id}-{number}"
@@ -91,6 +103,12 @@ class Owner:
 
     call_id: str
     role: str
+
+
+def is_bridge(any_id: str) -> bool:
+    """Whether this is the bridge of a call of ours."""
+    whose = owner(any_id)
+    return whose is not None and whose.role == _BRIDGE
 
 
 def owner(any_id: str) -> Owner | None:

@@ -6,6 +6,7 @@ Reads top to bottom; every wait ends when the caller hangs up.
 import asyncio
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from agi_router.routing.decider import Decider
 from agi_router.routing.treatment import Treatment
@@ -15,8 +16,10 @@ from ari_app.calls.arrival import Arrival, info_on_record
 from ari_app.calls.asking import ask, take_in
 from ari_app.calls.call import Call, CallerGoneError
 from ari_app.calls.clock import now
+from ari_app.calls.consent import begin_again
 from ari_app.calls.consulting import take_up
 from ari_app.calls.leg import Leg
+from ari_app.calls.naming import find_contact, name_on_record
 from ari_app.calls.queueing import wait_in_queue
 from ari_app.calls.screen_pop import screen_pop
 from ari_app.calls.steps import after_queue, follow
@@ -36,6 +39,7 @@ async def inbound(call: Call, arrival: Arrival, decider: Decider) -> None:
     guess = Guess(call)
     asking = asyncio.create_task(ask(call, decider, guess))
     # After the question in the event loop's order: everybody waits for its answer, and for these nobody.
+    find_contact(call, arrival.caller_number)
     call.request(call.reception.arrive(call.treatment))
     call.bridge.prepare()
     try:
@@ -61,8 +65,9 @@ async def resume_fallback(
     call.tell(e.CallRecovered(at=now(), found="waiting"))
     await silence(call, sounds)
     call.treatment = decider.treatment(route)
-    call.shown = decider.shown(info_on_record(record))
-    call.screen_pop = screen_pop(record, call.shown, described)
+    call.showing.contact_name = name_on_record(call, record)
+    call.showing.by_route = decider.shown(info_on_record(record))
+    call.showing.change(partial(screen_pop, record, call.showing.by_route, described))
     call.request(call.reception.arrive(call.treatment, announce=False))
     call.bridge.prepare()
     try:
@@ -76,8 +81,9 @@ async def resume_queue(call: Call, record: CallRecord, described: e.CallerDescri
     """Go on with a caller who is in a queue, or comes back from it just now: with the steps after it."""
     call.tell(e.CallRecovered(at=now(), found="queue"))
     call.treatment, call.reception.is_answered = decider.treatment(record.route), True
-    call.shown = decider.shown(info_on_record(record))
-    call.screen_pop = screen_pop(record, call.shown, described)
+    call.showing.contact_name = name_on_record(call, record)
+    call.showing.by_route = decider.shown(info_on_record(record))
+    call.showing.change(partial(screen_pop, record, call.showing.by_route, described))
     call.is_served = record.answered_at is not None
     steps = decider.fallback(record.route, now())
     here = (record.destination_type, record.destination)
@@ -101,6 +107,7 @@ async def resume_talk(call: Call, leg: Leg, *, since: datetime | None, treatment
     try:
         if call.holding.aside:
             await take_up(call, leg)
+        call.request(begin_again(call))
         onward = await talk(call, leg, since)
         if onward is not None:
             await follow(call, onward)

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from ari_app.calls.ids import owner
+from ari_app.calls.ids import is_bridge, owner
 from ari_app.calls.ports import ChannelDestroyed, ChannelEntered, ChannelEvent, ChannelLeft
 from ari_app.calls.steering_request import TOO_MANY, SteeringRequested
 
@@ -185,6 +185,11 @@ class Switchboard:
     def watches(self, channel_id: str) -> bool:
         """Whether some call owns this channel."""
         return channel_id in self._inboxes
+
+    @property
+    def channels(self) -> int:
+        """How many channels are watched. The bridges of calls are, too, and are none."""
+        return sum(not is_bridge(any_id) for any_id in self._inboxes)
 
     def __len__(self) -> int:
         return len(self._inboxes)

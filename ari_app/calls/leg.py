@@ -83,8 +83,8 @@ class Leg:
         """The leg that a channel is which is there already, and speaks."""
         leg = cls(role=role, channel_id=channel_id, endpoint=endpoint_of(name), dial_string="", name=name)
         leg.state, leg.dialled, leg.newcomer = LegState.UP, True, True
-        leg.exists.set()
-        leg.entered.set()
+        for waited_for in (leg.exists, leg.entered, leg.settled):
+            waited_for.set()
         return leg
 
     @property

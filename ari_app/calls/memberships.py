@@ -1,7 +1,7 @@
 """Who is a member of which queue of Asterisk, and who has a break there: "logged in" and "paused", as agents say."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 
@@ -31,8 +31,10 @@ class Membership:
 class Memberships:
     """What Asterisk has told. `known` is False until it has listed all of them, and after the link to it was lost."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[], None] = lambda: None) -> None:
+        """`tell` is called after each change."""
         self.known = False
+        self._tell = tell
         self._queues: frozenset[str] = frozenset()
         self._members: dict[tuple[str, str], Membership] = {}
         self._by_name: defaultdict[str, dict[tuple[str, str], Membership]] = defaultdict(dict)
@@ -47,20 +49,29 @@ class Memberships:
 
     def replace(self, queues: Iterable[str], members: Iterable[Membership]) -> None:
         """These are all queues and all members."""
-        self.forget()
+        self._clear()
         self._queues = frozenset(queues)
         for member in members:
-            self.put(member)
+            self._put(member)
         self.known = True
+        self._tell()
 
     def put(self, member: Membership) -> None:
         """This is how a member stands, who may be a new one."""
-        self.remove(member.queue, member.interface)
-        at = member.queue, member.interface
-        self._members[at] = self._by_name[member.name][at] = member
+        self._put(member)
+        self._tell()
 
     def remove(self, queue: str, interface: str) -> None:
         """He is no member any more."""
+        self._remove(queue, interface)
+        self._tell()
+
+    def _put(self, member: Membership) -> None:
+        self._remove(member.queue, member.interface)
+        at = member.queue, member.interface
+        self._members[at] = self._by_name[member.name][at] = member
+
+    def _remove(self, queue: str, interface: str) -> None:
         member = self._members.pop((queue, interface), None)
         if member is None:
             return
@@ -71,6 +82,10 @@ class Memberships:
 
     def forget(self) -> None:
         """Nothing is known."""
+        self._clear()
+        self._tell()
+
+    def _clear(self) -> None:
         self.known = False
         self._queues = frozenset()
         self._members.clear()

@@ -20,10 +20,11 @@ from ari_app.calls.clock import now
 from ari_app.calls.early_media import EarlyMedia
 from ari_app.calls.leg import Leg
 from ari_app.calls.leg_variables import is_hidden_from, leg_variables, own_number
+from ari_app.calls.naming import show_name
 from ari_app.calls.outgoing import ask_to_dial
 from ari_app.calls.ports import ChannelDestroyed, NotFoundError, RefusedError, TelephonyError
 from ari_app.calls.redirects import Redirects
-from ari_app.calls.screen_pop import SENT_NAME, SHOWN_NAME
+from ari_app.calls.screen_pop import SHOWN_NAME
 from ari_app.calls.taking_back import take_back
 from ari_app.calls.trunks import failed_by_its_trunk, next_way, watch_setup
 from ari_app.domain import events as e
@@ -140,7 +141,7 @@ class Placing:
         if way is None:
             return
         is_dialled = not self._only_create
-        if is_dialled and not self._may_dial(target, self._call.next_channel_id, way, legs[-1] if legs else None):
+        if is_dialled and not self._may_dial(target, self._call.legs.next_channel_id, way, legs[-1] if legs else None):
             self._ways[target].clear()
             return
         if instead_of is not None:
@@ -195,7 +196,7 @@ class Placing:
             contacts = await self._contacts(target, channel_id) if channel_id else ()
             await asyncio.wait([creating])
         except (asyncio.CancelledError, TelephonyError):
-            self._call.tell_dialled(leg)
+            self._call.legs.tell_dialled(leg)
             raise
         if not creating.result():
             self._legs[target].remove(leg)
@@ -206,7 +207,7 @@ class Placing:
             leg.dial_string = f"{endpoint}/{taken}"
         elif contacts:
             leg.dial_string = contacts[0]
-        self._call.tell_dialled(leg)
+        self._call.legs.tell_dialled(leg)
         for contact in contacts or ():
             if contact != leg.dial_string:
                 self._ring(self._new_leg(target, endpoint, contact))
@@ -219,7 +220,7 @@ class Placing:
         return leg.channel_id if leg.alive else ""
 
     def _new_leg(self, target: Target, endpoint: str, dial_string: str, way: TrunkWay | None = None) -> Leg:
-        leg = self._call.new_leg(endpoint, dial_string, target.user, way, confirm=target.confirm)
+        leg = self._call.legs.new(endpoint, dial_string, target.user, way, confirm=target.confirm)
         if isinstance(target, EndpointTarget) and not self._legs[target]:  # of several contacts, one
             leg.auto_answer = target.auto_answer and self._call.auto_answers
         self._legs[target].append(leg)
@@ -231,7 +232,7 @@ class Placing:
         if self._only_create:
             self._undialled[leg.channel_id] = leg_variables(self._call, leg)
         else:
-            self._call.tell_dialled(leg)
+            self._call.legs.tell_dialled(leg)
             self._call.request(self._dial(leg))
 
     async def _create(self, leg: Leg) -> bool:
@@ -254,28 +255,19 @@ class Placing:
         """Ring a leg that was created ahead, when only these of its variables were known."""
         call, variables = self._call, leg_variables(self._call, leg)
         leg.shown_name = variables.get(SHOWN_NAME, "")
-        call.tell_dialled(leg)
+        call.legs.tell_dialled(leg)
         await leg.entered.wait()
         news = {name: value for name, value in variables.items() if known.get(name) != value}
         await asyncio.gather(*(call.telephony.set_variable(leg.channel_id, *new) for new in news.items()))
         await self._dial(leg)
 
     async def _tell_ringing(self, leg: Leg) -> None:
-        """Bring a leg that was dialled ahead what the answer carries; for headers it is too late.
-
-        The name goes last and without `i`: Asterisk then sends it to a phone that takes such news.
-        """
+        """Bring a leg that was dialled ahead what the answer carries; for headers it is too late."""
         call, pop = self._call, self._call.screen_pop
-        name = {} if is_hidden_from(leg) or own_number(call, leg) is not None else dict(pop.name)
-        shown = name.pop(SHOWN_NAME, "")
+        shown = {} if is_hidden_from(leg) or own_number(call, leg) is not None else pop.name
         await leg.entered.wait()
-        if leg.ending is not None or not leg.alive:
-            return
-        leg.shown_name = shown or leg.shown_name  # its phone may be picked up in this instant
-        set_variable = call.telephony.set_variable
-        await asyncio.gather(*(set_variable(leg.channel_id, *new) for new in {**pop.variables, **name}.items()))
-        if shown:
-            await set_variable(leg.channel_id, SENT_NAME, shown)
+        if leg.ending is None and leg.alive:
+            await show_name(call, leg, {**pop.variables, **shown})
 
     async def _dial(self, leg: Leg) -> None:
         """Send the leg's INVITE. Asterisk refuses that before the leg is in the application."""

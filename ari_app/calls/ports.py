@@ -162,6 +162,14 @@ class PlaybackEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingOver:
+    """The switch has ended a recording, whether or not it was asked to. `channel_id` is that of the bridge."""
+
+    channel_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class DialAnswered:
     """Somebody answered whom the dialplan has dialled for this channel; `peer` is the name of his."""
 
@@ -180,7 +188,16 @@ LifeEvent = (
     | ChannelDestroyed
 )
 """A channel comes, changes its state, and goes."""
-ChannelEvent = LifeEvent | KeyPressed | ChannelHeld | ChannelResumed | PlaybackEnded | DialAnswered | TransferRequested
+ChannelEvent = (
+    LifeEvent
+    | KeyPressed
+    | ChannelHeld
+    | ChannelResumed
+    | PlaybackEnded
+    | RecordingOver
+    | DialAnswered
+    | TransferRequested
+)
 
 
 class TransferOutcome(StrEnum):
@@ -222,6 +239,9 @@ class Snapshot:
 
 class Telephony(Protocol):
     """Requests to the switch. Each raises a `TelephonyError`; times are in seconds."""
+
+    recording_format: str = "wav"
+    """The ending of a recording's file, which is Asterisk's name of the format: 16 bit linear, at 8 kHz."""
 
     @property
     def is_connected(self) -> bool:
@@ -300,6 +320,10 @@ class Telephony(Protocol):
 
     async def resume_recording(self, name: str) -> None:
         """Go on with a recording that was paused. Raises NotFoundError when it has ended."""
+        ...
+
+    async def play_to_bridge(self, bridge_id: str, playback_id: str, sound: str) -> None:
+        """Let all in the bridge hear this sound; its end is told as that of any playback, of the bridge."""
         ...
 
     async def beep(self, bridge_id: str, playback_id: str) -> None:

@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -50,10 +50,14 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class _Talk:
-    """The last talk of a user: its end, and the id of the team that was called ("": none)."""
+    """The last talk of a user: its end, and the id of the team that was called ("": none).
+
+    `wrapped_up` is whether he has said himself that he is done with it.
+    """
 
     ended_at: datetime
     team: str
+    wrapped_up: bool = False
 
 
 @dataclass(slots=True)
@@ -79,7 +83,7 @@ class Presence(CallWriter):
 
     def __init__(self, roster: Roster | None = None) -> None:
         self._roster = roster or Roster()
-        self.memberships = Memberships()
+        self.memberships = Memberships(self._tell)
         self._states: dict[str, str] = {}
         self._calls: dict[str, _Live] = {}
         self._picked_up: Counter[str] = Counter()  # by user: his legs that are up
@@ -87,6 +91,11 @@ class Presence(CallWriter):
         self._last_talk: dict[str, _Talk] = {}
         self._last_rung: dict[tuple[str, str], datetime] = {}  # by team and user
         self._changed = asyncio.Event()
+
+    @property
+    def changed(self) -> asyncio.Event:
+        """Set at the next change: take it, look how somebody stands, then wait for it. Each is set once."""
+        return self._changed
 
     def know(self, roster: Roster) -> None:
         """From now on these are the users."""
@@ -138,9 +147,23 @@ class Presence(CallWriter):
             for user, person in self._roster.people.items()
         ]
 
+    def device_state(self, device: str) -> str | None:
+        """The state of a device, one of Asterisk's words; None where it has told none."""
+        return self._states.get(device)
+
     def device_states(self, user: str) -> Mapping[str, str | None]:
         """The state of each of this user's devices, one of Asterisk's words; None where it has told none."""
         return {device: self._states.get(device) for device in self._roster.people.get(user, _NOBODY).devices}
+
+    def dnd_device(self, user: str) -> str | None:
+        """The device whose state says that this user wants not to be disturbed; None when there is none."""
+        return self._roster.people.get(user, _NOBODY).dnd
+
+    def end_wrap_up(self, user: str) -> None:
+        """He is done with his last talk, earlier than his teams allow for. A start of the router forgets it."""
+        if (talk := self._last_talk.get(user)) is not None:
+            self._last_talk[user] = replace(talk, wrapped_up=True)
+            self._tell()
 
     def queues_of(self, user: str) -> Sequence[Membership]:
         """The queues of which this user is a member, as far as they are known."""
@@ -246,7 +269,7 @@ class Presence(CallWriter):
 
     def _wrap_up_left_s(self, user: str, person: Person, at: datetime) -> float:
         talk = self._last_talk.get(user)
-        if talk is None or not person.wrap_up_s:
+        if talk is None or talk.wrapped_up or not person.wrap_up_s:
             return 0.0
         lasts_s = person.wrap_up_s.get(talk.team, max(person.wrap_up_s.values()))
         return (talk.ended_at + timedelta(seconds=lasts_s) - at).total_seconds()

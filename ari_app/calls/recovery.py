@@ -12,6 +12,7 @@ import structlog
 from agi_router.routing.click_to_dial import First
 from agi_router.routing.decider import Decider
 from agi_router.routing.destination import AnnouncementDestination
+from agi_router.routing.recorded import RecordingRule
 from agi_router.routing.treatment import Treatment
 from ari_app.calls.arrival import arrival_on_record, read_arrival
 from ari_app.calls.call import Call, Caller
@@ -116,7 +117,7 @@ class Recovery:
 
         The legs of calls that run here count until their calls hear of their ends, also those on their way to Asterisk.
         """
-        live = (leg.channel_id for call in self._supervisor.live.values() for leg in call.legs.values() if leg.alive)
+        live = (leg.channel_id for call in self._supervisor.live.values() for leg in call.legs.alive)
         present = {*snapshot.channels, *snapshot.elsewhere}.difference(found.end_channels).union(live)
         self._supervisor.volume.lose_all_but(present, now())
 
@@ -196,15 +197,15 @@ class Recovery:
         call = self._supervisor.new_call(call_id, Caller(caller.channel_id, caller.name, caller.up))
         call.bridge.found()
         if record is not None:
-            call.step, call.leg_count = record.step, highest_leg(record)
+            call.step, call.legs.count = record.step, highest_leg(record)
             call.known_as(arrival_on_record(record))
-            call.first = First(record.first) if record.first else None
+            call.first, call.key = First(record.first) if record.first else None, record.key
             if (stands_in := _leg_of(record, caller.channel_id)) is not None:
-                call.adopt(_talking_leg(stands_in.leg, caller, stands_in))
+                call.legs.adopt(_talking_leg(stands_in.leg, caller, stands_in))
         known = _leg_of(record, present.channel_id) if record else None
-        role = known.leg if known else call.next_role()
+        role = known.leg if known else call.legs.next_role()
         leg = _talking_leg(role, present, known)
-        call.adopt(leg)
+        call.legs.adopt(leg)
         if record is not None:
             self._lose_legs(record, keep={leg.role for leg in call.legs.values()})
         if record is None or record.answered_at is None:
@@ -222,7 +223,12 @@ class Recovery:
 
         def story(decider: Decider) -> Coroutine[Any, Any, None]:
             if requested is not None:
-                limited = Treatment(talk_s=requested.talk_s, warn_s=requested.warn_s)
+                call.record = requested.record
+                limited = Treatment(
+                    talk_s=requested.talk_s,
+                    warn_s=requested.warn_s,
+                    recording=RecordingRule.from_json(requested.recording),
+                )
                 return resume_talk(call, leg, since=since, treatment=limited)
             return resume_talk(call, leg, since=since, treatment=decider.treatment(call.route))
 
@@ -230,17 +236,17 @@ class Recovery:
 
     def _end_alone(self, record: CallRecord, channel: PresentChannel) -> None:
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
-        call.step, call.leg_count = record.step, highest_leg(record)
+        call.step, call.legs.count = record.step, highest_leg(record)
         known = _leg_of(record, channel.channel_id)
         if known is not None:
-            call.adopt(_talking_leg(known.leg, channel, known))
+            call.legs.adopt(_talking_leg(known.leg, channel, known))
         self._lose_legs(record, keep={leg.role for leg in call.legs.values()})
         self._supervisor.start(call, end_alone(call))
 
     def _resume_waiting(self, record: CallRecord, channel: PresentChannel, described: e.CallerDescribed | None) -> None:
         self._lose_legs(record, keep=set())
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
-        call.step, call.leg_count = record.step, highest_leg(record)
+        call.step, call.legs.count = record.step, highest_leg(record)
         call.known_as(arrival_on_record(record))
         sounds = len(record.destination.split(",")) if record.destination_type == AnnouncementDestination.type else 0
         self._supervisor.start_deciding(call, lambda decider: resume_fallback(call, record, described, decider, sounds))
@@ -248,7 +254,7 @@ class Recovery:
     def _resume_queue(self, record: CallRecord, channel: PresentChannel, described: e.CallerDescribed | None) -> None:
         held = self._supervisor.held.pop(channel.channel_id, None)
         call = self._supervisor.new_call(record.call_id, Caller(channel.channel_id, channel.name, channel.up))
-        call.step, call.leg_count = record.step, highest_leg(record)
+        call.step, call.legs.count = record.step, highest_leg(record)
         call.known_as(arrival_on_record(record))
         call.away = call.inbox.caller_away = True
         if held is not None or channel.entered:
@@ -288,7 +294,7 @@ def _without(departed: Set[str], snapshot: Snapshot) -> Snapshot:
 
 def _expected(call: Call) -> frozenset[str]:
     """The channels that must be there if nothing was missed."""
-    legs = frozenset(leg.channel_id for leg in call.legs.values() if leg.alive and leg.exists.is_set())
+    legs = frozenset(leg.channel_id for leg in call.legs.alive if leg.exists.is_set())
     return legs | {call.caller.channel_id} if call.caller.is_there else legs
 
 

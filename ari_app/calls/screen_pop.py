@@ -1,6 +1,6 @@
 """What an answer carries besides the destination, as the channel variables that bring it to phones and dialplan."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -39,6 +39,41 @@ class ScreenPop:
         return {**self.name, **{f"PJSIP_HEADER(add,{name})": value for name, value in self.headers.items()}}
 
 
+PopOf = Callable[[str], ScreenPop]
+"""What phones are to show, by the name that CRMs have for the contact, "" while none has told."""
+
+
+class Showing:
+    """What phones are shown of a call; it changes with the route, the answer, and the contact's name.
+
+    `by_route` is what the route in force says. `caller_sees` makes the variables by which the caller's own phone shows
+    the contact, of a call that was asked for; None while it shows nobody.
+    """
+
+    def __init__(self) -> None:
+        self.by_route = Shown()
+        self.pop = ScreenPop()
+        self.contact_name = ""
+        self.caller_sees: Callable[[str], Mapping[str, str]] | None = None
+        self._pop_of: PopOf = lambda _: ScreenPop()
+
+    def change(self, pop_of: PopOf) -> None:
+        """This from now on."""
+        self._pop_of = pop_of
+        self.pop = pop_of(self.contact_name)
+
+    def name_contact(self, name: str) -> None:
+        """A CRM has told what whoever is outside is called."""
+        self.contact_name = name
+        self.pop = self._pop_of(name)
+
+    def forget_caller(self) -> None:
+        """He leaves the call to others: what was shown was of him."""
+        left = ScreenPop(variables=self.pop.variables)
+        self.change(lambda _: left)
+        self.caller_sees = None
+
+
 class Described(Protocol):
     """A caller as he arrived; `caller_number` and `caller_name` are "" when he withholds them."""
 
@@ -58,13 +93,16 @@ class Described(Protocol):
         ...
 
 
-def screen_pop(caller: Described, shown: Shown, carried: Understood | CallerDescribed | None = None) -> ScreenPop:
+def screen_pop(
+    caller: Described, shown: Shown, carried: Understood | CallerDescribed | None = None, contact_name: str = ""
+) -> ScreenPop:
     """What phones are to show of this caller: by his route, and by an answer, or what the log knows of it.
 
-    A withheld caller stays withheld: neither his number nor his name is shown, whatever the API says.
+    `contact_name` is what a CRM calls him, and counts where the answer has no name. A withheld caller stays withheld:
+    neither his number nor his name is shown, whatever the API says.
     """
     variables, headers = ({}, {}) if carried is None else (carried.variables, carried.headers)
-    named = "" if carried is None or caller.caller_withheld else carried.caller_name or ""
+    named = "" if caller.caller_withheld else (carried is not None and carried.caller_name) or contact_name
     own = {name.casefold() for name in headers}
     return ScreenPop(
         variables=variables,

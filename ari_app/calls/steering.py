@@ -10,6 +10,7 @@ from agi_router.routing.click_to_dial import First
 from agi_router.routing.errors import Failure
 from ari_app.calls.call import Call
 from ari_app.calls.clock import now
+from ari_app.calls.consent import on_demand
 from ari_app.calls.consulting import consult
 from ari_app.calls.leg import Leg, endpoint_of
 from ari_app.calls.ports import NotFoundError, TelephonyError, TransferRequested
@@ -22,6 +23,7 @@ from ari_app.calls.steering_request import (
     Hold,
     Mute,
     Record,
+    RecordingChange,
     Resume,
     SendDigits,
     SteeringRequested,
@@ -60,6 +62,9 @@ async def steer(call: Call, leg: Leg, request: SteeringRequested) -> Leg | Onwar
         return await _transfer(call, leg, request, request.action.target, sides)
     if isinstance(request.action, Consult):
         return await _consult(call, leg, request, request.action.target, sides)
+    if request.action == Record(RecordingChange.START, request.action.party):
+        call.request(_record(call, request))  # the talk goes on while both hear that they are recorded
+        return leg
     try:
         request.answer(await _carry_out(call, request.action, sides))
     except NotFoundError as error:  # of one who has hung up; that event is on its way, and the end of the call answers
@@ -67,6 +72,13 @@ async def steer(call: Call, leg: Leg, request: SteeringRequested) -> Leg | Onwar
     except TelephonyError as error:
         request.answer(refusal(error))
     return leg
+
+
+async def _record(call: Call, request: SteeringRequested) -> None:
+    try:
+        request.answer(await on_demand(call, "command"))
+    except TelephonyError as error:
+        request.answer(refusal(error))
 
 
 async def _transfer(call: Call, leg: Leg, request: SteeringRequested, target: str, sides: Sides) -> Leg | Onward:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -11,11 +12,13 @@ from agi_router.routing.click_to_dial import CallRequest, PlannedCall, Refusal
 from agi_router.routing.decider import Decider
 from agi_router.routing.errors import Failure
 from agi_router.routing.volume import Volume
+from ari_app.access.rates import CallRates
 from ari_app.calls.agents import agent_unready
 from ari_app.calls.arrival import Arrival, read_arrival
 from ari_app.calls.call import Call, Caller, CallerGoneError
-from ari_app.calls.click_to_dial import click_to_dial, refused
+from ari_app.calls.click_to_dial import begin, click_to_dial, refused
 from ari_app.calls.clock import now
+from ari_app.calls.contacts import ContactSearch
 from ari_app.calls.ids import new_call_id
 from ari_app.calls.inbound import inbound
 from ari_app.calls.inbox import Switchboard
@@ -36,6 +39,7 @@ from ari_app.calls.presence import Presence, Witnessed
 from ari_app.calls.queueing import status_of
 from ari_app.calls.steering_request import Action, CancelTransfer, Consult, SteeringRequested
 from ari_app.calls.taking_back import hangup_reason
+from ari_app.calls.voicemail import MessageLeft, is_over, message_of
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallWriter
 from ari_app.domain.causes import LegOutcome
@@ -44,8 +48,21 @@ log = structlog.get_logger(__name__)
 
 _STOPS: Final = Failure("router_stops", "the router is stopping", "ask again when it runs")
 
+MESSAGE: Final = "Message/"
+"""So begins the name of Asterisk's one channel for text messages, where its dialplan takes them for calls. While that
+waits for us no other message is handed over to anybody.
+"""
+
 GIVE_BACK_S: Final = 5.0
 """How long a call whose story broke off may take to be given back to the dialplan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A request for a call that was understood, and must not be granted: it is on record as this call."""
+
+    call_id: str
+    why: Failure
 
 
 class Supervisor:
@@ -65,14 +82,20 @@ class Supervisor:
         max_in_setup: int,
         *,
         volume: Volume,
+        key_rates: CallRates | None = None,
+        contacts: ContactSearch | None = None,
     ) -> None:
         self._telephony = telephony
         self._deciders = deciders
         self.writer = Witnessed(writer, presence)
         self._presence = presence
         self.volume = volume
+        self._key_rates = key_rates
+        self._contacts = contacts
         self.max_in_setup = max_in_setup
         self.carries_out_transfers = True
+        self.on_message: Callable[[MessageLeft], None] = lambda _: None
+        """Told of each message that a caller has left; neither waits nor raises."""
         self._takes_calls = True
         self._tasks: asyncio.TaskGroup | None = None
         self._stories: dict[str, asyncio.Task[None]] = {}
@@ -112,6 +135,11 @@ class Supervisor:
         """How many calls nobody has answered yet, and that do not wait in a queue."""
         return sum(not call.goes_on_alone for call in self.live.values())
 
+    @property
+    def _is_full(self) -> bool:
+        """Whether no more calls may be set up. While few calls live none are counted: that would cost each new one."""
+        return len(self.live) >= self.max_in_setup and self.in_setup >= self.max_in_setup
+
     def deliver(self, event: ChannelEvent) -> None:
         """Take one event from the switch; never waits.
 
@@ -119,6 +147,10 @@ class Supervisor:
         """
         if isinstance(event, ChannelDestroyed):
             self.volume.ended(event.channel_id, now())
+        if isinstance(event, ChannelEntered) and is_over(event):
+            if (left := message_of(event)) is not None:
+                self.on_message(left)
+            return
         self.switchboard.deliver(event)
 
     def take_caller(self, entered: ChannelEntered | PresentChannel) -> None:
@@ -126,20 +158,24 @@ class Supervisor:
 
         Until the first reconciliation, who comes back from a queue is held: his call is on record.
         """
+        if entered.name.startswith(MESSAGE):
+            assert self._tasks is not None
+            self._tasks.create_task(self._turn_away(entered.channel_id))
+            return
         if self._holds and isinstance(entered, ChannelEntered) and status_of(entered.args) is not None:
             self.held[entered.channel_id] = entered
             return
         arrival = read_arrival(entered)
         call = self.new_call(new_call_id(), Caller(entered.channel_id, entered.name, entered.up))
-        if not self._takes_calls or self.in_setup >= self.max_in_setup:
+        if not self._takes_calls or self._is_full:
             self.start(call, _shed(call, arrival))
         else:
             self.start_deciding(call, lambda decider: inbound(call, arrival, decider))
 
-    async def place(self, request: CallRequest) -> str | Failure:
-        """Begin the call that somebody asks for; its id, or why nothing rings.
+    async def place(self, request: CallRequest, call_id: str = "") -> str | Rejected | Failure:
+        """Begin the call that somebody asks for; its id, or why nothing rings. After a Failure nothing is on record.
 
-        A request that was understood, and must not be granted, is put on record.
+        `call_id` is a new one, chosen before: of "" one is chosen here.
         """
         async with self._deciders.for_a_call() as decider:
             planned = decider.plan(request)
@@ -154,18 +190,22 @@ class Supervisor:
                 "there is no connection to Asterisk",
                 "ask again when it is back; agi-router doctor tells what is wrong with it",
             )
-        if self.in_setup >= self.max_in_setup:
+        if self._is_full:
             return Failure(
                 "overload",
                 f"{self.in_setup} calls are being set up, and calls.max_in_setup allows no more",
                 "ask again in a few seconds",
             )
-        call_id = new_call_id()
+        if (too_many := self._beyond_key(planned.key)) is not None:
+            return too_many
+        call_id = call_id or new_call_id()
         if (refusal := planned.refusal or self._beyond_limits(planned) or unready) is not None:
             for event in refused(planned, refusal, now()):
                 self.writer.write(call_id, event)
-            return refusal.why
+            return Rejected(call_id, refusal.why)
         call = self.new_call(call_id, Caller.to_come(call_id))
+        call.key = planned.key
+        begin(call, planned)
         self.start_deciding(call, lambda _: click_to_dial(call, planned))
         return call_id
 
@@ -179,6 +219,28 @@ class Supervisor:
         call, request = fitting[0], SteeringRequested.of(action)
         call.inbox.put(request)
         return await request.outcome(call.ended, self._stories[call.call_id])
+
+    def _beyond_key(self, key: str) -> Failure | None:
+        """A program that asks too often is not on record each time: it would fill the log."""
+        if not key or self._key_rates is None:
+            return None
+        return self._key_rates.refusal(key, sum(call.key == key for call in self.live.values()))
+
+    async def until_answered(self, call_id: str) -> None:
+        """Return when both sides of this call speak, or nothing more of it is to be seen here: it may be over."""
+        call, story = self.live.get(call_id), self._stories.get(call_id)
+        if call is None or story is None or call.talking:
+            return
+        answered = asyncio.ensure_future(call.answered.wait())
+        try:
+            await asyncio.wait((answered, story), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            answered.cancel()
+
+    async def until_over(self, call_id: str) -> None:
+        """Return when all that will be on record of this call is, or the router stops and leaves it to itself."""
+        if (story := self._stories.get(call_id)) is not None:
+            await asyncio.wait((story,))
 
     def _beyond_limits(self, planned: PlannedCall) -> Refusal | None:
         whys = ((step, without_room(self.volume, step, planned.key)) for step in planned.steps)
@@ -202,6 +264,7 @@ class Supervisor:
             self.writer,
             presence=self._presence,
             volume=self.volume,
+            contacts=self._contacts,
         )
         call.carries_out_transfers = self.carries_out_transfers
         return call
@@ -251,10 +314,10 @@ class Supervisor:
         try:
             async with asyncio.timeout(GIVE_BACK_S):
                 channel = call.caller.channel_id
-                alive = [leg.channel_id for leg in call.legs.values() if leg.alive and leg.channel_id != channel]
+                alive = [leg.channel_id for leg in call.legs.alive if leg.channel_id != channel]
                 why = hangup_reason(call, LegOutcome.CANCELLED)
                 await asyncio.gather(*(self._despite(self._telephony.hang_up(leg, why)) for leg in alive))
-                call.legs_given_up()
+                call.legs.give_up()
                 await self._despite(self._telephony.destroy_bridge(call.bridge_id))
                 if call.talking and not call.is_over:
                     await self._telephony.hang_up(call.caller.channel_id, "failure")
@@ -272,6 +335,18 @@ class Supervisor:
             await request
         except RefusedError as error:
             log.warning("not all of a call could be cleared; the next reconnect tries again", error=str(error))
+
+    async def _turn_away(self, channel_id: str) -> None:
+        """End what is no call. The channel of messages hears of its end only when it is let go as well."""
+        log.warning(
+            "the dialplan takes a text message for a call; nobody is rung",
+            remedy="set message_context in pjsip.conf, as agi-router dialplan pjsip.conf shows",
+        )
+        try:
+            await self._telephony.hang_up(channel_id, "normal")
+            await self._telephony.send_to_dialplan(channel_id)
+        except TelephonyError as error:
+            log.warning("a text message could not be turned away", channel=channel_id, error=str(error))
 
     def _end_orphan(self, channel_id: str) -> None:
         assert self._tasks is not None

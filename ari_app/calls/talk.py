@@ -8,6 +8,7 @@ from agi_router.routing.step import Step
 from ari_app.calls.bridging import guard_again, let_speak, lift_guard
 from ari_app.calls.call import LAST_EVENTS_S, Call, CallerGoneError
 from ari_app.calls.clock import now
+from ari_app.calls.consent import begin, go_on_in_talk, record_from_now_on
 from ari_app.calls.handover import hand_over
 from ari_app.calls.inbox import PartyWanted
 from ari_app.calls.leg import Leg, endpoint_of
@@ -16,6 +17,7 @@ from ari_app.calls.ports import (
     ChannelEntered,
     ChannelHeld,
     ChannelResumed,
+    RecordingOver,
     TelephonyError,
     TransferRequested,
     UnreachableError,
@@ -53,6 +55,7 @@ async def talk(call: Call, leg: Leg, since: datetime | None = None) -> Sequence[
     caller when it was the leg. Returns as `converse` does.
     """
     call.talking = True
+    call.answered.set()  # not with CallAnswered: until they are bridged nobody speaks, and nothing can be steered
     try:
         async with limited(call, since or now()):
             while leg.alive:
@@ -76,6 +79,8 @@ async def _next(call: Call, leg: Leg) -> Leg | Sequence[Step] | None:
             call.request(lift_guard(call))
         case ChannelResumed():
             call.request(guard_again(call, leg))
+        case RecordingOver():
+            call.request(go_on_in_talk(call))
         case TransferRequested() as request:
             await release(call)
             went = await transfer(call, leg, request)
@@ -98,7 +103,10 @@ async def _next(call: Call, leg: Leg) -> Leg | Sequence[Step] | None:
 async def _connect(call: Call, leg: Leg) -> None:
     await asyncio.gather(call.reception.answer(), *_keep_name(call, leg), *_take_transfers_of_caller(call))
     call.tell(e.CallAnswered(at=now(), leg=leg.role))
+    by = await record_from_now_on(call, leg)
     await let_speak(call, leg)
+    if by and leg.alive:
+        await begin(call, by)
 
 
 def _take_transfers_of_caller(call: Call) -> list[asyncio.Task[None]]:

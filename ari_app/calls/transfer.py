@@ -19,6 +19,7 @@ from agi_router.routing.step import HangUp, Refused, Ring, Step
 from ari_app.calls.bridging import LEG_GUARD, guard, guard_newcomer, let_speak, lift_guard
 from ari_app.calls.call import Call, CallerGoneError
 from ari_app.calls.clock import now
+from ari_app.calls.consent import go_on
 from ari_app.calls.handover import fetch, let_phone_leave, tell_joined, tell_phone
 from ari_app.calls.hunt import hunt
 from ari_app.calls.leg import Leg
@@ -123,8 +124,8 @@ async def replaced(call: Call, leg: Leg, newcomer: ChannelEntered) -> Leg:
     if not by_caller and newcomer.replaces != leg.channel_id:
         return leg
     transferer = await put_in_callers_place(call, leg) if by_caller else leg
-    new = Leg.arrived(call.next_role(), newcomer.channel_id, newcomer.name)
-    call.adopt(new)
+    new = Leg.arrived(call.legs.next_role(), newcomer.channel_id, newcomer.name)
+    call.legs.adopt(new)
     call.first_to_hang_up = None
     tell_joined(call, new)
     _tell_transferred(call, transferer, new, by_caller=by_caller)
@@ -263,6 +264,7 @@ async def succeed(call: Call, transferer: Leg, leg: Leg, *, by_caller: bool) -> 
 async def _let_speak(call: Call, leg: Leg) -> None:
     try:
         await let_speak(call, leg)
+        await go_on(call)
     except (NotFoundError, RefusedError) as error:  # one of the two hung up just now, and the event is on its way
         call.log.info("two could not be bridged after a transfer", leg=leg.role, error=str(error))
         take_back(call, leg, LegOutcome.FAILED)

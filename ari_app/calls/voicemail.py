@@ -1,16 +1,58 @@
 """A mailbox: the caller goes on to VoiceMail() in the dialplan, for good, and leaves a message."""
 
 import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from agi_router.routing.dialplan_place import DialplanPlace
 from agi_router.routing.errors import Failure
 from ari_app.calls.call import Call
 from ari_app.calls.leaving import go_to
+from ari_app.calls.ports import ChannelEntered
 
 VOICEMAIL: Final = DialplanPlace("agi-router-voicemail")
 MAILBOX: Final = "AGI_ROUTER_MAILBOX"
 GREETING: Final = "AGI_ROUTER_GREETING"
+CALL: Final = "AGI_ROUTER_CALL"
+
+LEFT: Final = "voicemail-left"
+"""An argument of Stasis() in the dialplan: the caller has left a message, and his channel is no more."""
+
+_CALL_ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLeft:
+    """The caller of this call has left a message in this mailbox, of which `channel` was his.
+
+    `file` is where Asterisk has it, without an ending.
+    """
+
+    call_id: str
+    mailbox: str
+    file: str
+    channel: str
+
+
+def message_left(told: Sequence[str], channel: str) -> MessageLeft | None:
+    """By CALL,MAILBOX,FILE, as the dialplan tells it; None of what is no call's."""
+    match told:
+        case (call_id, mailbox, *file) if _CALL_ID.fullmatch(call_id):
+            return MessageLeft(call_id, mailbox, ",".join(file), channel)
+        case _:
+            return None
+
+
+def message_of(entered: ChannelEntered) -> MessageLeft | None:
+    """Of a caller who comes only to tell of it: Stasis(app,ROUTE,CALLED,PRESENTATION,voicemail-left,CALL,...)."""
+    return message_left(entered.args[4:], entered.name) if is_over(entered) else None
+
+
+def is_over(entered: ChannelEntered) -> bool:
+    """Whether his channel is no more, and only tells that he has left a message."""
+    return len(entered.args) > 3 and entered.args[3] == LEFT
 
 
 async def leave_message(call: Call, mailbox: str) -> Failure | None:
@@ -28,6 +70,7 @@ async def _prepare(call: Call, mailbox: str) -> Failure | None:
     if failure is None:
         await asyncio.gather(
             telephony.set_variable(channel, MAILBOX, mailbox),
+            telephony.set_variable(channel, CALL, call.call_id),
             telephony.set_variable(channel, GREETING, greeting_after(call.last_outcome)),
         )
     return failure

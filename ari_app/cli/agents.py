@@ -1,6 +1,6 @@
-"""`agi-router agents`: how each user stands, as the running router knows it."""
+"""`agi-router agents`: how each user stands, as the running router knows it, and what is changed of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +10,8 @@ from rich.text import Text
 from ari_app.cli.outcome import Status, unfound
 from ari_app.cli.output import console, print_json
 from ari_app.control.client import NoRouterError, ask
-from ari_app.domain.story import printable
+from ari_app.domain.wording import printable
+from ari_app.live.agents import LONGEST_ANSWER_S
 from ari_app.settings import load_control
 
 _STYLES: Final = {"free": "green", "ringing": "cyan", "in_call": "red", "wrap_up": "yellow", "dnd": "yellow"}
@@ -19,31 +20,46 @@ _REGISTERED: Final = {True: Text("yes"), False: Text("no", "red"), None: Text("u
 
 def show_agents(config: Path, *, as_json: bool) -> None:
     """Print them. Raises CommandError when no router runs, ControlError when it does not answer."""
+    answer = _asked(config, "agents", {})
+    if as_json:
+        print_json(answer)
+    elif answer["agents"]:
+        _show(answer["agents"], queues_known=answer["queues_known"])
+    else:
+        console().print("the configuration has no users")
+
+
+def change_agent(config: Path, change: Mapping[str, Any], *, as_json: bool) -> None:
+    """Have the router change it, and print how the user stands then. Raises as `show_agents`; also when it can't be."""
+    agent = _asked(config, "agent", change)
+    if as_json:
+        print_json(agent)
+    else:
+        _show([agent], queues_known=agent["queues_known"])
+
+
+def _asked(config: Path, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        answer = ask(load_control(config), "agents")
+        return ask(load_control(config), command, LONGEST_ANSWER_S, arguments)
     except NoRouterError as error:
         remedy = f"Start one: agi-router --config {config} serve. Or is it another configuration that runs?"
         raise unfound(config, error, remedy, Status.FAILED) from None
-    if as_json:
-        print_json(answer)
-        return
-    terminal = console()
-    if not answer["agents"]:
-        terminal.print("the configuration has no users")
-        return
+
+
+def _show(agents: Sequence[Mapping[str, Any]], *, queues_known: bool) -> None:
     table = Table(box=None, header_style="dim")
     for column in ("user", "name", "registered", "state", "queues", "devices"):
         table.add_column(column, overflow="fold")
-    for agent in answer["agents"]:
+    for agent in agents:
         table.add_row(
             Text(printable(agent["user"])),
             Text(printable(agent["name"])),
             _REGISTERED[agent["registered"]],
             Text(_state(agent), _STYLES.get(agent["state"], "")),
-            Text(printable(_queues(agent, known=answer["queues_known"]))),
+            Text(printable(_queues(agent, known=queues_known))),
             Text(printable(", ".join(f"{device} {state or '?'}" for device, state in agent["devices"].items()))),
         )
-    terminal.print(table)
+    console().print(table)
 
 
 def _state(agent: Mapping[str, Any]) -> str:

@@ -1,19 +1,22 @@
 """`agi-router check-config`: every problem at once, or what the configuration amounts to."""
 
 from pathlib import Path
+from typing import assert_never
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from agi_router.document import ConfigError
 from agi_router.routing.destination import HangupDestination
-from agi_router.routing.route import Response, Route
+from agi_router.routing.route import CrmRequest, Request, Response, Route
 from ari_app.cli.outcome import Status, tell_problems
 from ari_app.cli.output import console, print_json
 from ari_app.doctor.configuration import warnings
-from ari_app.domain.story import printable
+from ari_app.domain.wording import printable
 from ari_app.live.reload import problem_json
 from ari_app.settings import Settings, load_settings
+from ari_app.settings.web_section import Listener
 
 
 def check(config: Path, *, as_json: bool) -> None:
@@ -58,13 +61,22 @@ def _parts(settings: Settings) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("users", f"{len(routing.users)} with {devices} devices")
     table.add_row("trunks", ", ".join(f"{trunk.name} ({trunk.endpoint})" for trunk in routing.trunks) or "none")
+    if settings.crm.connectors:
+        named = ", ".join(f"{crm.name} ({crm.document.name})" for crm in settings.crm.connectors)
+        table.add_row("CRMs", Text(printable(named)))
     table.add_row("regions allowed", ", ".join(sorted(routing.policy.regions)) or "none")
     table.add_row("asterisk", f"{settings.asterisk.ari.url}, application {settings.asterisk.ari.app}")
     if settings.agi is not None:
         table.add_row("AGI door", settings.agi.address)
-    table.add_row("database", str(settings.storage.path))
+    if settings.web is not None:
+        table.add_row("REST API", ", ".join(map(_url, settings.web.listen)))
+    table.add_row("database", settings.storage.name)
     table.add_row("control socket", str(settings.control.socket))
     return table
+
+
+def _url(listener: Listener) -> str:
+    return f"{'http' if listener.tls is None else 'https'}://{listener}"
 
 
 def _named(response: Response) -> str:
@@ -75,8 +87,14 @@ def _named(response: Response) -> str:
 
 
 def _asked(route: Route) -> str:
-    origins = " or ".join(dict.fromkeys(url.origin for url in route.request.urls))
-    return printable(f"{route.request.method} {origins}, at most {route.request.deadline_s:g} s")
+    match route.request:
+        case Request() as request:
+            origins = " or ".join(dict.fromkeys(url.origin for url in request.urls))
+            return printable(f"{request.method} {origins}, at most {request.deadline_s:g} s")
+        case CrmRequest(crm=crm, deadline_s=deadline_s):
+            return printable(f"the CRM {crm}, at most {deadline_s:g} s")
+        case _:
+            assert_never(route.request)
 
 
 def _chain(route: Route, settings: Settings) -> str:
@@ -92,9 +110,10 @@ def _summary_json(settings: Settings) -> dict[str, object]:
         "routes": [route.name for route in routing.routes],
         "users": [user.id for user in routing.users],
         "trunks": [trunk.name for trunk in routing.trunks],
+        "crm": {crm.name: crm.document.id for crm in settings.crm.connectors},
         "regions": sorted(routing.policy.regions),
         "asterisk": {"url": settings.asterisk.ari.url, "app": settings.asterisk.ari.app},
         "agi": None if settings.agi is None else {"host": settings.agi.host, "port": settings.agi.port},
-        "database": str(settings.storage.path),
+        "database": settings.storage.name,
         "control_socket": str(settings.control.socket),
     }

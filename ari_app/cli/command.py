@@ -9,19 +9,18 @@ from typing import Annotated
 
 import typer
 
-from ari_app.cli.completion import (
-    call_ids,
-    campaign_ids,
-    dialplan_files,
-    live_call_ids,
-    route_names,
-    steering_actions,
-    steering_values,
-    user_names,
-)
-from ari_app.cli.outcome import told
-
-EXIT_STATUSES = "Exit status: 0 done, 1 it could not be done, 2 wrong usage or configuration, 3 serve was replaced."
+from ari_app.cli.agent_commands import agents
+from ari_app.cli.call_commands import calling
+from ari_app.cli.completion import dialplan_files, route_names
+from ari_app.cli.crm_commands import crm
+from ari_app.cli.crm_connection_commands import connections
+from ari_app.cli.history_commands import history
+from ari_app.cli.key_commands import keys
+from ari_app.cli.message_commands import reaching
+from ari_app.cli.outcome import EXIT_STATUSES, told
+from ari_app.cli.output import Json
+from ari_app.cli.recording_commands import recordings
+from ari_app.cli.webhook_commands import webhooks
 
 app = typer.Typer(
     help="Routes Asterisk calls by the answer of your own HTTP API.",
@@ -31,9 +30,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 database = typer.Typer(help="Look after the database.", no_args_is_help=True)
+app.add_typer(calling)
+app.add_typer(reaching)
 app.add_typer(database, name="db")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+app.add_typer(agents, name="agents")
+app.add_typer(keys, name="keys")
+app.add_typer(webhooks, name="webhooks")
+app.add_typer(history, name="history")
+app.add_typer(recordings, name="recordings")
+crm.add_typer(connections)
+app.add_typer(crm, name="crm")
 
 
 def _version(wanted: bool) -> None:
@@ -115,8 +121,8 @@ def test_route(
     as_json: Json = False,
 ) -> None:
     """Ask the API as a call would, and show who would ring. Rings nobody; needs no Asterisk."""
-    from ari_app.cli.dry_run import Question
     from ari_app.cli.dry_run_view import dry_run
+    from ari_app.live.dry_run import Question
 
     question = Question(
         route=route,
@@ -130,135 +136,6 @@ def test_route(
         at=at,
     )
     dry_run(context.obj, question, as_json=as_json)
-
-
-@app.command(epilog=EXIT_STATUSES)
-@told
-def calls(
-    context: typer.Context,
-    call_id: Annotated[
-        str | None,
-        typer.Argument(metavar="ID", help="A call's id, or as much of it as is unambiguous.", autocompletion=call_ids),
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="How many calls.")] = 20,
-    as_json: Json = False,
-) -> None:
-    """Show the newest calls; with an ID, that call step by step. Works beside a running router and without one."""
-    from ari_app.cli.call_views import show_call, show_calls
-
-    if call_id is None:
-        show_calls(context.obj, limit, as_json=as_json)
-    else:
-        show_call(context.obj, call_id, as_json=as_json)
-
-
-@app.command(epilog="Exit status: 0 the two have spoken, 1 they have not, 2 wrong usage or configuration.")
-@told
-def call(
-    context: typer.Context,
-    user: Annotated[
-        str,
-        typer.Argument(
-            metavar="AGENT", help="Who is to speak: an id, e-mail address or extension.", autocompletion=user_names
-        ),
-    ],
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="Whom to call: a number outside, or an extension.")],
-    name: Annotated[str, typer.Option(help="Whose number it is, for the agent's phones.")] = "",
-    campaign: Annotated[
-        str, typer.Option(metavar="ID", help="Call by this campaign.", autocompletion=campaign_ids)
-    ] = "",
-    customer_first: Annotated[
-        bool, typer.Option("--customer-first", help="Call the customer, then the agent.")
-    ] = False,
-    caller_id: Annotated[str, typer.Option(metavar="NUMBER", help="Show the customer this number of yours.")] = "",
-    param: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A parameter, as a channel variable; may be repeated."),
-    ] = None,
-    agent_ring: Annotated[
-        float | None,
-        typer.Option(
-            "--agent-ring", metavar="SECONDS", min=5, max=3600, help="How long the agent's phones ring, 5 to 3600."
-        ),
-    ] = None,
-    customer_ring: Annotated[
-        float | None,
-        typer.Option(
-            "--customer-ring", metavar="SECONDS", min=5, max=3600, help="How long the customer's does, 5 to 3600."
-        ),
-    ] = None,
-    talk: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=0, help="The longest talk, at most the configured one.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Have the running router place a call: AGENT's phones ring, then NUMBER. Shows what happens, to the end."""
-    from ari_app.cli.placing import parameters, place_call
-
-    request = {
-        "user": user,
-        "number": number,
-        "name": name,
-        "campaign": campaign,
-        "first": "customer" if customer_first else None,
-        "caller_id": caller_id,
-        "parameters": parameters(param or ()),
-        "agent_ring_s": agent_ring,
-        "customer_ring_s": customer_ring,
-        "talk_s": talk,
-    }
-    place_call(context.obj, request, as_json=as_json)
-
-
-@app.command(epilog=EXIT_STATUSES)
-@told
-def live(context: typer.Context, as_json: Json = False) -> None:
-    """Show the calls that go on right now: who speaks with whom, who holds, who is muted, what is recorded."""
-    from ari_app.cli.live_calls import show_live
-
-    show_live(context.obj, as_json=as_json)
-
-
-@app.command(epilog=EXIT_STATUSES)
-@told
-def steer(
-    context: typer.Context,
-    call_id: Annotated[
-        str,
-        typer.Argument(
-            metavar="CALL", help="A live call's id, or as much of it as fits one.", autocompletion=live_call_ids
-        ),
-    ],
-    action: Annotated[
-        str,
-        typer.Argument(
-            metavar="ACTION",
-            help="hangup, hold, resume, mute, unmute, dtmf KEYS, transfer TARGET, consult TARGET, complete, cancel, "
-            "record start|stop|pause|resume.",
-            autocompletion=steering_actions,
-        ),
-    ],
-    value: Annotated[
-        str,
-        typer.Argument(metavar="[VALUE]", help="What the action needs.", autocompletion=steering_values),
-    ] = "",
-    party: Annotated[
-        str, typer.Option(metavar="PARTY", help="Who acts: caller or leg-1, as `live` shows them; else the agent.")
-    ] = "",
-) -> None:
-    """Do something with a live call, as if PARTY pressed that key."""
-    from ari_app.cli.live_calls import steer_call
-
-    steer_call(context.obj, call_id, action, value, party)
-
-
-@app.command(epilog=EXIT_STATUSES)
-@told
-def agents(context: typer.Context, as_json: Json = False) -> None:
-    """Show how each user stands: registered, in a call, in wrap-up, logged in to queues, on break."""
-    from ari_app.cli.agents import show_agents
-
-    show_agents(context.obj, as_json=as_json)
 
 
 @app.command(epilog=EXIT_STATUSES)

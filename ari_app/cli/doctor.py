@@ -22,7 +22,7 @@ from ari_app.cli.outcome import Status
 from ari_app.cli.output import console, print_json
 from ari_app.doctor.examination import examine, examine_beside
 from ari_app.doctor.finding import Finding, Verdict, is_healthy
-from ari_app.domain.story import printable
+from ari_app.domain.wording import printable
 from ari_app.settings import load_settings
 
 _MARKS = {Verdict.OK: "✓", Verdict.WARNING: "!", Verdict.ERROR: "✗", Verdict.SKIPPED: "-"}

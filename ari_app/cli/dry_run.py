@@ -1,178 +1,69 @@
-"""The dry run of a route: one decision, made by the code that decides for calls. Rings nobody."""
+"""The dry run of a command: what is decided by files and by a database, beside a router that runs or without one."""
 
-import re
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import assert_never
+from dataclasses import dataclass
+from datetime import datetime
 
-from agi_router.decide import Router
+from agi_router.decide import Router, RoutingSettings
 from agi_router.lookup.grants import GrantMemory
 from agi_router.routing.auth import Grant, OAuth2Auth
-from agi_router.routing.call_info import CallInfo
-from agi_router.routing.decision import Decision
 from agi_router.routing.errors import Failure
-from agi_router.routing.hours import Calendar, State
 from agi_router.routing.last_agent import Talk, TalkLog
 from agi_router.routing.memory import Memory, NoMemory
-from agi_router.routing.numbers import EXAMPLE, is_e164
-from agi_router.routing.order import IfBusy
-from agi_router.routing.step import (
-    EndpointTarget,
-    FindLastAgent,
-    Member,
-    Refused,
-    Ring,
-    Step,
-    Target,
-    TrunkTarget,
-    TrunkWay,
-    distinct,
-)
-from ari_app.app import look_up_devices
-from ari_app.calls.ids import new_call_id
-from ari_app.cli.members import FREE, StandingMember, standing_members
-from ari_app.cli.outcome import Status
+from agi_router.routing.route import Route
+from agi_router.routing.step import Ring
+from ari_app.app.lookups import look_up_devices
+from ari_app.cli.dry_run_crm import crm_routing
+from ari_app.cli.members import standing_members
 from ari_app.cli.rules import refusal_now
+from ari_app.live.device_lookup import KnownDevice
+from ari_app.live.dry_run import Question, StandingMember
 from ari_app.settings import Settings
 from ari_app.storage.call_reader import read_calls
 from ari_app.storage.grants import grants_for_command
 from ari_app.storage.last_good_reader import read_last_good
 
-_PAIR = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)=(?P<value>.*)", re.DOTALL)
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Implements `ari_app.live.dry_run.Surroundings`. What it does raises StorageError."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """The call to imagine, as it was typed. `headers` and `variables` are texts of the form NAME=VALUE.
+    settings: Settings
 
-    With `last_good` the caller's last good answer is taken as for a call, should the API be down. `at` is the
-    moment, "" for now: ISO 8601, without an offset by the clock of the route's business hours, else of this machine.
-    """
+    @property
+    def routing(self) -> RoutingSettings:
+        """See Surroundings."""
+        return self.settings.routing
 
-    route: str
-    number: str
-    called: str = ""
-    name: str = ""
-    withheld: bool = False
-    headers: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ()
-    last_good: bool = False
-    at: str = ""
+    @asynccontextmanager
+    async def deciding(self, question: Question) -> AsyncIterator[tuple[Router, Memory]]:
+        """See Surroundings: a router of its own, which learns nothing and is asked once."""
+        async with (
+            _memory(self.settings, question) as memory,
+            _grants(self.settings, question) as grants,
+            crm_routing(self.settings, _route(self.settings, question)) as crm,
+            Router(
+                self.settings.routing,
+                grants=grants,
+                talks=_Talks(self.settings),
+                owners=crm.owners,
+                crm_users=crm.users,
+            ) as router,
+        ):
+            yield router, memory
 
+    async def standing(self, action: Ring) -> tuple[StandingMember, ...]:
+        """See Surroundings."""
+        return await standing_members(self.settings, action)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Device:
-    """What would ring; `contacts`, SIP URIs, and `state` are None when Asterisk was not reached.
+    async def devices(self, endpoints: Sequence[str]) -> Mapping[str, KnownDevice] | None:
+        """See Surroundings."""
+        return await look_up_devices(self.settings, endpoints)
 
-    With `confirm` whoever picks up has to confirm it by a key.
-    """
-
-    endpoint: str
-    contacts: tuple[str, ...] | None = None
-    state: str | None = None
-    confirm: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blocked:
-    """A number outside that would not be dialled at the moment: a limit of the dial policy is reached."""
-
-    number: str
-    why: Failure
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What came of the question. `decision` is None when it could not be asked, `hours` when the route has none.
-
-    `members` are in the order of their turns, () where order and busy members don't matter.
-    """
-
-    route: str
-    decision: Decision | None = None
-    hours: State | None = None
-    members: tuple[StandingMember, ...] = ()
-    devices: tuple[Device, ...] = ()
-    blocked: tuple[Blocked, ...] = ()
-    error: Failure | None = None
-    status: Status = Status.OK
-
-
-def refused(question: Question, error: Failure) -> Outcome:
-    """The outcome of a question that cannot be asked."""
-    return Outcome(route=question.route, error=error, status=Status.USAGE)
-
-
-def wrong_with(question: Question) -> Failure | None:
-    """Why the question cannot be asked; None when it can."""
-    if not is_e164(question.number):
-        return Failure(
-            "number_not_e164",
-            f"{question.number!r} is not a telephone number in E.164",
-            f"write it with a plus, the country code and no spaces, for example {EXAMPLE}",
-        )
-    for pair in (*question.headers, *question.variables):
-        if not _PAIR.fullmatch(pair):
-            return Failure("option_malformed", f"{pair!r} is not of the form NAME=VALUE", "write --var NAME=VALUE")
-    if question.at and _moment(question.at) is None:
-        return Failure("option_malformed", f"{question.at!r} is not a date and time", 'write --at "2026-12-25 10:00"')
-    return None
-
-
-def _moment(text: str) -> datetime | None:
-    """The moment that was typed, a naive one when no zone is told; None when it is none of these centuries."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if 1970 <= moment.year < 2200 else None
-
-
-async def decide(settings: Settings, question: Question) -> Outcome:
-    """Ask the API for this call, and Asterisk, if it is there, for the devices that would ring. Raises StorageError."""
-    calendar = _calendar(settings, question)
-    at = _at(calendar, question)
-    async with (
-        _memory(settings, question) as memory,
-        _grants(settings, question) as grants,
-        Router(settings.routing, grants=grants, memory=memory, talks=_Talks(settings)) as router,
-    ):
-        call = _call(router, question, at)
-        # What it tells on its way stands in the decision too; nobody waits for it here.
-        decision = await router.route(call, lambda _: None)
-        steps = [await _with_last_agent(router, call, step) for step in decision.steps]
-        decision = replace(decision, steps=tuple(steps))
-    error = decision.error
-    targets: tuple[Target, ...] = ()
-    members: tuple[StandingMember, ...] = ()
-    leads = decision.destination is not None
-    if leads:
-        first = decision.steps[0]
-        error, targets = first.refused or error, first.targets
-        leads = first.refused is None
-        if isinstance(first.action, Ring):
-            members = await standing_members(settings, first.action)
-            targets = distinct(_called(first.action, members))
-    return Outcome(
-        route=question.route,
-        decision=decision,
-        hours=None if calendar is None else calendar.state(at),
-        members=members,
-        devices=await _devices(settings, targets),
-        blocked=await _blocked(settings, question.route, targets),
-        error=error,
-        status=Status.OK if leads or decision.closed is not None else Status.FAILED,
-    )
-
-
-def _called(action: Ring, standing: tuple[StandingMember, ...]) -> tuple[Member, ...]:
-    """The members without those who are busy and skipped for it."""
-    if action.if_busy is not IfBusy.SKIP:
-        return action.members
-    busy = {member.user for member in standing if member.state not in (None, FREE)}
-    return tuple(member for member in action.members if member.user not in busy)
+    async def refusal(self, number: str, route: str) -> Failure | None:
+        """See Surroundings."""
+        return await refusal_now(self.settings, number, route)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +76,6 @@ class _Talks(TalkLog):
         """See TalkLog. Raises StorageError."""
         async with read_calls(self.settings.storage) as calls:
             return await calls.last_talk(caller_numbers, since)
-
-
-async def _with_last_agent(router: Router, call: CallInfo, step: Step) -> Step:
-    """The step with whom it would ring; a live call asks that when the step begins."""
-    if not isinstance(step.action, FindLastAgent):
-        return step
-    found = await router.last_agent(call.caller_number, step.action)
-    return replace(step, action=Refused(found) if isinstance(found, Failure) else found.action)
 
 
 @asynccontextmanager
@@ -208,8 +91,9 @@ async def _memory(settings: Settings, question: Question) -> AsyncIterator[Memor
 @asynccontextmanager
 async def _grants(settings: Settings, question: Question) -> AsyncIterator[GrantMemory | None]:
     """Where the next refresh token is kept, if asking may use one up. Raises StorageError."""
-    requests = [route.request for route in settings.routing.routes if route.name == question.route]
-    auths = [auth for request in requests for auth in (request.auth, request.second_auth)]
+    route = _route(settings, question)
+    request = None if route is None else route.http_request
+    auths = () if request is None else (request.auth, request.second_auth)
     if not any(isinstance(auth, OAuth2Auth) and auth.grant is Grant.REFRESH_TOKEN for auth in auths):
         yield None
         return
@@ -217,69 +101,5 @@ async def _grants(settings: Settings, question: Question) -> AsyncIterator[Grant
         yield grants
 
 
-def _calendar(settings: Settings, question: Question) -> Calendar | None:
-    return next((route.hours for route in settings.routing.routes if route.name == question.route), None)
-
-
-def _at(calendar: Calendar | None, question: Question) -> datetime:
-    moment = _moment(question.at)
-    if moment is None:
-        return datetime.now(UTC)
-    if moment.tzinfo is not None:
-        return moment
-    return moment.astimezone() if calendar is None else moment.replace(tzinfo=calendar.zone)
-
-
-def _call(router: Router, question: Question, at: datetime) -> CallInfo:
-    """The call as the decision would see it; a withheld number is not known to a live call either."""
-    needs = router.needs(question.route)
-    return CallInfo(
-        call_id=new_call_id(),
-        route_name=question.route,
-        caller_number="" if question.withheld else question.number,
-        caller_name="" if question.withheld else question.name,
-        caller_withheld=question.withheld,
-        called_number=question.called,
-        at=at,
-        headers=_named(needs.headers, question.headers, fold_case=True),
-        variables=_named(needs.variables, question.variables, fold_case=False),
-    )
-
-
-def _named(needed: Iterable[str], pairs: Iterable[str], *, fold_case: bool) -> Mapping[str, str]:
-    """Those that the route needs, "" where nothing was given, as a channel without them would say."""
-    given = {}
-    for pair in pairs:
-        name, _, value = pair.partition("=")
-        given[name.lower() if fold_case else name] = value
-    return {name: given.get(name.lower() if fold_case else name, "") for name in needed}
-
-
-async def _blocked(settings: Settings, route: str, targets: tuple[Target, ...]) -> tuple[Blocked, ...]:
-    numbers = [target.number for target in targets if isinstance(target, TrunkTarget)]
-    refusals = [(number, await refusal_now(settings, number, route)) for number in dict.fromkeys(numbers)]
-    return tuple(Blocked(number=number, why=why) for number, why in refusals if why is not None)
-
-
-async def _devices(settings: Settings, targets: tuple[Target, ...]) -> tuple[Device, ...]:
-    rung = [
-        (way, target.confirm)
-        for target in targets
-        for way in (target.via if isinstance(target, TrunkTarget) else (target,))
-    ]
-    endpoints = list(dict.fromkeys(way.endpoint for way, _ in rung))
-    known = await look_up_devices(settings, endpoints) if endpoints else None
-    devices = []
-    for way, confirm in rung:
-        found = known.get(way.endpoint) if known else None
-        state = found.state if found else None
-        match way:
-            case EndpointTarget():
-                endpoint = f"PJSIP/{way.endpoint}"
-                contacts = tuple(c.removeprefix(f"{endpoint}/") for c in found.contacts) if found else None
-                devices.append(Device(endpoint=endpoint, contacts=contacts, state=state, confirm=confirm))
-            case TrunkWay():  # what rings is the number; the contact of its trunk says nothing about it
-                devices.append(Device(endpoint=f"PJSIP/{way.dial}@{way.endpoint}", state=state, confirm=confirm))
-            case _:
-                assert_never(way)
-    return tuple(devices)
+def _route(settings: Settings, question: Question) -> Route | None:
+    return next((route for route in settings.routing.routes if route.name == question.route), None)

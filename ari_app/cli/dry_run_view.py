@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, assert_never
+from typing import assert_never
 
 import typer
 from rich.console import Console
@@ -19,11 +18,13 @@ from agi_router.routing.order import IfBusy, Order
 from agi_router.routing.step import Action, Ring, Step
 from agi_router.routing.understood import Understood
 from ari_app.calls.asking import outside_hours
-from ari_app.cli.dry_run import Device, Outcome, Question, decide, refused, wrong_with
-from ari_app.cli.members import StandingMember
+from ari_app.cli.dry_run import Files
 from ari_app.cli.outcome import Status, tell
 from ari_app.cli.output import console, print_json
-from ari_app.domain.story import BUSY, ago, day_and_time, outside_hours_sentence, printable
+from ari_app.domain.story import BUSY, outside_hours_sentence
+from ari_app.domain.wording import ago, day_and_time, printable
+from ari_app.live.dry_run import Device, Outcome, Question, StandingMember, decide, wrong_with
+from ari_app.live.dry_run_json import as_object
 from ari_app.settings import load_settings
 from ari_app.storage.errors import StorageError
 
@@ -38,58 +39,34 @@ _IF_BUSY = {
 
 def dry_run(config: Path, question: Question, *, as_json: bool) -> None:
     """Ask and show. Ends with status 1 when there is no destination, 2 when the question itself is wrong."""
-    outcome = _outcome(config, question, as_json=as_json)
+    outcome, status = _outcome(config, question, as_json=as_json)
     if as_json:
         print_json(as_object(outcome))
     else:
         _show(outcome)
-    raise typer.Exit(outcome.status)
+    raise typer.Exit(status)
 
 
-def as_object(outcome: Outcome) -> dict[str, Any]:
-    """The outcome as programs get it; the keys are always the same ones."""
-    decision = outcome.decision or Decision(route=outcome.route)
-    destination = decision.destination
-    understood = decision.understood
-    return {
-        "route": outcome.route,
-        "closed": _closed(decision.closed) if decision.closed else None,
-        "failed_attempts": [asdict(attempt) for attempt in decision.failed_attempts],
-        "request": asdict(decision.request) if decision.request else None,
-        "answer": asdict(decision.answer) if decision.answer else None,
-        "value": decision.value,
-        "source": decision.source.value,
-        "age_s": round(decision.age_s, 1),
-        "destination": {"type": destination.type, "value": destination.value} if destination else None,
-        "carries": _carried(understood) if understood is not None and understood.carries_more else None,
-        "members": [asdict(member) for member in outcome.members],
-        "devices": [asdict(device) for device in outcome.devices],
-        "blocked": [asdict(blocked) for blocked in outcome.blocked],
-        "error": asdict(outcome.error) if outcome.error else None,
-    }
-
-
-def _outcome(config: Path, question: Question, *, as_json: bool) -> Outcome:
+def _outcome(config: Path, question: Question, *, as_json: bool) -> tuple[Outcome, Status]:
     wrong = wrong_with(question)
     if wrong is not None:
-        return refused(question, wrong)
+        return Outcome(route=question.route, error=wrong), Status.USAGE
     try:
         settings = load_settings(config)
     except ConfigError as error:
         if not as_json:
             raise
         what = "; ".join(map(str, error.problems))
-        return refused(question, Failure("configuration_invalid", what, "mend the configuration: check-config"))
+        invalid = Failure("configuration_invalid", what, "mend the configuration: check-config")
+        return Outcome(route=question.route, error=invalid), Status.USAGE
     try:
-        return asyncio.run(decide(settings, question))
+        outcome = asyncio.run(decide(Files(settings), question))
     except StorageError as error:
         if not as_json:
             raise
-        return Outcome(
-            route=question.route,
-            error=Failure("database_unusable", str(error), error.remedy),
-            status=Status.FAILED,
-        )
+        unusable = Failure("database_unusable", str(error), error.remedy)
+        return Outcome(route=question.route, error=unusable), Status.FAILED
+    return outcome, Status.OK if outcome.leads else Status.FAILED
 
 
 def _show(outcome: Outcome) -> None:
@@ -149,33 +126,13 @@ def _hours(state: State) -> str:
             assert_never(state)
 
 
-def _closed(closed: Closed) -> dict[str, str | None]:
-    told = outside_hours(closed)
-    return {
-        "calendar": told.calendar,
-        "zone": told.zone,
-        "local_time": told.local_time,
-        "holiday": told.holiday or None,
-        "opens": told.opens or None,
-    }
-
-
-def _carried(understood: Understood) -> dict[str, Any]:
-    """What the answer carries for the phones and the dialplan."""
-    return {
-        "caller_name": understood.caller_name,
-        "ring_timeout_s": understood.ring_s,
-        "headers": dict(understood.headers),
-        "variables": dict(understood.variables),
-        "notes": list(understood.notes),
-    }
-
-
 def _carried_rows(understood: Understood) -> Iterator[tuple[str, str]]:
     if understood.caller_name:
         yield "caller name", understood.caller_name
     if understood.ring_s is not None:
         yield "ring timeout", f"{understood.ring_s:g} s"
+    if understood.record is not None:
+        yield "record", "yes" if understood.record else "no"
     for name, value in understood.headers.items():
         yield "header", f"{name}: {value}"
     for name, value in understood.variables.items():

@@ -14,7 +14,7 @@ from agi_router.document.problems import suggestion
 from ari_app.cli.outcome import CommandError, Status, unfound
 from ari_app.cli.output import console, print_json
 from ari_app.control.client import NoRouterError, ask
-from ari_app.domain.story import printable
+from ari_app.domain.wording import printable
 from ari_app.live.steering import LONGEST_ANSWER_S, ActionName
 from ari_app.settings import load_control
 

@@ -14,7 +14,7 @@ from agi_router.document import ConfigError, load_document
 from ari_app.cli.output import errors
 from ari_app.control.client import NoRouterError
 from ari_app.control.settings import ControlError
-from ari_app.storage.errors import StorageError
+from ari_app.domain.unavailable import UnavailableError
 
 P = ParamSpec("P")
 
@@ -26,6 +26,10 @@ class Status(IntEnum):
     FAILED = 1
     USAGE = 2
     REPLACED = 3  # of `serve` alone: a supervisor that restarts it would take the application away again
+
+
+EXIT_STATUSES = "Exit status: 0 done, 1 it could not be done, 2 wrong usage or configuration, 3 serve was replaced."
+"""For the help of a subcommand."""
 
 
 class CommandError(Exception):
@@ -50,7 +54,7 @@ def told(command: Callable[P, None]) -> Callable[P, None]:
         except CommandError as error:
             tell(error, error.remedy)
             raise typer.Exit(error.status) from None
-        except (StorageError, ControlError) as error:
+        except (UnavailableError, ControlError) as error:
             tell(error, error.remedy)
             raise typer.Exit(Status.FAILED) from None
 
@@ -76,11 +80,9 @@ def tell(message: object, remedy: str) -> None:
     errors.print(f"  {remedy}", markup=False, soft_wrap=True)
 
 
-def tell_problems(error: ConfigError, console: Console = errors) -> None:
-    """Every problem of the configuration, one per line: file:line: key: what to do."""
+def tell_problems(error: ConfigError, console: Console = errors, of: str = "the configuration") -> None:
+    """Every problem of the configuration (or of another document), one per line: file:line: key: what to do."""
     for problem in error.problems:
         console.print(str(problem), markup=False, soft_wrap=True)
     count = len(error.problems)
-    errors.print(
-        f"error: the configuration has {count} problem{'s' if count > 1 else ''}", style="bold red", soft_wrap=True
-    )
+    errors.print(f"error: {of} has {count} problem{'s' if count > 1 else ''}", style="bold red", soft_wrap=True)

@@ -4,12 +4,15 @@ import json
 import os
 import sys
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 
 # Nothing is cut when the output goes into a file or a pager; COLUMNS still decides where it is set.
 _WIDTH_OF_A_PIPE = 200
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 errors = Console(stderr=True, highlight=False)
 

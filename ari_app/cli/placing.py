@@ -17,7 +17,8 @@ from ari_app.control.client import NoRouterError, ask
 from ari_app.control.settings import ControlError, ControlSettings
 from ari_app.domain.events import CallEvent, StepEnded, StepStarted
 from ari_app.domain.record import CallRecord, after
-from ari_app.domain.story import printable, story
+from ari_app.domain.story import story
+from ari_app.domain.wording import printable
 from ari_app.settings import load_control
 from ari_app.storage.codec import restore
 

@@ -18,7 +18,7 @@ from ari_app.cli.outcome import CommandError, Status, tell
 from ari_app.cli.output import console, errors, print_json
 from ari_app.cli.rules import from_database
 from ari_app.control.client import NoRouterError, ask
-from ari_app.domain.story import printable
+from ari_app.domain.wording import printable
 from ari_app.settings import load_control, load_settings
 
 _STYLES: Final = {"free": "", "near": "yellow", "reached": "bold red"}

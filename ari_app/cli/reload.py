@@ -11,7 +11,7 @@ from ari_app.cli.outcome import CommandError, Status, tell_problems, unfound
 from ari_app.cli.output import console, errors, print_json
 from ari_app.control.client import NoRouterError, ask
 from ari_app.control.settings import ControlSettings
-from ari_app.domain.story import printable
+from ari_app.domain.wording import printable
 from ari_app.live.reload import DEADLINE_S, problem_of_json
 from ari_app.settings import load_control
 

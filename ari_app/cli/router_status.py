@@ -12,11 +12,18 @@ from ari_app.cli.outcome import Status, unfound
 from ari_app.cli.output import console, print_json
 from ari_app.cli.reload import restart_line
 from ari_app.control.client import NoRouterError, ask
-from ari_app.domain.story import printable
+from ari_app.domain.wording import printable
 from ari_app.live.reload import problem_of_json
 from ari_app.settings import load_control
 
+CRM_STATES = {
+    "untried": "not asked yet",
+    "ok": "logged in",
+    "needed": "login needed",
+    "refused": "login refused",
+}
 _TOLD_BELOW = {"reload_refused", "restart_needed_for"}
+_FOR_PROGRAMS = {"tasks_by_coroutine"}
 
 
 def show_status(config: Path, *, as_json: bool) -> None:
@@ -37,9 +44,19 @@ def show_status(config: Path, *, as_json: bool) -> None:
         elif name == "tokens":
             for token in value:
                 table.add_row("token", Text(printable(_token(token))))
+        elif name == "crm_activities":
+            for crm, counts in value.items():
+                told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+                table.add_row("activities", Text(printable(f"{crm}: {told}")))
+        elif name == "crm_users":
+            for users in value:
+                table.add_row("users of a CRM", Text(printable(_crm_users(users))))
+        elif name == "crm":
+            for connector in value:
+                table.add_row("CRM", Text(printable(_crm(connector))))
         elif name == "agi":
             table.add_row("AGI door", Text(printable(_agi_door(value))))
-        elif name not in _TOLD_BELOW:
+        elif name not in _TOLD_BELOW | _FOR_PROGRAMS:
             table.add_row(name.replace("_", " "), Text(_shown(name, value)))
     console().print(table)
     _tell_of_reloads(status)
@@ -71,12 +88,29 @@ def _token(token: Mapping[str, Any]) -> str:
     return told
 
 
+def _crm(connector: Mapping[str, Any]) -> str:
+    """Its name, how its login stands, and what to do."""
+    told = f"{connector['name']} ({connector['title']}): {CRM_STATES[connector['state']]}"
+    if connector["remedy"]:
+        return f"{told} since {_moment(connector['since'])}; {connector['remedy']}"
+    return told if connector["answered_at"] is None else f"{told}, last answered {_moment(connector['answered_at'])}"
+
+
 def _agi_door(door: Mapping[str, Any] | None) -> str:
     """Where it listens, who asks, and how much it did."""
     if door is None:
         return "closed"
     told = f"{door['listening']}: {door['connections']} connections, {door['served']} served, {door['broken']} broken"
     return f"{told}, {door['refused']} cut off" + (f" (the last, {door['last_refusal']})" if door["refused"] else "")
+
+
+def _crm_users(users: Mapping[str, Any]) -> str:
+    """How many there are, how many of them are ours, and why there are no newer ones."""
+    read = "never read" if users["read_at"] is None else f"read {_moment(users['read_at'])}"
+    told = f"{users['connector']}: {users['users']}, {users['matched']} of them yours, {read}"
+    if (failure := users["failure"]) is not None:
+        told += f"; not read {_moment(failure['at'])}, as {failure['message']} [{failure['code']}]"
+    return told
 
 
 def _moment(iso: str) -> str:

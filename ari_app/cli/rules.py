@@ -21,7 +21,7 @@ async def from_database(settings: Settings, arguments: Mapping[str, str]) -> Map
     try:
         volume.restore(await read_outgoing(settings.storage), now())
     except StorageError:
-        if settings.storage.path.exists():
+        if settings.storage.is_postgresql or settings.storage.path.exists():
             raise
     return DialRules.of(settings.routing, volume).as_json(arguments)
 

@@ -8,11 +8,12 @@ from typing import Final
 import uvloop
 
 from agi_router.fastagi import DoorError
-from ari_app.app import serve
+from ari_app.app.serving import serve
 from ari_app.asterisk.connection import ReplacedError
 from ari_app.cli.outcome import CommandError, Status
 from ari_app.logs import set_up_logs
 from ari_app.settings import load_settings
+from ari_app.web.errors import WebError
 
 GARBAGE_AFTER: Final = 20_000
 """Objects more than there were. A call makes some thousand, and leaves none that only the collector could free: by
@@ -28,7 +29,7 @@ def serve_until_stopped(config: Path) -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(config.absolute(), settings))
-    except DoorError as error:
+    except (DoorError, WebError) as error:
         raise CommandError(str(error), error.remedy) from None
     except ReplacedError:
         raise CommandError(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from agi_router.directory.campaigns import Campaign
-from ari_app.asterisk.ami_inspection import list_queues
+from ari_app.asterisk.ami_inspection import list_queues, may_pause
 from ari_app.asterisk.settings import AmiSettings
 from ari_app.calls.memberships import Memberships
 from ari_app.calls.ports import RefusedError, TelephonyError
@@ -31,10 +31,11 @@ def ami_checks(settings: Settings) -> list[Check]:
 
     async def ask() -> Sequence[Finding]:
         try:
-            known = await list_queues(replace(ami, request_timeout_s=min(ami.request_timeout_s, ANSWER_S)))
+            bounded = replace(ami, request_timeout_s=min(ami.request_timeout_s, ANSWER_S))
+            known, pauses = await list_queues(bounded), await may_pause(bounded)
         except TelephonyError as error:
             return [judge_trouble(ami, error)]
-        return [judge_members(ami, known), *judge_campaigns(settings.routing.campaigns, known)]
+        return [judge_members(ami, known, may_pause=pauses), *judge_campaigns(settings.routing.campaigns, known)]
 
     return [Check(AMI, ask)]
 
@@ -58,12 +59,13 @@ def judge_trouble(settings: AmiSettings, error: TelephonyError) -> Finding:
             )
 
 
-def judge_members(settings: AmiSettings, known: Memberships) -> Finding:
-    """It answers."""
-    return AMI.ok(
+def judge_members(settings: AmiSettings, known: Memberships, *, may_pause: bool) -> Finding:
+    """It answers. Whether breaks may be changed is for the operator to decide."""
+    told = (
         f"AMI answers user {settings.username} at {settings.host}:{settings.port}: {len(known.queues)} queues, "
         f"{len(known)} members"
     )
+    return AMI.ok(told if may_pause else f"{told}; it may not change breaks, which takes write = agent in manager.conf")
 
 
 def judge_campaigns(campaigns: Iterable[Campaign], known: Memberships) -> list[Finding]:

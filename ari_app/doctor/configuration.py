@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from agi_router.directory.campaigns import Direction
 from agi_router.document import Problem
 from agi_router.settings.agi_section import agi_warnings
 from ari_app.doctor.finding import Finding, Group, Topic
 from ari_app.settings import Settings
+from ari_app.settings.web_section import web_warnings
 
 CONFIGURATION = Topic("configuration", Group.CONFIGURATION)
 
@@ -31,6 +33,15 @@ def warnings(settings: Settings) -> list[str]:
         ]
     if settings.agi is not None:
         found += agi_warnings(settings.agi)
+    if settings.web is not None:
+        found += web_warnings(settings.web)
+        if settings.web.faces.ameyo is not None and all(
+            campaign.direction is not Direction.OUTBOUND for campaign in settings.routing.campaigns
+        ):
+            found.append(
+                "web.faces.ameyo: each command is refused, for campaigns has no outbound one; "
+                "add those that the CRM names"
+            )
     if not settings.routing.fallback:
         found += [
             f"routes.{route.name}: no fallback, so when the API fails the caller goes straight back to the dialplan; "

@@ -20,10 +20,14 @@ def database_checks(settings: StorageSettings) -> list[Check]:
     """Both look at the same file."""
 
     async def database() -> Sequence[Finding]:
-        return [judge_database(str(settings.path), await inspect_storage(settings))]
+        return [judge_database(settings.name, await inspect_storage(settings))]
 
     async def disk() -> Sequence[Finding]:
-        return [judge_disk(str(settings.path.parent), free_bytes(settings.path))]
+        if settings.is_postgresql:
+            return [
+                DISK.skipped("the database is on a server, whose disks cannot be seen from here", "watch them there")
+            ]
+        return [judge_disk(str(settings.path.parent), free_bytes(settings))]
 
     return [Check(DATABASE, database), Check(DISK, disk)]
 
@@ -48,11 +52,19 @@ def judge_database(path: str, state: StorageState) -> Finding:
             f"{path} cannot be written, another program keeps it locked: {state.write_error}",
             f"find that program, such as an open sqlite3 or a backup, and end it: fuser -v {path}",
         )
+    if state.write_error and path.startswith("postgresql:"):
+        return DATABASE.error(
+            f"{path} cannot be written by {state.user}; it belongs to {state.owner}: {state.write_error}",
+            f"give {state.user} these rights, best by making it the owner of database and tables; or name its user, "
+            "and the server that writes, in storage.url",
+        )
     if state.write_error:
         return DATABASE.error(
             f"{path} cannot be written by {state.user}; it belongs to {state.owner}: {state.write_error}",
             "let the router's user own the file and its folder, and see that the disk is neither full nor read-only",
         )
+    if stands.current is None and path.startswith("postgresql:"):
+        return DATABASE.warning(f"{path} is empty", "the first agi-router serve makes its tables")
     if stands.is_older:
         return DATABASE.error(
             f"{path} is at revision {stands.current or 'none'}, this version needs {stands.head}",

@@ -26,8 +26,11 @@ CONTEXTS: Final = {
 `s`."""
 
 FOR_DESTINATIONS: Final = {
-    QueueDestination.type: ("agi-router-queue", "no caller can wait in a queue"),
-    VoicemailDestination.type: ("agi-router-voicemail", "no caller can leave a message"),
+    QueueDestination.type: {"agi-router-queue": "no caller can wait in a queue"},
+    VoicemailDestination.type: {
+        "agi-router-voicemail": "no caller can leave a message",
+        "agi-router-voicemail-left": "nobody is told of the messages that callers leave",
+    },
 }
 """By types of destinations, the contexts that only they need; an agi-router.conf of before knows none of them."""
 
@@ -45,7 +48,8 @@ APP_OF_THE_DIALPLAN: Final = "agi-router"
 
 def contexts_for(destination_types: Set[str]) -> dict[str, str]:
     """The contexts that a configuration with these types of destinations needs, and what their absence means."""
-    return CONTEXTS | dict(FOR_DESTINATIONS[type_] for type_ in FOR_DESTINATIONS if type_ in destination_types)
+    of_types = (contexts for type_, contexts in FOR_DESTINATIONS.items() if type_ in destination_types)
+    return CONTEXTS | {context: meaning for contexts in of_types for context, meaning in contexts.items()}
 
 
 def dialplan_check(probe: Probe, app: str, contexts: Mapping[str, str], agi: AgiSettings | None) -> Check:

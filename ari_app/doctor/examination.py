@@ -15,22 +15,38 @@ from ari_app.asterisk.settings import AriSettings
 from ari_app.calls.ports import TelephonyError
 from ari_app.control.settings import ControlError
 from ari_app.doctor import asterisk as pbx
+from ari_app.doctor.activities import activity_check
 from ari_app.doctor.agi_door import agi_findings
 from ari_app.doctor.ami import ami_checks, link_findings
 from ari_app.doctor.check import DEADLINE_S, Check, carry_out
 from ari_app.doctor.configuration import configuration_findings, problem_findings
+from ari_app.doctor.crm_leftovers import leftovers_check
+from ari_app.doctor.crm_logins import crm_findings
+from ari_app.doctor.crm_users import crm_users_check
 from ari_app.doctor.database import database_checks
 from ari_app.doctor.devices import ENDPOINT, TRUNK, endpoints, endpoints_check, trunk_checks
 from ari_app.doctor.dialplan import DIALPLAN, contexts_for, dialplan_check
 from ari_app.doctor.finding import Finding, Group, Topic
 from ari_app.doctor.host import host_check
+from ari_app.doctor.messages import MESSAGES, messages_check
 from ari_app.doctor.modules import MODULES, judge_modules, modules_for
+from ari_app.doctor.pbx_calls import history_checks, told_findings
 from ari_app.doctor.policy import policy_findings
+from ari_app.doctor.recordings import recordings_checks
 from ari_app.doctor.reload import RELOAD, judge_reload, last_written
-from ari_app.doctor.router import APPLICATION, Status, ask_router, judge_application, judge_router, judge_status
+from ari_app.doctor.router import (
+    APPLICATION,
+    Status,
+    ask_router,
+    holder_of,
+    judge_application,
+    judge_router,
+    judge_status,
+)
 from ari_app.doctor.routes import route_checks
 from ari_app.doctor.tokens import token_findings
 from ari_app.doctor.transfers import TRANSFERS, judge_transfers
+from ari_app.doctor.webhooks import webhook_check
 from ari_app.settings import Settings, load_control
 
 ARI_S: Final = 2.0
@@ -45,18 +61,27 @@ async def examine(config: Path, settings: Settings) -> list[Finding]:
     router = asyncio.create_task(ask_router(settings.control))
     here = [
         *database_checks(settings.storage),
+        *recordings_checks(settings.routing, settings.recordings.folder),
+        webhook_check(settings),
+        activity_check(settings),
+        crm_users_check(settings),
+        leftovers_check(settings),
         *route_checks(settings.routing),
         host_check(settings.asterisk.ari.url),
         *ami_checks(settings),
+        *history_checks(settings),
     ]
-    local, remote, answer = await asyncio.gather(carry_out(here), _ask_asterisk(settings, router), router)
-    tokens = token_findings(settings.routing, answer)
+    local, remote, answer, holder = await asyncio.gather(
+        carry_out(here), _ask_asterisk(settings, router), router, holder_of(settings)
+    )
+    tokens = [*token_findings(settings.routing, answer), *crm_findings(settings.crm, answer)]
     running = [
-        judge_router(settings, answer),
+        judge_router(settings, answer, holder),
         _judge_reload(config, answer),
         *policy_findings(answer),
         *agi_findings(settings.agi, answer),
         *link_findings(settings.asterisk.ami, answer),
+        *told_findings(answer),
     ]
     findings = [*configuration_findings(config, settings), *running, *remote, *local, *tokens]
     return sorted(findings, key=lambda finding: list(Group).index(finding.group))
@@ -147,6 +172,7 @@ def _probe_checks(probe: Probe, settings: Settings) -> list[Check]:
             probe, settings.asterisk.ari.app, contexts_for(settings.routing.destination_types), settings.agi
         ),
         endpoints_check(probe, settings.routing),
+        messages_check(probe, endpoints(settings.routing)),
         *trunk_checks(probe, settings.routing.trunks),
     ]
 
@@ -156,7 +182,7 @@ def _plain_topics() -> list[Topic]:
 
 
 def _probe_topics(settings: Settings) -> list[Topic]:
-    devices = [ENDPOINT] if endpoints(settings.routing) else []
+    devices = [ENDPOINT, MESSAGES] if endpoints(settings.routing) else []
     return [DIALPLAN, *devices, *(TRUNK.of(trunk.name) for trunk in settings.routing.trunks)]
 
 

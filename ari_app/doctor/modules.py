@@ -50,6 +50,7 @@ NEEDED: Final = (
     _useful("res_pjsip_header_funcs.so", "requests cannot name SIP headers of the call: there is no PJSIP_HEADER()"),
     _useful("res_pjsip_caller_id.so", "phones and trunks are not told who calls, nor trusted with it"),
     Module(("bridge_simple.so", "bridge_softmix.so"), "nobody can be connected"),
+    _useful("res_pjsip_messaging.so", "text messages are neither sent to phones nor received from them"),
     _vital("pbx_config.so", "there is no dialplan"),
     _vital("func_channel.so", "the hangup guard cannot be set: there is no CHANNEL()"),
     _vital("func_callerid.so", "callers cannot withhold their number: there is no CALLERID()"),

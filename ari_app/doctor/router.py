@@ -10,6 +10,7 @@ from ari_app.control.client import NoRouterError, ask
 from ari_app.control.settings import ControlError, ControlSettings
 from ari_app.doctor.finding import Finding, Group, Topic
 from ari_app.settings import Settings
+from ari_app.storage.errors import StorageError
 from ari_app.storage.serving_lock import lock_holder
 
 ROUTER = Topic("router", Group.ROUTER)
@@ -28,14 +29,21 @@ async def ask_router(settings: ControlSettings) -> Status | ControlError:
         return error
 
 
-def judge_router(settings: Settings, answer: Status | ControlError) -> Finding:
+async def holder_of(settings: Settings) -> str | None:
+    """Who serves with the database, as far as that can be told; why it can't is the finding database's."""
+    try:
+        return await lock_holder(settings.storage)
+    except StorageError:
+        return None
+
+
+def judge_router(settings: Settings, answer: Status | ControlError, holder: str | None) -> Finding:
     """The process."""
     match answer:
         case NoRouterError():
-            holder = lock_holder(settings.storage.path)
             if holder is not None:
                 return ROUTER.error(
-                    f"process {holder} serves with this database, and nobody listens at {settings.control.socket}",
+                    f"{holder} serves with this database, and nobody listens at {settings.control.socket}",
                     "has control.socket changed since that router started? Restart it",
                 )
             return ROUTER.error(

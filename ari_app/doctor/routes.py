@@ -28,8 +28,8 @@ def route_checks(settings: RoutingSettings) -> list[Check]:
     """One check for all routes: several may ask the same API, which is reached once."""
 
     async def routes() -> Sequence[Finding]:
-        ca_files = {route.request.ca_file for route in settings.routes} - {None}
         asked = dict(asked for route in settings.routes for asked in _asked(route))
+        ca_files = {request.ca_file for request in asked.values()} - {None}
         targets = {_target(request): request for request in asked.values()}
         async with LookupClient(settings.guard, [file for file in ca_files if file is not None]) as client:
             outcomes = await asyncio.gather(*(_reach(client, request) for request in targets.values()))
@@ -65,10 +65,13 @@ def judge_route(name: str, origin: str, outcome: Outcome, now: datetime) -> Find
 
 
 def _asked(route: Route) -> Iterator[tuple[str, Request]]:
-    """The requests of a route, each under a name that no route can have twice."""
-    yield route.name, route.request
-    if route.request.second is not None:
-        yield f"{route.name}:second_url", route.request.second
+    """The requests of a route, each under a name that no route can have twice; none where a CRM connector is asked."""
+    request = route.http_request
+    if request is None:
+        return
+    yield route.name, request
+    if request.second is not None:
+        yield f"{route.name}:second_url", request.second
 
 
 def _target(request: Request) -> tuple[str, Path | None]:

@@ -43,7 +43,10 @@ def judge_token(name: str, state: Mapping[str, Any] | None) -> Finding:
 
 def _names(settings: RoutingSettings) -> Iterator[str]:
     for route in settings.routes:
-        first, second = route.request.auth, route.request.second_auth
+        request = route.http_request
+        if request is None:
+            continue
+        first, second = request.auth, request.second_auth
         if isinstance(first, OAuth2Auth):
             yield route.name
         if isinstance(second, OAuth2Auth) and second != first:

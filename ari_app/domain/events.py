@@ -5,6 +5,7 @@ A new kind of event is a new frozen dataclass here, in the union `CallEvent`, an
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,8 @@ class CallRequested(Happened):
 
     `first` is who is rung first, agent or customer; `name` is whose number it is, `caller_id` the number of ours that
     is shown to him, `campaign` its id, `key` tells who asked. `talk_s` limits the talk (0: no limit), and a tone
-    is heard `warn_s` before its end.
+    is heard `warn_s` before its end. `record` is whether it is to be recorded (None: as configured), `recording` what
+    is configured: `mode`, `announcement` and `announce_to`.
     """
 
     first: str
@@ -51,6 +53,8 @@ class CallRequested(Happened):
     key: str = ""
     talk_s: float = 0
     warn_s: float = 0
+    record: bool | None = None
+    recording: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +119,15 @@ class AttemptFailed(Happened):
 class CallerDescribed(Happened):
     """The answer carried more than a destination, for the phones and the dialplan: what there was, sanitised.
 
-    `ring_s` is the time to ring that it asks for; `notes` are sentences on what was of no use.
+    `ring_s` is the time to ring that it asks for, `record` whether the talk is to be recorded; `notes` are
+    sentences on what was of no use.
     """
 
     caller_name: str = ""
     ring_s: float | None = None
     headers: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    record: bool | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -414,11 +420,26 @@ class Steered(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingAnnounced(Happened):
+    """Those who are about to be recorded were told so: they heard `sounds`, joined by commas, to their end.
+
+    `to` is both, or customer.
+    """
+
+    sounds: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingStarted(Happened):
-    """Both sides are recorded from now on: `file` is in Asterisk's spool, below `recording`."""
+    """Both sides are recorded from now on: `file` is in Asterisk's spool, below `recording`.
+
+    `by` is who wants it: route, answer (of the API), request (for the call that was asked for), or command.
+    """
 
     name: str
     file: str
+    by: str = "command"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -426,6 +447,28 @@ class RecordingEnded(Happened):
     """The recording was stopped, or the call is over."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingStored(Happened):
+    """Its file has been fetched from Asterisk, and is whole in the store: `place` there, `seconds` of sound."""
+
+    name: str
+    place: str
+    size: int
+    sha256: str
+    media_type: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFailed(Happened):
+    """Nothing was recorded, and `name` is "", or what was recorded could not be fetched and is lost."""
+
+    code: str
+    detail: str
+    remedy: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -507,6 +550,63 @@ class SentToDialplan(Happened):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoicemailLeft(Happened):
+    """The caller, who went on to a mailbox ("101@default"), has left a message there.
+
+    `message_id` is Asterisk's, `seconds` the length of the sound. `recording` is the id of its copy in the store, where
+    that is `place`; "" when there is none, and `reason` says why.
+    """
+
+    mailbox: str
+    message_id: str = ""
+    seconds: float | None = None
+    recording: str = ""
+    place: str = ""
+    size: int = 0
+    sha256: str = ""
+    media_type: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactFound(Happened):
+    """A CRM knows whose number the other side of the call has, the one outside.
+
+    `connector` is the CRM's name in the configuration, `contact_id` the contact's id there, `owner` the CRM's id of the
+    user who looks after him, `url` his page. `source` is crm, phone_book (the router's copy), created (he was unknown),
+    or chosen (by somebody, later; the last one counts). `matched` is the form of the number that the CRM knew.
+    """
+
+    connector: str
+    contact_id: str
+    number: str
+    name: str = ""
+    company: str = ""
+    kind: str = "person"
+    owner: str = ""
+    url: str = ""
+    source: str = "crm"
+    matched: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactNotFound(Happened):
+    """A CRM does not tell whose number it is. `outcome` is unknown, several or failed.
+
+    Of several, `candidates` are those to choose from, each with `id`, `name` and `company`. `code`, `message` and
+    `remedy` tell why it failed.
+    """
+
+    connector: str
+    number: str
+    outcome: str
+    candidates: list[dict[str, str]] = field(default_factory=list)
+    code: str = ""
+    message: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(Happened):
     """The call is over. `by` is caller, callee, requester, command, router or unknown; the cause is Q.850."""
 
@@ -553,13 +653,19 @@ CallEvent = (
     | Held
     | Resumed
     | Steered
+    | RecordingAnnounced
     | RecordingStarted
     | RecordingEnded
+    | RecordingStored
+    | RecordingFailed
     | TransferAsked
     | TransferFailed
     | LegJoined
     | Transferred
     | CallRecovered
     | SentToDialplan
+    | VoicemailLeft
+    | ContactFound
+    | ContactNotFound
     | CallEnded
 )

@@ -1,12 +1,13 @@
 """The record of a call: one fold over its events, for the row in the log, the head of the trace and every reader."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, assert_never
 
 from ari_app.domain import events as e
+from ari_app.domain.contacts import ContactSource
 
 CALLER: Final = "caller"
 """What he who called first is called among the legs, once he has left the call to others."""
@@ -25,13 +26,15 @@ class Disposition(StrEnum):
     INTERRUPTED = "interrupted"  # its end was not seen
     AGENT_UNREACHED = "agent_unreached"  # of a requested call: no phone of the agent was picked up
     CUSTOMER_UNREACHED = "customer_unreached"  # of a requested call: the customer did not answer
+    UNANSWERED = "unanswered"  # of a call that Asterisk alone carried: nobody answered, and the dialplan ended it
 
 
 class Direction(StrEnum):
     """Where a call comes from."""
 
     INBOUND = "inbound"  # the dialplan sent it
-    OUTBOUND = "outbound"  # somebody asked for it
+    OUTBOUND = "outbound"  # somebody asked for it, or dialled it
+    INTERNAL = "internal"  # from one phone of the PBX to another; only of calls that Asterisk alone carried
 
 
 UNREACHED: Final = frozenset(
@@ -64,8 +67,28 @@ class LegRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallContact:
+    """Whom a CRM says that the number outside belongs to; fields as in the events ContactFound and ContactNotFound.
+
+    `state` is found, unknown, several or failed.
+    """
+
+    connector: str
+    state: str
+    number: str = ""
+    contact_id: str = ""
+    name: str = ""
+    company: str = ""
+    kind: str = ""
+    owner: str = ""
+    url: str = ""
+    source: str = ""
+    candidates: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """One call, answered or not. Times are UTC; `talk_s` and `total_s` are None until they are known.
+    """One call, answered or not. Times are UTC; `ring_s`, `talk_s` and `total_s` are None until they are known.
 
     `answered_by` is the endpoint that won, `agent` the id of the user whose it is ("" for nobody of the directory);
     after a transfer they are those of the last one who spoke. `channel_id` is the caller's channel.
@@ -73,7 +96,9 @@ class CallRecord:
     is the customer's, `agent` the user for whom it was placed, `caller_name` his name, `caller_number` the number of
     ours that was shown. `campaign` is an id, `key` tells who asked.
     `closed_by` is the calendar outside of whose hours the call came, "" when its route was open. `door` is ari, or agi
-    for a call that was decided here and dialled by the dialplan.
+    for a call that was decided here and dialled by the dialplan, "" for one of which only Asterisk's own record tells:
+    then `source` is cel or cdr. `linkedid` is what Asterisk calls all channels of the call, "" while nobody has told.
+    `contacts` has what each CRM that was asked knows of the other side, one of each.
     """
 
     call_id: str
@@ -103,7 +128,16 @@ class CallRecord:
     first: str = ""
     campaign: str = ""
     key: str = ""
+    source: str = "router"
+    linkedid: str = ""
     legs: tuple[LegRecord, ...] = ()
+    contacts: tuple[CallContact, ...] = ()
+
+    @property
+    def ring_s(self) -> float | None:
+        """Seconds that the caller heard ringing: from the arrival to the answer, or to the end."""
+        until = self.answered_at or self.ended_at
+        return (until - self.started_at).total_seconds() if until and self.started_at else None
 
     @property
     def talk_s(self) -> float | None:
@@ -118,6 +152,10 @@ class CallRecord:
         if self.started_at is None or self.ended_at is None:
             return None
         return (self.ended_at - self.started_at).total_seconds()
+
+    def contact(self, connector: str) -> CallContact | None:
+        """What this CRM knows of the other side; None while it has not been asked, or not answered."""
+        return next((contact for contact in self.contacts if contact.connector == connector), None)
 
     def leg(self, name: str) -> LegRecord | None:
         """The leg of this role, None when there is none."""
@@ -244,8 +282,12 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             )
         case e.RequestSent() | e.AnswerReceived() | e.AttemptFailed() | e.DestinationFound() | e.RecallFailed():
             return record
-        case e.Held() | e.Resumed() | e.Steered() | e.RecordingStarted() | e.RecordingEnded():
+        case e.Held() | e.Resumed() | e.Steered() | e.RecordingAnnounced() | e.RecordingStarted() | e.RecordingEnded():
             return record
+        case e.RecordingStored() | e.RecordingFailed() | e.VoicemailLeft():
+            return record
+        case e.ContactFound() | e.ContactNotFound():
+            return _with_contact(record, event)
         case e.DeviceUnavailable() | e.TransferAsked() | e.TransferFailed():
             return record
         case (
@@ -264,6 +306,42 @@ def after(record: CallRecord, event: e.CallEvent) -> CallRecord:
             return record
         case _:
             assert_never(event)
+
+
+def _with_contact(record: CallRecord, event: e.ContactFound | e.ContactNotFound) -> CallRecord:
+    """With what this CRM says now, in the place of what it said before.
+
+    A contact that was found stays found, and one whom somebody has chosen stays until another one is chosen.
+    """
+    known = record.contact(event.connector)
+    is_chosen = known is not None and known.source == ContactSource.CHOSEN
+    others = tuple(contact for contact in record.contacts if contact.connector != event.connector)
+    match event:
+        case e.ContactFound() if is_chosen and event.source != ContactSource.CHOSEN:
+            return record
+        case e.ContactFound():
+            found = CallContact(
+                connector=event.connector,
+                state="found",
+                number=event.number,
+                contact_id=event.contact_id,
+                name=event.name,
+                company=event.company,
+                kind=event.kind,
+                owner=event.owner,
+                url=event.url,
+                source=event.source,
+            )
+        case e.ContactNotFound():
+            if known is not None and known.state == "found":
+                return record
+            found = CallContact(
+                connector=event.connector,
+                state=event.outcome,
+                number=event.number,
+                candidates=tuple(event.candidates),
+            )
+    return replace(record, contacts=(*others, found))
 
 
 def highest_leg(record: CallRecord) -> int:

@@ -4,70 +4,27 @@ line = sentence(record, event)      # `record` is the fold before this event
 record = after(record, event)
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
 from ari_app.domain import events as e
+from ari_app.domain.call_log import StoredEvent
 from ari_app.domain.record import CallRecord, after
+from ari_app.domain.story_left_behind import also_later, of_recording
+from ari_app.domain.story_of_legs import (
+    GIVEN_UP,
+    after_ringing,
+    before_answer,
+    cause_of,
+    confirms,
+    device,
+    leg_ended,
+    leg_of,
+)
+from ari_app.domain.wording import ago, capitalised, cut, day_and_time, printable
 
-# What fits into a glance; the whole text is in the trace's JSON.
-LONGEST_TEXT = 300
-
-_Q850 = {
-    0: "unknown",
-    1: "unallocated number",
-    3: "no route to destination",
-    16: "normal clearing",
-    17: "user busy",
-    18: "no user response",
-    19: "no answer",
-    20: "absent",
-    21: "call rejected",
-    22: "number changed",
-    23: "redirected",
-    26: "answered elsewhere",
-    27: "destination out of order",
-    28: "invalid number",
-    29: "facility rejected",
-    31: "normal, unspecified",
-    34: "congestion",
-    38: "network out of order",
-    41: "temporary failure",
-    42: "switch congestion",
-    44: "circuit not available",
-    50: "facility not subscribed",
-    57: "bearer capability not authorized",
-    58: "bearer capability not available",
-    88: "incompatible destination",
-    102: "timer expired",
-    127: "interworking",
-}
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_LEG_ENDED = {
-    "answered": "hung up",
-    "busy": "is busy",
-    "declined": "declined",
-    "unconfirmed": "did not confirm, and has not answered",
-    "redirected": "redirected the call",
-    "unavailable": "is unavailable",
-    "not_found": "was not found",
-    "failed": "failed",
-    "transferred": "handed the call over",
-    "joined": "goes on in another call",
-    "lost": "is gone; its end was not seen",
-}
-_LEG_TAKEN_BACK = {
-    "answered_elsewhere": "answered elsewhere",
-    "cancelled": "the caller gave up",
-    "no_answer": "nobody answered in time",
-    "setup_timeout": "the trunk did not react in time, and the next one is tried",
-    "refused": "a limit of the dial policy is reached",
-    "guessed_wrong": "it had been guessed, and the answer was another",
-}
-_GIVEN_UP = "nobody waits for it any more"
-"""A call that was asked for: by whoever asked, or by whoever was rung first."""
 _DIALS = {"ari": "", "agi": "; the dialplan dials"}
 _AHEAD = {
     "create": "its legs are created meanwhile, and nothing rings",
@@ -144,17 +101,20 @@ def story(call_id: str, happened: Iterable[e.CallEvent]) -> Iterator[Line]:
         record = after(record, event)
 
 
+def told(call_id: str, history: Sequence[StoredEvent]) -> Iterator[tuple[StoredEvent, Line]]:
+    """Every stored event with its line; one that only a newer version understands is shown as it is stored."""
+    lines = story(call_id, (stored.event for stored in history if stored.event is not None))
+    for stored in history:
+        if stored.event is not None:
+            yield stored, next(lines)
+        else:
+            text = printable(f"{stored.type} (of a newer version): {dict(stored.data)}")
+            yield stored, Line(stored.at, (stored.at - history[0].at).total_seconds(), text)
+
+
 def sentence(record: CallRecord, event: e.CallEvent) -> str:
     """What happened, on one line without control characters; `record` is the call before it."""
     return printable(_sentence(record, event))
-
-
-def ago(seconds: float) -> str:
-    """How long ago, as people say it: "12 s ago", "3 days ago"."""
-    for unit, length_s in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= 2 * length_s:
-            return f"{seconds / length_s:.0f} {unit}s ago"
-    return f"{seconds:.0f} s ago"
 
 
 def outside_hours_sentence(event: e.OutsideHours) -> str:
@@ -164,17 +124,6 @@ def outside_hours_sentence(event: e.OutsideHours) -> str:
     if event.opens:
         opens = f"it opens {day_and_time(datetime.fromisoformat(event.opens))}"
     return f"closed: {day_and_time(datetime.fromisoformat(event.local_time))} in {event.zone} {why}; {opens}"
-
-
-def day_and_time(local: datetime) -> str:
-    """A moment as a calendar and a clock on the wall show it: "Fri 2026-12-25 10:00"."""
-    return f"{_WEEKDAYS[local.weekday()]} {local:%Y-%m-%d %H:%M}"
-
-
-def printable(text: str) -> str:
-    """The text on one line: control characters, which could steer a terminal, are shown as their escapes."""
-    flat = " ".join(text.split())
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in flat)
 
 
 def _sentence(record: CallRecord, event: e.CallEvent) -> str:
@@ -189,22 +138,22 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
         case e.RouteEntered():
             return f"goes on by the route {event.route}"
         case e.RequestSent():
-            body = f" with {_cut(event.body)}" if event.body else ""
+            body = f" with {cut(event.body)}" if event.body else ""
             return f"asked {event.method} {event.url}{body}"
         case e.AnswerReceived():
-            return f"the API answered {event.status} in {event.elapsed_ms:.0f} ms: {_cut(event.body) or '(empty)'}"
+            return f"the API answered {event.status} in {event.elapsed_ms:.0f} ms: {cut(event.body) or '(empty)'}"
         case e.AttemptFailed():
-            return f"failed, the next URL is asked: {event.message} [{event.code}]. {_capitalised(event.remedy)}"
+            return f"failed, the next URL is asked: {event.message} [{event.code}]. {capitalised(event.remedy)}"
         case e.CallerDescribed():
-            return f"goes with the call: {_cut('; '.join(_carried(event)))}"
+            return f"goes with the call: {cut('; '.join(_carried(event)))}"
         case e.DestinationFound():
             return _found(event)
         case e.LookupFailed():
-            found = "" if event.value is None else f' (found "{_cut(event.value)}")'
-            return f"no destination{found}: {event.message} [{event.code}]. {_capitalised(event.remedy)}"
+            found = "" if event.value is None else f' (found "{cut(event.value)}")'
+            return f"no destination{found}: {event.message} [{event.code}]. {capitalised(event.remedy)}"
         case e.RecallFailed():
             last_good = f"the caller's last good answer, from {ago(event.age_s)}, leads nowhere by now"
-            return f"{last_good}: {event.message} [{event.code}]. {_capitalised(event.remedy)}"
+            return f"{last_good}: {event.message} [{event.code}]. {capitalised(event.remedy)}"
         case e.Guessed():
             return f"guessed {_destination(event)}, the last good answer for this caller: {_AHEAD[event.ahead]}"
         case e.GuessJudged():
@@ -217,7 +166,7 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
             order = f", {event.order.replace('_', ' ')}" if event.order else ""
             return f"step {event.step}: {_destination(event)}{order}{how_long}"
         case e.StepEnded():
-            why = f": {event.detail} [{event.code}]. {_capitalised(event.remedy)}" if event.code else ""
+            why = f": {event.detail} [{event.code}]. {capitalised(event.remedy)}" if event.code else ""
             return f"step {event.step} {_step_ended(record, event)}{why}"
         case e.MemberCalled():
             return f"rings {event.name}, for at most {event.ring_s:g} s"
@@ -228,17 +177,17 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
         case e.DeviceUnavailable() | e.TrunkSkipped() | e.NumberRefused() | e.LimitNear():
             return _before_dialling(event)
         case e.LegDialled():
-            return f"dialled {_device(event.endpoint, event.contact)}"
+            return f"dialled {device(event.endpoint, event.contact)}"
         case e.LegRinging() | e.LegProgressed() | e.LegRedirected():
-            return f"{_leg(record, event.leg)} {_before_answer(event)}"
+            return f"{leg_of(record, event.leg)} {before_answer(event)}"
         case e.LegAnswered():
-            return f"{_leg(record, event.leg)} was picked up{_after_ringing(record, event)}"
+            return f"{leg_of(record, event.leg)} was picked up{after_ringing(record, event)}"
         case e.ConfirmationAsked() | e.LegConfirmed():
-            return f"{_leg(record, event.leg)} {_confirms(event)}"
+            return f"{leg_of(record, event.leg)} {confirms(event)}"
         case e.LegEnded():
-            return f"{_party(record, event.leg)} {_leg_ended(record, event)} ({_cause(event.cause, event.tech_cause)})"
+            return f"{_party(record, event.leg)} {leg_ended(record, event)} ({cause_of(event.cause, event.tech_cause)})"
         case e.CallAnswered():
-            return f"{_first(record)} speaks with {_leg(record, event.leg)}"
+            return f"{_first(record)} speaks with {leg_of(record, event.leg)}"
         case e.QueueAnswered():
             return f"{_first(record)} speaks with {event.member}, a member of the queue"
         case e.AnsweredEarly():
@@ -246,19 +195,29 @@ def _sentence(record: CallRecord, event: e.CallEvent) -> str:
         case e.Held() | e.Resumed():
             held = "put the call on" if isinstance(event, e.Held) else "took the call off"
             return f"{_party(record, event.party)} {held} hold"
-        case e.Steered() | e.RecordingStarted() | e.RecordingEnded():
+        case e.Steered():
             return _steered(record, event)
+        case (
+            e.RecordingAnnounced()
+            | e.RecordingStarted()
+            | e.RecordingEnded()
+            | e.RecordingStored()
+            | e.RecordingFailed()
+        ):
+            return of_recording(record, event)
         case e.TransferAsked() | e.TransferFailed():
             return _transfer(record, event)
         case e.LegJoined():
             source = f"call {event.call_id}" if event.call_id else "a call that the router did not place"
-            return f"{_device(event.endpoint, event.contact)} comes from {source}"
+            return f"{device(event.endpoint, event.contact)} comes from {source}"
         case e.Transferred():
-            return f"{_leg(record, event.leg)} speaks in the place of {_party(record, event.by)}"
+            return f"{leg_of(record, event.leg)} speaks in the place of {_party(record, event.by)}"
         case e.CallRecovered():
             return _FOUND.get(event.found, f"found the call again: {event.found}")
         case e.SentToDialplan():
             return _left(event)
+        case e.VoicemailLeft() | e.ContactFound() | e.ContactNotFound():
+            return also_later(event)
         case e.CallEnded():
             return _ended(record, event)
         case _:
@@ -271,7 +230,8 @@ def _requested(record: CallRecord, event: e.CallRequested | e.FirstAnswered) -> 
             who = event.user_name or "anybody of the team"
             customer = f"{event.number} ({event.name})" if event.name else event.number
             campaign = f", campaign {event.campaign}" if event.campaign else ""
-            return f"{who} is to speak with {customer}: the {event.first} is rung first{campaign}"
+            recorded = {None: "", True: ", recorded", False: ", not recorded"}[event.record]
+            return f"{who} is to speak with {customer}{recorded}: the {event.first} is rung first{campaign}"
         case e.FirstAnswered():
             other = "customer" if record.first == "agent" else "agent"
             return f"the {record.first} has picked up, and the {other} is rung"
@@ -287,18 +247,14 @@ def _transfer(record: CallRecord, event: e.TransferAsked | e.TransferFailed) -> 
             by_request = ", by request" if event.by_command else ""
             return f"{_party(record, event.by)} transfers the call to {target} ({event.kind}{by_request}){meant}"
         case e.TransferFailed():
-            why = f": {event.detail} [{event.code}]. {_capitalised(event.remedy)}" if event.code else ""
+            why = f": {event.detail} [{event.code}]. {capitalised(event.remedy)}" if event.code else ""
             return f"the transfer {_STEP_ENDED.get(event.outcome, event.outcome)}{why}"
         case _:
             assert_never(event)
 
 
-def _steered(record: CallRecord, event: e.Steered | e.RecordingStarted | e.RecordingEnded) -> str:
+def _steered(record: CallRecord, event: e.Steered) -> str:
     match event:
-        case e.RecordingStarted(file=file):
-            return f"by request: both sides are recorded, into {file}"
-        case e.RecordingEnded(name=name):
-            return f"the recording {name} ends"
         case e.Steered(action="dtmf", party=party, value=keys):
             return f"by request: {_party(record, party)} sends {keys} {'key' if keys == '1' else 'keys'} (DTMF)"
         case e.Steered(action=action, party=party):
@@ -329,26 +285,11 @@ def _before_dialling(event: e.DeviceUnavailable | e.TrunkSkipped | e.NumberRefus
         case e.LimitNear(limit=limit, scope=scope, detail=detail):
             return f"{limit} is near for {scope}: {detail}"
         case e.NumberRefused(number=number, code=code, detail=detail, remedy=remedy):
-            return f"{number} is not dialled: {detail} [{code}]. {_capitalised(remedy)}"
-
-
-def _before_answer(event: e.LegRinging | e.LegProgressed | e.LegRedirected) -> str:
-    match event:
-        case e.LegRinging():
-            return "rings"
-        case e.LegProgressed():
-            return "sends sound before the answer"
-        case e.LegRedirected(target=target, code=""):
-            return f"is forwarded to {target}, which is called instead"
-        case e.LegRedirected(target=target, code=code, detail=detail, remedy=remedy):
-            where = f" to {target}" if target else ""
-            return f"is forwarded{where}, not followed: {detail} [{code}]. {_capitalised(remedy)}"
-        case _:
-            assert_never(event)
+            return f"{number} is not dialled: {detail} [{code}]. {capitalised(remedy)}"
 
 
 def _found(event: e.DestinationFound) -> str:
-    value = f'"{_cut(event.value)}"'
+    value = f'"{cut(event.value)}"'
     match event.source:
         case "cache":
             where = f"took {value} from the answer of {ago(event.age_s)}, without asking again"
@@ -371,6 +312,8 @@ def _carried(event: e.CallerDescribed) -> Iterator[str]:
         yield f'the name "{event.caller_name}"'
     if event.ring_s is not None:
         yield f"a ring timeout of {event.ring_s:g} s"
+    if event.record is not None:
+        yield "to be recorded" if event.record else "not to be recorded"
     for name, value in event.headers.items():
         yield f"{name}: {value}"
     for name, value in event.variables.items():
@@ -385,7 +328,7 @@ def _why_passed(event: e.MemberPassed) -> str:
 
 
 def _party(record: CallRecord, name: str) -> str:
-    return _first(record) if name == "caller" else _leg(record, name)
+    return _first(record) if name == "caller" else leg_of(record, name)
 
 
 def _first(record: CallRecord) -> str:
@@ -395,50 +338,12 @@ def _first(record: CallRecord) -> str:
 
 def _step_ended(record: CallRecord, event: e.StepEnded) -> str:
     if event.outcome == "cancelled" and record.first:
-        return f"was cancelled: {_GIVEN_UP}"
+        return f"was cancelled: {GIVEN_UP}"
     return _STEP_ENDED.get(event.outcome, event.outcome)
 
 
 def _destination(event: e.DestinationFound | e.Guessed | e.StepStarted | e.TransferAsked) -> str:
     return f"{event.destination_type} {event.destination}"
-
-
-def _device(endpoint: str, contact: str) -> str:
-    """Endpoint and contact; the dial string of a trunk names its endpoint already."""
-    if not contact:
-        return endpoint
-    return contact if contact.partition("@")[2] == endpoint.removeprefix("PJSIP/") else f"{endpoint} at {contact}"
-
-
-def _leg(record: CallRecord, name: str) -> str:
-    leg = record.leg(name)
-    return _device(leg.endpoint, leg.contact) if leg else name
-
-
-def _after_ringing(record: CallRecord, event: e.LegAnswered) -> str:
-    leg = record.leg(event.leg)
-    return f" after {(event.at - leg.dialled_at).total_seconds():.1f} s" if leg else ""
-
-
-def _confirms(event: e.ConfirmationAsked | e.LegConfirmed) -> str:
-    if isinstance(event, e.LegConfirmed):
-        return "confirmed"
-    return f"has to confirm: asked to press {event.digit}"
-
-
-def _leg_ended(record: CallRecord, event: e.LegEnded) -> str:
-    leg = record.leg(event.leg)
-    reason = _GIVEN_UP if event.outcome == "cancelled" and record.first else _LEG_TAKEN_BACK.get(event.outcome)
-    if leg is not None and leg.asked_at and not leg.confirmed_at and reason is not None:
-        return f"was hung up before it confirmed: {reason}"
-    if event.outcome == "answered_elsewhere" and leg is not None and leg.answered_at is not None:
-        return "was hung up: it was picked up in the same moment, answered elsewhere"
-    if reason is not None:
-        rang = leg is not None and leg.ringing_at is not None
-        if record.door == "agi":  # whether its phones rang is not known
-            return f"was given up: {reason}"
-        return f"stopped ringing: {reason}" if rang else f"was given up before it rang: {reason}"
-    return _LEG_ENDED.get(event.outcome, event.outcome)
 
 
 def _ended(record: CallRecord, event: e.CallEnded) -> str:
@@ -450,17 +355,4 @@ def _ended(record: CallRecord, event: e.CallEnded) -> str:
     if record.answered_at is not None:
         limit = "at most " if event.by == "unknown" else ""
         talk = f" after {limit}{(event.at - record.answered_at).total_seconds():.1f} s of talk"
-    return f"{who}{talk}{reason} ({_cause(event.cause, None)})"
-
-
-def _capitalised(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
-
-
-def _cause(cause: int, tech_cause: int | None) -> str:
-    named = f"cause {cause} {_Q850[cause]}" if cause in _Q850 else f"cause {cause}"
-    return f"{named}, SIP {tech_cause}" if tech_cause else named
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… ({len(text)} characters)"
+    return f"{who}{talk}{reason} ({cause_of(event.cause, None)})"

@@ -12,8 +12,18 @@ LIVE: Final = frozenset({"routing", "calls", "log"})
 MOST_NAMES: Final = 10
 # Where the settings call something otherwise than the file does.
 _PARTS: Final = {"fallback": "defaults.fallback", "guard": "network", "volume": "policy"}
-_KEYS: Final = {"allowed": "allowed_networks", "paths": "path", "host": "listen", "port": "listen"}
+_KEYS: Final = {
+    "allowed": "allowed_networks",
+    "paths": "path",
+    "host": "listen",
+    "port": "listen",
+    "origins": "cors",
+    "open_metrics": "metrics",
+}
+_SECTIONS: Final = {"retention": "storage"}
 _NO_SETTINGS: Final = frozenset({"warnings"})
+_NAMED: Final = frozenset({"connectors"})
+"""Lists of named things that the file has as a mapping without a key of its own: `crm.hubspot`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +62,7 @@ def changes(old: Settings, new: Settings) -> tuple[Change, ...]:
 def restart_needed(old: Settings, new: Settings) -> tuple[str, ...]:
     """The keys, dotted, that differ and are only read at a start: `asterisk.ari.url`."""
     keys = [
-        f"{section}.{key}" if key else section
+        f"{_SECTIONS.get(section, section)}.{key}" if key else section
         for section in _differing(old, new)
         if section not in LIVE
         for key in _keys(getattr(old, section), getattr(new, section), depth=2) or ("",)  # it came, or went
@@ -77,10 +87,18 @@ def _keys(old: Any, new: Any, depth: int) -> tuple[str, ...]:
         return ()
     keys: list[str] = []
     for name in _differing(old, new):
+        if name in _NAMED:
+            keys += _names_of_differing(getattr(old, name), getattr(new, name))
+            continue
         inside = _keys(getattr(old, name), getattr(new, name), depth - 1) if depth > 1 else ()
         key = _KEYS.get(name, name)
         keys += [f"{key}.{deeper}" for deeper in inside] or [key]
     return tuple(dict.fromkeys(keys))
+
+
+def _names_of_differing(old: Any, new: Any) -> list[str]:
+    before, after = _by_name(old) or {}, _by_name(new) or {}
+    return [name for name in {**before, **after} if before.get(name) != after.get(name)] or ["order"]
 
 
 def _change(name: str, old: Any, new: Any) -> Change:

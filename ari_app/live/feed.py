@@ -1,8 +1,9 @@
 """What happens to a call, for whoever follows it while it goes on: the log, and a bell for each new event."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +15,11 @@ from ari_app.live.forms import read_form
 from ari_app.storage.call_log import CallLog
 
 LONGEST_WAIT_S: Final = 30.0
+LONGEST_COMMIT_S: Final = 2.0
+"""How long somebody waits for what has happened to be on the disk, which may be full or slow."""
+
+MOST_OVER: Final = 200
+"""Of so many calls that were asked for, and are over, what has happened is still known without the database."""
 
 
 class FollowForm(BaseModel):
@@ -32,12 +38,47 @@ class Feed(CallWriter):
     def __init__(self, log: CallLog) -> None:
         self._log = log
         self._followers: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self.witnesses: list[Callable[[str, CallEvent], None]] = []
+        """They see every event as well; none of them waits or raises."""
+        self._asked_for: dict[str, list[CallEvent]] = {}
+        self._over: deque[str] = deque()
 
     def write(self, call_id: str, event: CallEvent) -> None:
         """See the protocol."""
         self._log.write(call_id, event)
+        self._keep(call_id, event)
+        for witness in self.witnesses:
+            witness(call_id, event)
         for follower in self._followers.get(call_id, ()):
             follower.set()
+
+    async def flush(self) -> None:
+        """Have all that has happened by now committed, if that goes within LONGEST_COMMIT_S."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_COMMIT_S):
+                await self._log.flush()
+
+    async def happened(self, call_id: str) -> Sequence[CallEvent]:
+        """What has happened to a call by now. Raises StorageError.
+
+        Whoever asked for a call is told what has become of it also while the database takes or gives nothing: he would
+        ask again, and have the same two phones rung.
+        """
+        await self.flush()
+        if (heard := self._asked_for.get(call_id)) is not None:
+            return tuple(heard)
+        return await self._log.trace(call_id)
+
+    def _keep(self, call_id: str, event: CallEvent) -> None:
+        if isinstance(event, e.CallRequested):
+            self._asked_for[call_id] = []
+        if (heard := self._asked_for.get(call_id)) is None:
+            return
+        heard.append(event)
+        if isinstance(event, e.CallEnded | e.SentToDialplan):
+            self._over.append(call_id)
+            if len(self._over) > MOST_OVER:
+                self._asked_for.pop(self._over.popleft(), None)
 
     async def follow(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """The command `follow`: `{"events": [{at, type, data}, ...], "is_over": ...}`, as soon as there is an event."""

@@ -60,6 +60,11 @@ class Reloading:
         self._turn = asyncio.Lock()
         self._stopping = False
 
+    @property
+    def in_force(self) -> Settings:
+        """The settings that the router has now."""
+        return self._settings
+
     async def reload(self) -> Outcome:
         """Read, compare, take. Raises ControlError when the router stops: then nothing is taken any more."""
         async with self._turn:
@@ -71,6 +76,10 @@ class Reloading:
                 outcome = self._refused = Refused(at=datetime.now(UTC), problems=error.problems)
             _tell(self._config, outcome)
             return outcome
+
+    async def answer(self, _arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The command `reload`: see `as_json`."""
+        return as_json(await self.reload())
 
     async def reload_at_each(self, wanted: asyncio.Event) -> None:
         """Reload whenever the event is set, until cancelled. What comes during a reload makes one more."""

@@ -1,6 +1,6 @@
 """The control socket's door to live calls: which there are, and what may be done to one."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -29,9 +29,7 @@ from ari_app.calls.steering_request import (
 )
 from ari_app.calls.supervisor import Supervisor
 from ari_app.control.settings import ControlError
-from ari_app.live.forms import read_form
-
-Command = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+from ari_app.live.forms import Command, read_form
 
 LONGEST_ANSWER_S: Final = 45.0
 """A transfer is answered when somebody has picked up, or nobody has within half a minute."""
@@ -40,6 +38,8 @@ LONGEST_ANSWER_S: Final = 45.0
 ActionName = Literal[
     "hangup", "hold", "resume", "mute", "unmute", "dtmf", "transfer", "consult", "complete", "cancel", "record"
 ]
+CallState = Literal["setup", "talking", "transfer", "consulting", "queue"]
+"""Nobody speaks yet; two speak; a transfer is carried out; somebody is consulted; the caller is with the dialplan."""
 _WITH_VALUE: Final = frozenset({"dtmf", "transfer", "consult", "record"})
 
 
@@ -122,12 +122,13 @@ def live_calls(supervisor: Supervisor) -> Command:
     """The command `live`: `{"calls": [...]}`, the oldest first, as `agi-router live --json` prints them."""
 
     async def live(_: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"calls": [_as_json(supervisor.live[call_id]) for call_id in sorted(supervisor.live)]}
+        return {"calls": [call_as_json(supervisor.live[call_id]) for call_id in sorted(supervisor.live)]}
 
     return live
 
 
-def _as_json(call: Call) -> Mapping[str, Any]:
+def call_as_json(call: Call) -> Mapping[str, Any]:
+    """How this call stands, and who speaks in it."""
     caller = call.caller.channel_id
     outbound = call.first is not None
     number, called = call.arrival.caller_number, call.called_number
@@ -137,7 +138,7 @@ def _as_json(call: Call) -> Mapping[str, Any]:
         "call_id": call.call_id,
         "began_at": began_at(call.call_id).isoformat(),
         "direction": "outbound" if outbound else "inbound",
-        "state": _state(call),
+        "state": state_of(call),
         "caller_number": number,
         "caller_name": "" if call.first is First.CUSTOMER else call.arrival.caller_name,
         "called_number": called,
@@ -155,7 +156,8 @@ def _as_json(call: Call) -> Mapping[str, Any]:
     }
 
 
-def _state(call: Call) -> str:
+def state_of(call: Call) -> CallState:
+    """How the call stands."""
     if call.away:
         return "queue"
     if call.consultation is not None:

@@ -2,26 +2,32 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence, Set
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 import structlog
-from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import Insert, insert
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ari_app.domain.events import CallEvent
-from ari_app.domain.record import CallRecord, after
+from ari_app.domain.call_log import StoredEvent
+from ari_app.domain.events import CallArrived, CallEvent, CallRequested
+from ari_app.domain.notices import Notice
+from ari_app.domain.record import CallRecord
+from ari_app.storage.activity_marks import ActivityMarker, Marks
+from ari_app.storage.call_progress import Progress
 from ari_app.storage.call_reader import StoredCalls
-from ari_app.storage.codec import StoredEvent, record_to_row, restore, store
-from ari_app.storage.schema import call_events, calls
+from ari_app.storage.codec import record_to_row, restore, store
+from ari_app.storage.event_reader import advance, last_position
+from ari_app.storage.failures import FAILURES, WRITING_REMEDY, is_fault_of_rows, name_of, reason, remedy, unusable
+from ari_app.storage.outbox import OutboxWriter
+from ari_app.storage.recordings import write_recordings
+from ari_app.storage.schema import call_events, call_parts, calls
 from ari_app.storage.serving import Database, open_database
 from ari_app.storage.settings import StorageSettings
+from ari_app.storage.upsert import upsert
 
 # A commit costs a few milliseconds of CPU, most of them in another thread that the calls then wait for. A call's events
 # come in bursts, the first one while it is being set up: they go to the disk together, when the phone already rings.
@@ -32,31 +38,26 @@ MAX_PENDING = 100_000
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
 CLOSE_DEADLINE_S = 10.0
-# What no waiting mends. All other errors of the database are its own: locked, full, read-only, damaged.
-EVENTS_FAULT = (IntegrityError, DataError, ProgrammingError)
 
 log = structlog.get_logger("agi_router.call_log")
-
-
-@dataclass(frozen=True, slots=True)
-class _Progress:
-    """How far a call has come: its record, when it was first heard of, and the number of its last event."""
-
-    record: CallRecord
-    first_event_at: datetime | None = None
-    seq: int = 0
-
-    def then(self, stored: StoredEvent) -> "_Progress":
-        record = self.record if stored.event is None else after(self.record, stored.event)
-        return _Progress(record, self.first_event_at or stored.at, self.seq + 1)
 
 
 class CallLog(StoredCalls):
     """Implements `ari_app.domain.call_log.CallWriter`, and its reader beside it. Made by `open_call_log`."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, *, max_pending: int = MAX_PENDING) -> None:
+    def __init__(
+        self,
+        writer: AsyncEngine,
+        reader: AsyncEngine,
+        outbox: OutboxWriter | None = None,
+        marker: ActivityMarker | None = None,
+        *,
+        max_pending: int = MAX_PENDING,
+    ) -> None:
         super().__init__(reader)
         self._writer = writer
+        self._outbox = OutboxWriter() if outbox is None else outbox
+        self._marker = ActivityMarker() if marker is None else marker
         self._max_pending = max_pending
         self._pending: deque[tuple[str, StoredEvent]] = deque()
         self._arrived = asyncio.Event()
@@ -65,8 +66,13 @@ class CallLog(StoredCalls):
         self._accepted_count = 0
         self._settled_count = 0
         self._lost_count = 0
+        # The position of the last event that is committed: None when only the database knows, after a failed commit.
+        self._last: int | None = None
+        self._attempted: int | None = None
+        self._bell = asyncio.Event()
+        self.position = 0
         # Calls that have not ended. A late event of an ended one loads it again.
-        self._live: dict[str, _Progress] = {}
+        self._live: dict[str, Progress] = {}
 
     @property
     def pending(self) -> int:
@@ -77,6 +83,11 @@ class CallLog(StoredCalls):
     def lost(self) -> int:
         """How many events could not be kept, since the start."""
         return self._lost_count
+
+    @property
+    def bell(self) -> asyncio.Event:
+        """Rings when `position` has grown: take it, read up to `position`, then wait for it. Each rings once."""
+        return self._bell
 
     def write(self, call_id: str, event: CallEvent) -> None:
         """Take one event; never waits and never raises."""
@@ -92,7 +103,7 @@ class CallLog(StoredCalls):
                 log.critical(
                     "the call log loses events: the database does not take them and memory is bounded",
                     lost=self._lost_count,
-                    remedy="free disk space, or end the program that holds the database locked",
+                    remedy=WRITING_REMEDY,
                 )
             return
         self._pending.append((call_id, stored))
@@ -135,16 +146,16 @@ class CallLog(StoredCalls):
         while True:
             try:
                 return await self._commit(batch)
-            except EVENTS_FAULT:
-                raise
-            except (DBAPIError, OSError) as error:
+            except FAILURES as error:
+                if is_fault_of_rows(error):
+                    raise
                 log.error(  # noqa: TRY400 - the reason is named; a stack per retry would bury it
                     "the call log cannot be written; its events wait in memory and are tried again",
-                    database=self._writer.url.database,
-                    reason=str(error.orig if isinstance(error, DBAPIError) else error),
+                    database=name_of(self._writer),
+                    reason=reason(error),
                     waiting=len(self._pending),
                     retry_in_s=retry_s,
-                    remedy="is the disk full, the file read-only, or the database locked by another program?",
+                    remedy=remedy(error),
                 )
             await asyncio.sleep(retry_s)
             retry_s = min(retry_s * 2, LONGEST_RETRY_S)
@@ -168,27 +179,72 @@ class CallLog(StoredCalls):
                     "events of one call are lost", call_id=call_id, lost=[stored.type for _, stored in of_call]
                 )
 
+    async def begin(self) -> None:
+        """Learn the position of the last event on record. Raises StorageError."""
+        try:
+            async with self._engine.connect() as connection:
+                self.position = await last_position(connection)
+        except FAILURES as error:
+            raise unusable(self._engine, error) from error
+
     async def _commit(self, batch: Sequence[tuple[str, StoredEvent]]) -> None:
         """Write the events, and the rows of their calls as they then are, in one transaction."""
         async with self._writer.begin() as connection:
-            progress = await self._progress(connection, {call_id for call_id, _ in batch})
-            event_rows = []
-            for call_id, stored in batch:
-                progress[call_id] = now = progress[call_id].then(stored)
-                event_rows.append(
-                    {"call_id": call_id, "seq": now.seq, "at": stored.at, "type": stored.type, "data": stored.data}
-                )
-            await _write_rows(connection, progress.values(), event_rows)
+            last = await last_position(connection) if self._last is None else self._last
+            if last == self._attempted:  # by a commit that was reported as failed, and had happened after all
+                for call_id, _ in batch:
+                    self._live.pop(call_id, None)
+                progress = await self._progress(connection, {call_id for call_id, _ in batch})
+                is_told, is_marked = bool(self._outbox.receivers), bool(self._marker.wishes)
+            else:
+                self._last, self._attempted = None, last + len(batch)
+                progress, is_told, is_marked = await self._write(connection, batch, last)
+                last = self._attempted
+        self._last, self._attempted = last, None
         for call_id, now in progress.items():
             if now.record.ended_at is None:
-                self._live[call_id] = now
+                self._live[call_id] = replace(now, written=now.parts.rows)
             else:
                 self._live.pop(call_id, None)
+        self.position = last
+        self._bell.set()
+        self._bell = asyncio.Event()
+        if is_told:
+            self._outbox.ring()
+        if is_marked:
+            self._marker.ring()
 
-    async def _progress(self, connection: AsyncConnection, call_ids: set[str]) -> dict[str, _Progress]:
-        """Where these calls stand, those not in memory by their stored events: new ones, recovered ones, late ones."""
-        progress = {call_id: self._live.get(call_id, _Progress(CallRecord(call_id=call_id))) for call_id in call_ids}
-        unknown = call_ids - self._live.keys()
+    async def _write(
+        self, connection: AsyncConnection, batch: Sequence[tuple[str, StoredEvent]], last: int
+    ) -> tuple[dict[str, Progress], bool, bool]:
+        """How far the calls have come by it, whether anybody is to be told of it, and whether a CRM is."""
+        begun = {call_id for call_id, stored in batch if isinstance(stored.event, CallArrived | CallRequested)}
+        progress = await self._progress(connection, {call_id for call_id, _ in batch}, begun)
+        event_rows, told, marks = [], list[Notice](), Marks()
+        for position, (call_id, stored) in enumerate(batch, start=last + 1):
+            progress[call_id] = now = progress[call_id].then(stored)
+            row = {"call_id": call_id, "seq": now.seq, "at": stored.at, "type": stored.type, "data": stored.data}
+            event_rows.append({**row, "position": position})
+            told += now.notices(stored.at, self._outbox)
+            marks.note(now.record, stored.event)
+        await _write_rows(connection, progress.values(), event_rows)
+        await write_recordings(connection, batch)
+        await advance(connection, last + len(batch))
+        is_marked = await self._marker.mark(connection, marks)
+        return progress, await self._outbox.put(connection, told), is_marked
+
+    async def _progress(
+        self, connection: AsyncConnection, call_ids: set[str], begun: Set[str] = frozenset()
+    ) -> dict[str, Progress]:
+        """Where these calls stand, those not in memory by their stored events: recovered ones, late ones.
+
+        Of those that have `begun` only now none are stored.
+        """
+        is_told = bool(self._outbox.receivers)
+        known = {call_id: self._live[call_id].listened(is_told) for call_id in call_ids & self._live.keys()}
+        progress = {call_id: known.get(call_id) or Progress.of(call_id, is_told=is_told) for call_id in call_ids}
+        unknown = {call_id for call_id in call_ids if known.get(call_id) is None}
+        unknown -= begun - self._live.keys()
         if unknown:
             query = select(call_events).where(call_events.c.call_id.in_(unknown)).order_by(call_events.c.seq)
             for row in await connection.execute(query):
@@ -197,23 +253,21 @@ class CallLog(StoredCalls):
 
 
 async def _write_rows(
-    connection: AsyncConnection, progress: Iterable[_Progress], event_rows: Sequence[Mapping[str, Any]]
+    connection: AsyncConnection, progress: Collection[Progress], event_rows: Sequence[Mapping[str, Any]]
 ) -> None:
     call_rows = [record_to_row(now.record, now.first_event_at) for now in progress if now.first_event_at]
-    await connection.execute(_PUT_CALLS, call_rows)
+    await connection.execute(_PUT_CALLS.on(connection), call_rows)
     await connection.execute(_PUT_EVENTS, event_rows)
+    part_rows = [row for now in progress for row in now.part_rows()]
+    if part_rows:
+        await connection.execute(_PUT_PARTS.on(connection), part_rows)
 
 
-def _put_calls() -> Insert:
-    new_call = insert(calls)
-    columns = {column.name: new_call.excluded[column.name] for column in calls.c if not column.primary_key}
-    return new_call.on_conflict_do_update(index_elements=[calls.c.call_id], set_=columns)
-
-
-# Made once: SQLAlchemy takes longer to build them than SQLite to carry them out.
-_PUT_CALLS = _put_calls()
-# "Do nothing": a commit that was reported as failed may have happened after all, and is then repeated.
-_PUT_EVENTS = insert(call_events).on_conflict_do_nothing()
+_PUT_CALLS = upsert(
+    calls, [column.name for column in calls.c if column.name not in (calls.c.call_id.name, calls.c.linkedid.name)]
+)
+_PUT_PARTS = upsert(call_parts)
+_PUT_EVENTS = insert(call_events)
 
 
 @asynccontextmanager
@@ -224,9 +278,15 @@ async def open_call_log(settings: StorageSettings) -> AsyncIterator[CallLog]:
 
 
 @asynccontextmanager
-async def writing_call_log(database: Database) -> AsyncIterator[CallLog]:
-    """Write in the background until the block ends; at its end all is committed, within CLOSE_DEADLINE_S."""
-    call_log = CallLog(database.writer, database.reader)
+async def writing_call_log(
+    database: Database, outbox: OutboxWriter | None = None, marker: ActivityMarker | None = None
+) -> AsyncIterator[CallLog]:
+    """Write in the background until the block ends; at its end all is committed, within CLOSE_DEADLINE_S.
+
+    What calls tell others is put into the outbox, and what CRMs are to be told of them is marked.
+    """
+    call_log = CallLog(database.writer, database.reader, outbox, marker)
+    await call_log.begin()
     task = asyncio.create_task(call_log.run(), name="call log")
     try:
         yield call_log
@@ -238,7 +298,7 @@ async def writing_call_log(database: Database) -> AsyncIterator[CallLog]:
             log.critical(
                 "the router ends with events that the database did not take: they are lost",
                 lost=call_log.pending,
-                remedy="free disk space, or end the program that holds the database locked",
+                remedy=WRITING_REMEDY,
             )
         finally:
             task.cancel()

@@ -5,18 +5,21 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from sqlalchemy import Select, bindparam, select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agi_router.routing.last_agent import Talk
+from ari_app.domain.call_log import StoredEvent
 from ari_app.domain.events import CallEvent
+from ari_app.domain.parts import CallPart
 from ari_app.domain.record import CallRecord, Direction, fold
-from ari_app.storage.codec import StoredEvent, restore, row_to_record
+from ari_app.storage.codec import restore, row_to_part, row_to_record
 from ari_app.storage.database import reading_engine
 from ari_app.storage.errors import StorageError
+from ari_app.storage.failures import FAILURES, unusable
 from ari_app.storage.revision import revision
-from ari_app.storage.schema import call_events, calls
+from ari_app.storage.schema import call_events, call_parts, calls
 from ari_app.storage.settings import StorageSettings
+from ari_app.storage.uncut import uncut
 
 _LAST_TALK = (
     select(calls)
@@ -33,22 +36,25 @@ class StoredCalls:
         self._engine = engine
 
     async def open_calls(self) -> Sequence[CallRecord]:
-        """The calls that have no end on record, oldest first."""
-        return await self._records(select(calls).where(calls.c.ended_at.is_(None)).order_by(calls.c.first_event_at))
+        """The router's calls that have no end on record, oldest first."""
+        is_open = calls.c.ended_at.is_(None) & (calls.c.source == "router")
+        return await self._records(select(calls).where(is_open).order_by(calls.c.first_event_at))
 
     async def recent(self, limit: int) -> Sequence[CallRecord]:
         """The newest calls first."""
         return await self._records(select(calls).order_by(calls.c.first_event_at.desc()).limit(limit))
 
+    @uncut
     async def last_talks(self, agents: Collection[str]) -> Sequence[CallRecord]:
         """Of each of these users the last call that he answered and that has ended; of who has none nothing."""
         try:
             async with self._engine.connect() as connection:
                 rows = [(await connection.execute(_LAST_TALK, {"agent": agent})).mappings().first() for agent in agents]
-        except DBAPIError as error:
-            raise _unreadable(self._engine, error) from error
+        except FAILURES as error:
+            raise unusable(self._engine, error) from error
         return [row_to_record({str(name): value for name, value in row.items()}) for row in rows if row]
 
+    @uncut
     async def last_talk(self, caller_numbers: Collection[str], since: datetime) -> Talk | None:
         """Implements `agi_router.routing.last_agent.TalkLog`: withheld callers have no number here."""
         outbound = calls.c.direction == Direction.OUTBOUND.value
@@ -63,8 +69,8 @@ class StoredCalls:
         try:
             async with self._engine.connect() as connection:
                 row = (await connection.execute(query)).first()
-        except DBAPIError as error:
-            raise _unreadable(self._engine, error) from error
+        except FAILURES as error:
+            raise unusable(self._engine, error) from error
         return None if row is None else Talk(row.agent, row.ended_at)
 
     async def matching(self, part: str, limit: int) -> Sequence[CallRecord]:
@@ -79,48 +85,66 @@ class StoredCalls:
         happened = await self.trace(call_id)
         return fold(call_id, happened) if happened else None
 
+    async def entry(self, call_id: str) -> CallRecord | None:
+        """One call as the history has it, also one that the router had nothing to do with; None when it is unknown."""
+        found = await self._records(select(calls).where(calls.c.call_id == call_id))
+        return found[0] if found else None
+
+    @uncut
+    async def parts(self, call_id: str) -> Sequence[CallPart]:
+        """Who took part in it, in the order in which they came."""
+        query = select(call_parts).where(call_parts.c.call_id == call_id).order_by(call_parts.c.part)
+        try:
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(query)).mappings().all()
+        except FAILURES as error:
+            raise unusable(self._engine, error) from error
+        return [row_to_part({str(name): value for name, value in row.items()}) for row in rows]
+
     async def trace(self, call_id: str) -> Sequence[CallEvent]:
         """All events of one call in their order, without those that only a newer version understands."""
         return [stored.event for stored in await self.history(call_id) if stored.event is not None]
 
+    @uncut
     async def history(self, call_id: str) -> Sequence[StoredEvent]:
         """All events of one call in their order, as they are stored."""
         query = select(call_events).where(call_events.c.call_id == call_id).order_by(call_events.c.seq)
         try:
             async with self._engine.connect() as connection:
                 rows = (await connection.execute(query)).all()
-        except DBAPIError as error:
-            raise _unreadable(self._engine, error) from error
+        except FAILURES as error:
+            raise unusable(self._engine, error) from error
         return [restore(row.at, row.type, row.data) for row in rows]
 
+    @uncut
     async def _records(self, query: Select[*tuple[object, ...]]) -> Sequence[CallRecord]:
         try:
             async with self._engine.connect() as connection:
                 rows = (await connection.execute(query)).mappings().all()
-        except DBAPIError as error:
-            raise _unreadable(self._engine, error) from error
+        except FAILURES as error:
+            raise unusable(self._engine, error) from error
         return [row_to_record({str(name): value for name, value in row.items()}) for row in rows]
 
 
 @asynccontextmanager
 async def read_calls(settings: StorageSettings) -> AsyncIterator[StoredCalls]:
     """Open the log for reading only, beside a running router or without one. Raises StorageError with the reason."""
+    async with reading(settings) as engine:
+        yield StoredCalls(engine)
+
+
+@asynccontextmanager
+async def reading(settings: StorageSettings) -> AsyncIterator[AsyncEngine]:
+    """An engine for it, until the block ends. Raises StorageError as `read_calls` does."""
     engine = reading_engine(settings)
     try:
         stands = await revision(engine)
         if stands.is_older:
             raise StorageError(
-                f"the database {settings.path} is at revision {stands.current or 'none'}, "
+                f"the database {settings.name} is at revision {stands.current or 'none'}, "
                 f"this agi-router reads {stands.head}",
                 "Bring it up to date: agi-router db upgrade (a starting router does it by itself).",
             )
-        yield StoredCalls(engine)
+        yield engine
     finally:
         await engine.dispose()
-
-
-def _unreadable(engine: AsyncEngine, error: DBAPIError) -> StorageError:
-    return StorageError(
-        f"the call log in {engine.url.database} cannot be read: {error.orig}",
-        "A database of a newer agi-router is read by that version; a damaged one by sqlite3's .recover.",
-    )

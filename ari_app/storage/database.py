@@ -1,8 +1,8 @@
-"""Engines for the database: one that writes, one that only reads."""
+"""Engines for the database, a file or on a server: one that writes, one that only reads."""
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL
@@ -11,15 +11,77 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from ari_app.storage.errors import StorageError
 from ari_app.storage.settings import StorageSettings
 
+COMMAND_S: Final = 60.0
+"""No statement of a serving router takes as long; one to a server that has vanished would never end."""
+
 # A writer that finds the database locked waits this long in SQLite, then backs off by itself (see call_log).
 BUSY_TIMEOUT_MS = 2000
 
 
-def writing_engine(settings: StorageSettings) -> AsyncEngine:
-    """An engine whose every transaction takes SQLite's write lock at its begin. Creates the file when it is missing.
+def writing_engine(settings: StorageSettings, *, command_s: float | None = COMMAND_S) -> AsyncEngine:
+    """The engine of the one router that serves: it has one connection, for which its users queue.
 
-    Raises StorageError when the file cannot be created or written.
+    On a server that connection holds the serving lock, and a command may take `command_s` (None: as long as it takes).
+    Raises StorageError when an SQLite file cannot be created or written.
     """
+    return _postgresql_writer(settings, command_s) if settings.is_postgresql else _sqlite_writer(settings)
+
+
+def sharing_engine(settings: StorageSettings) -> AsyncEngine:
+    """An engine that writes to a database on a server beside the router that serves, without its lock.
+
+    For what several processes may do at a time. It has one connection.
+    """
+    from ari_app.storage import postgresql  # noqa: PLC0415
+
+    return create_async_engine(
+        _shown(settings),
+        async_creator=lambda: postgresql.connect(settings, command_s=COMMAND_S),
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=None,
+        pool_pre_ping=True,
+    )
+
+
+def reading_engine(settings: StorageSettings) -> AsyncEngine:
+    """An engine that cannot write, for use beside a running router. Raises StorageError when there is no SQLite file.
+
+    All that is read in one of its transactions is of one moment.
+    """
+    return _postgresql_reader(settings) if settings.is_postgresql else _sqlite_reader(settings)
+
+
+def _postgresql_writer(settings: StorageSettings, command_s: float | None) -> AsyncEngine:
+    from ari_app.storage import postgresql  # noqa: PLC0415 - who has a file is spared its driver
+
+    return create_async_engine(
+        _shown(settings),
+        async_creator=lambda: postgresql.connect_to_serve(settings, command_s),
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=None,
+    )
+
+
+def _postgresql_reader(settings: StorageSettings) -> AsyncEngine:
+    from ari_app.storage import postgresql  # noqa: PLC0415
+
+    return create_async_engine(
+        _shown(settings),
+        async_creator=lambda: postgresql.connect(settings, read_only=True),
+        isolation_level="REPEATABLE READ",
+        pool_pre_ping=True,  # a server that was restarted costs a reader nothing
+    )
+
+
+def _shown(settings: StorageSettings) -> URL:
+    """Tells people, and SQLAlchemy, which database it is; asyncpg reads the whole URL by its own rules."""
+    return URL.create("postgresql+asyncpg", database=settings.name)
+
+
+def _sqlite_writer(settings: StorageSettings) -> AsyncEngine:
+    """Every transaction takes SQLite's write lock at its begin. Creates the file when it is missing."""
     path = settings.path
     _create_private(path)
     # No pool timeout: whoever writes waits for the one connection as long as another's transaction takes.
@@ -40,8 +102,7 @@ def writing_engine(settings: StorageSettings) -> AsyncEngine:
     return engine
 
 
-def reading_engine(settings: StorageSettings) -> AsyncEngine:
-    """An engine that cannot write, for use beside a running router. Raises StorageError when there is no database."""
+def _sqlite_reader(settings: StorageSettings) -> AsyncEngine:
     path = settings.path
     if not path.exists():
         raise StorageError(

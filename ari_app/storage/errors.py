@@ -1,9 +1,7 @@
 """What can be wrong with a database, told to people."""
 
+from ari_app.domain.unavailable import UnavailableError
 
-class StorageError(Exception):
+
+class StorageError(UnavailableError):
     """The database cannot be used; the text says why, `remedy` what to do."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.remedy = remedy

@@ -11,21 +11,23 @@ from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agi_router.lookup.grants import GrantMemory
 from agi_router.routing.errors import RoutingError
 from ari_app.storage.database import reading_engine
+from ari_app.storage.failures import FAILURES, reason, remedy
 from ari_app.storage.schema import oauth_grants
 from ari_app.storage.serving import Database, open_database
 from ari_app.storage.serving_lock import lock_holder
 from ari_app.storage.settings import StorageSettings
+from ari_app.storage.upsert import upsert
 
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
 CLOSE_DEADLINE_S = 5.0
+
+_PUT = upsert(oauth_grants)
 
 log = structlog.get_logger("agi_router.grants")
 
@@ -75,12 +77,12 @@ class StoredGrants:
             try:
                 await self._write()
                 retry_s = FIRST_RETRY_S
-            except (SQLAlchemyError, OSError) as error:
+            except FAILURES as error:
                 log.error(  # noqa: TRY400 - the reason is named; a stack per retry would bury it
                     "a new refresh token cannot be written; it is tried again, and lost if the router ends before",
-                    reason=_reason(error),
+                    reason=reason(error),
                     retry_in_s=retry_s,
-                    remedy="is the disk full, the file read-only, or the database locked by another program?",
+                    remedy=remedy(error),
                 )
                 await asyncio.sleep(retry_s)
                 retry_s = min(retry_s * 2, LONGEST_RETRY_S)
@@ -91,10 +93,8 @@ class StoredGrants:
         if written:
             now = datetime.now(UTC)
             rows = [{"grant_id": grant, "sealed": sealed, "changed_at": now} for grant, sealed in written.items()]
-            put = insert(oauth_grants)
-            changed = {name: put.excluded[name] for name in ("sealed", "changed_at")}
             async with self._writer.begin() as connection:
-                await connection.execute(put.on_conflict_do_update(index_elements=["grant_id"], set_=changed), rows)
+                await connection.execute(_PUT.on(connection), rows)
         self._unwritten -= {grant for grant, sealed in written.items() if self._newest[grant] == sealed}
         if not self._unwritten:
             self._all_written.set()
@@ -148,7 +148,7 @@ async def writing_grants(database: Database) -> AsyncIterator[StoredGrants]:
 @asynccontextmanager
 async def grants_for_command(settings: StorageSettings) -> AsyncIterator[GrantMemory]:
     """The grants while no router serves, or what it has written while one does. Raises StorageError."""
-    if lock_holder(settings.path) is None:
+    if await lock_holder(settings) is None:
         async with open_database(settings) as database, writing_grants(database) as grants:
             yield grants
         return
@@ -164,13 +164,9 @@ async def _read(engine: AsyncEngine, grant_id: str) -> str | None:
         async with engine.connect() as connection:
             query = select(oauth_grants.c.sealed).where(oauth_grants.c.grant_id == grant_id)
             return (await connection.execute(query)).scalar_one_or_none()
-    except SQLAlchemyError as error:
+    except FAILURES as error:
         raise RoutingError(
             "oauth_unreadable",
-            f"the database cannot be read for the newest refresh token: {_reason(error)}",
+            f"the database cannot be read for the newest refresh token: {reason(error)}",
             "see the finding database of agi-router doctor",
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    return str(error.orig if isinstance(error, DBAPIError) else error)

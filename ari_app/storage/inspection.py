@@ -5,13 +5,15 @@ import pwd
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from ari_app.storage.database import reading_engine, writing_engine
 from ari_app.storage.errors import StorageError
+from ari_app.storage.failures import FAILURES, reason, unusable
 from ari_app.storage.revision import Revision, revision
+from ari_app.storage.schema import metadata
 from ari_app.storage.settings import StorageSettings
 
 
@@ -27,6 +29,8 @@ class StorageState:
 
 async def inspect_storage(settings: StorageSettings) -> StorageState:
     """The database's revision, and whether it can be written. Raises StorageError when it cannot be read."""
+    if settings.is_postgresql:
+        return await _inspect_server(settings)
     path, user = settings.path, _name(os.geteuid())
     try:
         is_there = path.exists()
@@ -46,10 +50,45 @@ async def inspect_storage(settings: StorageSettings) -> StorageState:
     return StorageState(revision=stands, user=user, owner=_name(path.stat().st_uid), write_error=write_error)
 
 
-def free_bytes(path: Path) -> int | None:
-    """What is left on the disk of this file; None when it has no folder."""
+async def _inspect_server(settings: StorageSettings) -> StorageState:
+    """Whether the tables may be written, or made, by the rights of the user: a running router's lock is left alone."""
+    reading = reading_engine(settings)
     try:
-        return shutil.disk_usage(path.parent).free
+        stands = await revision(reading)
+        async with reading.connect() as connection:
+            user, owner, is_standby, may_create = (await connection.execute(text(_RIGHTS))).one()
+            rights = await connection.execute(text(_TABLE_RIGHTS), {"tables": list(metadata.tables)})
+            forbidden = [name for name, may_write in rights if not may_write]
+    except FAILURES as error:
+        raise unusable(reading, error) from error
+    finally:
+        await reading.dispose()
+    why = None
+    if is_standby:
+        why = "this server is a standby, which only reads"
+    elif forbidden:
+        why = f"{user} may not write {', '.join(sorted(forbidden))}"
+    elif stands.current is None and not may_create:
+        why = f"{user} may not make tables in it"
+    return StorageState(revision=stands, user=user, owner=owner, write_error=why)
+
+
+_RIGHTS: Final = """
+SELECT current_user, pg_get_userbyid(datdba), pg_is_in_recovery(),
+       coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)
+FROM pg_database WHERE datname = current_database()
+"""
+_TABLE_RIGHTS: Final = """
+SELECT relname, has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT')
+       AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')
+FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND relname = ANY (:tables)
+"""
+
+
+def free_bytes(settings: StorageSettings) -> int | None:
+    """What is left on the disk of the SQLite file; None when it has no folder."""
+    try:
+        return shutil.disk_usage(settings.path.parent).free
     except OSError:
         return None
 
@@ -83,8 +122,8 @@ async def _why_not_written(settings: StorageSettings) -> str | None:
             current = (await connection.execute(text("PRAGMA user_version"))).scalar_one()
             await connection.execute(text(f"PRAGMA user_version = {int(current)}"))
             await transaction.rollback()
-    except DBAPIError as error:
-        return str(error.orig)
+    except FAILURES as error:
+        return reason(error)
     finally:
         await writing.dispose()
     return None

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import bindparam, delete
-from sqlalchemy.dialects.sqlite import Insert, insert
 
 from agi_router.routing.memory import Remembered
 from ari_app.storage.last_good_reader import LastGoodReader
 from ari_app.storage.schema import last_good_answers
 from ari_app.storage.secret_key import secret_key
 from ari_app.storage.serving import Database
+from ari_app.storage.upsert import upsert
 from ari_app.storage.write_behind import MAX_PENDING, WriteBehind
 
 GATHER_S = 1.0
@@ -65,7 +65,7 @@ class LastGoodAnswers(LastGoodReader):
         gone = [{"gone": name} for name, row in batch.items() if row is None]
         async with self._writer.begin() as connection:
             if rows:
-                await connection.execute(_PUT, rows)
+                await connection.execute(_PUT.on(connection), rows)
             if gone:
                 await connection.execute(_DELETE, gone)
             if is_prune_due:
@@ -77,13 +77,7 @@ def _columns(name: str, row: _Row) -> dict[str, Any]:
     return {"name": name, "at": row.good.at, "until": row.until, "answer": dict(row.good.answer)}
 
 
-def _put() -> Insert:
-    new = insert(last_good_answers)
-    changed = {column: new.excluded[column] for column in ("at", "until", "answer")}
-    return new.on_conflict_do_update(index_elements=[last_good_answers.c.name], set_=changed)
-
-
-_PUT = _put()
+_PUT = upsert(last_good_answers)
 _DELETE = delete(last_good_answers).where(last_good_answers.c.name == bindparam("gone"))
 
 
@@ -93,6 +87,6 @@ async def open_last_good(database: Database) -> AsyncIterator[LastGoodAnswers]:
 
     Raises StorageError when the file of its key cannot be read or made.
     """
-    answers = LastGoodAnswers(database, secret_key(database.settings.path))
+    answers = LastGoodAnswers(database, secret_key(database.settings))
     async with answers.rows.running():
         yield answers

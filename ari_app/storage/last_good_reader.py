@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agi_router.routing.memory import NoMemory, Remembered
 from ari_app.storage.database import reading_engine
+from ari_app.storage.failures import FAILURES, reason
 from ari_app.storage.schema import last_good_answers
 from ari_app.storage.secret_key import stored_key
 from ari_app.storage.settings import StorageSettings
-from ari_app.storage.write_behind import reason
+from ari_app.storage.uncut import readings_over, uncut
 
 RECALL_S = 0.5
 """The caller hears ringing meanwhile, and his fallback is next: he does not wait longer for a disk."""
@@ -36,7 +36,7 @@ class LastGoodReader(NoMemory):
         try:
             async with asyncio.timeout(RECALL_S):
                 return await self._read(self._name(question))
-        except (SQLAlchemyError, OSError, ValueError, TypeError) as error:
+        except (*FAILURES, ValueError, TypeError) as error:
             # TimeoutError is an OSError; the other two are a row that somebody else has written.
             log.warning(
                 "the last good answer for a caller cannot be read; his call goes on without it",
@@ -45,6 +45,7 @@ class LastGoodReader(NoMemory):
             )
         return None
 
+    @uncut
     async def _read(self, name: str) -> Remembered | None:
         table = last_good_answers
         query = select(table.c.at, table.c.answer).where(table.c.name == name, table.c.until > datetime.now(UTC))
@@ -62,6 +63,7 @@ async def read_last_good(settings: StorageSettings) -> AsyncIterator[LastGoodRea
     """The answers on disk. Raises StorageError when there is no database, or its key may not be read."""
     reader = reading_engine(settings)
     try:
-        yield LastGoodReader(reader, stored_key(settings.path))
+        yield LastGoodReader(reader, stored_key(settings))
     finally:
+        await readings_over()
         await reader.dispose()

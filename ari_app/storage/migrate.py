@@ -1,15 +1,10 @@
 """Brings the database to the code's revision."""
 
-from pathlib import Path
-
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ari_app.storage.errors import StorageError
-from ari_app.storage.revision import Revision, revision, unusable
+from ari_app.storage.failures import FAILURES, name_of, unusable
+from ari_app.storage.revision import Revision, revision
 
 
 async def migrate(engine: AsyncEngine) -> tuple[Revision, Revision]:
@@ -20,26 +15,16 @@ async def migrate(engine: AsyncEngine) -> tuple[Revision, Revision]:
     before = await revision(engine)
     if before.is_newer:
         raise StorageError(
-            f"the database {engine.url.database} was made by a newer agi-router: its revision is {before.current}, "
+            f"the database {name_of(engine)} was made by a newer agi-router: its revision is {before.current}, "
             f"this one knows up to {before.head}",
             "Run that newer version, or name another database in storage.url.",
         )
     if before.is_older:
+        from ari_app.storage.migrations.upgrade import upgrade  # noqa: PLC0415 - alembic is spared where none is due
+
         try:
             async with engine.begin() as connection:
-                await connection.run_sync(_upgrade)
-        except DBAPIError as error:
+                await connection.run_sync(upgrade)
+        except FAILURES as error:
             raise unusable(engine, error) from error
     return before, Revision(before.head, before.known)
-
-
-def migration_config(connection: Connection) -> Config:
-    """Alembic's configuration for this connection, without an alembic.ini."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
-
-
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(migration_config(connection), "head")

@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import delete, or_, select
-from sqlalchemy.dialects.sqlite import Insert, insert
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agi_router.routing.outgoing import Outgoing, OutgoingCall
 from ari_app.storage.database import reading_engine
 from ari_app.storage.errors import StorageError
+from ari_app.storage.failures import FAILURES, reason
 from ari_app.storage.schema import outgoing_calls
 from ari_app.storage.serving import Database
 from ari_app.storage.settings import StorageSettings
-from ari_app.storage.write_behind import WriteBehind, reason
+from ari_app.storage.upsert import upsert
+from ari_app.storage.write_behind import WriteBehind
 
 GATHER_S: Final = 0.2
 """A killed router forgets at most what was dialled in this time."""
@@ -49,7 +49,7 @@ class OutgoingJournal:
         rows = list(map(_columns, batch.values()))
         async with self._writer.begin() as connection:
             if rows:
-                await connection.execute(_PUT, rows)
+                await connection.execute(_PUT.on(connection), rows)
             if is_prune_due:
                 too_old = outgoing_calls.c.ended_at <= datetime.now(UTC) - KEPT
                 await connection.execute(delete(outgoing_calls).where(too_old))
@@ -78,7 +78,7 @@ async def _kept(reader: AsyncEngine) -> Sequence[Outgoing]:
     try:
         async with reader.connect() as connection:
             rows = (await connection.execute(select(table).where(counts))).all()
-    except (SQLAlchemyError, OSError) as error:
+    except FAILURES as error:
         raise StorageError(
             f"the calls that the dial policy counts cannot be read: {reason(error)}",
             "Look after the disk and the database: agi-router doctor",
@@ -113,10 +113,4 @@ def _columns(outgoing: Outgoing) -> dict[str, Any]:
     }
 
 
-def _put() -> Insert:
-    new = insert(outgoing_calls)
-    changed = {name: new.excluded[name] for name in ("expires_at", "answered_at", "ended_at", "talk_s")}
-    return new.on_conflict_do_update(index_elements=[outgoing_calls.c.id], set_=changed)
-
-
-_PUT = _put()
+_PUT = upsert(outgoing_calls, ("expires_at", "answered_at", "ended_at", "talk_s"))

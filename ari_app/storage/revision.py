@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ari_app.storage.errors import StorageError
+from ari_app.storage.failures import FAILURES, unusable
 from ari_app.storage.migrations import REVISIONS
 
 
@@ -38,7 +37,7 @@ async def revision(engine: AsyncEngine) -> Revision:
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(_revision)
-    except DBAPIError as error:
+    except FAILURES as error:
         raise unusable(engine, error) from error
 
 
@@ -46,12 +45,3 @@ def _revision(connection: Connection) -> Revision:
     migrated = inspect(connection).has_table("alembic_version")
     current = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if migrated else None
     return Revision(current, REVISIONS)
-
-
-def unusable(engine: AsyncEngine, error: DBAPIError) -> StorageError:
-    """What people are told when the database answers with an error."""
-    return StorageError(
-        f"the database {engine.url.database} cannot be used: {error.orig}",
-        "Is it an SQLite file of agi-router, may this user write beside it (be the router's user, or root), "
-        "is the disk full, does another program hold it locked?",
-    )

@@ -1,32 +1,33 @@
-"""A random key beside the database, in a file of its own: a copy of the database alone does not hold it."""
+"""A random key in a file of its own, on the router's host: a copy of the database does not hold it."""
 
 import os
 import secrets
 from pathlib import Path
 
 from ari_app.storage.errors import StorageError
+from ari_app.storage.settings import StorageSettings
 
 KEY_BYTES = 32
 
 
-def secret_key(database: Path) -> bytes:
-    """The key in `<database>.key`, mode 0600; made when there is none, or none that is whole.
+def secret_key(settings: StorageSettings) -> bytes:
+    """The key in the file `.key` of this database, mode 0600; made when there is none, or none that is whole.
 
     For the router that holds the serving lock. Raises StorageError when the file can be neither read nor made.
     """
-    key = stored_key(database)
+    key = stored_key(settings)
     if len(key) == KEY_BYTES:
         return key
-    path = _key_of(database)
+    path = settings.beside(".key")
     try:
         return _make(path)
     except OSError as error:
         raise _unusable(path, error) from error
 
 
-def stored_key(database: Path) -> bytes:
+def stored_key(settings: StorageSettings) -> bytes:
     """What stands in the file, b"" when there is none. Raises StorageError when it cannot be read."""
-    path = _key_of(database)
+    path = settings.beside(".key")
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -37,6 +38,7 @@ def stored_key(database: Path) -> bytes:
 
 def _make(path: Path) -> bytes:
     key = secrets.token_bytes(KEY_BYTES)
+    path.parent.mkdir(mode=0o750, exist_ok=True)  # beside a file it is there
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -53,7 +55,3 @@ def _unusable(path: Path, error: OSError) -> StorageError:
         f"the key {path} cannot be read or made: {error.strerror}",
         f"Let the router's user own the folder {path.parent} and that file.",
     )
-
-
-def _key_of(database: Path) -> Path:
-    return database.with_name(f"{database.name}.key")

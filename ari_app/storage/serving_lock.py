@@ -1,4 +1,4 @@
-"""One serving router per SQLite file: a lock that the kernel drops with the process, however that ends."""
+"""One serving router per database: a lock that the kernel, or the server, drops with the process, however that ends."""
 
 import fcntl
 import os
@@ -7,12 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ari_app.storage.errors import StorageError
+from ari_app.storage.settings import StorageSettings
 
 
 @contextmanager
-def serving_lock(database: Path) -> Iterator[None]:
-    """Hold `<database>.lock`, with our process id in it. Raises StorageError when another process holds it."""
-    path = _lock_of(database)
+def serving_lock(settings: StorageSettings) -> Iterator[None]:
+    """Hold `<file>.lock`, with our process id in it. Raises StorageError when another process holds it.
+
+    Of a database on a server the connection that writes holds the lock.
+    """
+    if settings.is_postgresql:
+        yield
+        return
+    database, path = settings.path, settings.beside(".lock")
     try:
         # The file stays for ever: removing it would let two processes lock two different files of the same name.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
@@ -42,22 +49,26 @@ def _stopping(holder: str) -> str:
     return "docker stop, with its container" if holder == "1" else f"systemctl stop agi-router, or kill {holder}"
 
 
-def lock_holder(database: Path) -> int | None:
-    """The process that holds the lock, by the kernel's list: to try the lock might keep a starting router from it.
+async def lock_holder(settings: StorageSettings) -> str | None:
+    """Who holds the lock, for people. To try it might keep a starting router from it, so the lists of locks are asked.
 
-    None when nobody does, or where the kernel gives no list.
+    None when nobody does, or where the kernel gives no list. Raises StorageError when a server cannot be asked.
     """
+    if not settings.is_postgresql:
+        return _file_holder(settings)
+    from ari_app.storage import postgresql  # noqa: PLC0415 - who has a file is spared its driver
+
+    return await postgresql.lock_holder(settings)
+
+
+def _file_holder(settings: StorageSettings) -> str | None:
     try:
-        inode = _lock_of(database).stat().st_ino
+        inode = settings.beside(".lock").stat().st_ino
         locks = Path("/proc/locks").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     for lock in locks:  # 1: FLOCK  ADVISORY  WRITE 4711 fe:01:131 0 EOF
         _, kind, _, access, pid, where, *_ = lock.split()
         if (kind, access) == ("FLOCK", "WRITE") and int(where.rpartition(":")[2]) == inode:
-            return int(pid)
+            return f"process {pid}"
     return None
-
-
-def _lock_of(database: Path) -> Path:
-    return database.with_name(database.name + ".lock")

@@ -11,7 +11,8 @@ from time import monotonic
 from typing import Final, Generic, TypeVar
 
 import structlog
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from ari_app.storage.failures import FAILURES, WRITING_REMEDY, reason, remedy
 
 Row = TypeVar("Row")
 Commit = Callable[[Mapping[str, Row], bool], Awaitable[None]]
@@ -52,7 +53,7 @@ class WriteBehind(Generic[Row]):
                 log.error(
                     f"{self._what} are lost: the database does not take them and memory is bounded",
                     lost=self._lost_count,
-                    remedy="free disk space, or end the program that holds the database locked",
+                    remedy=WRITING_REMEDY,
                 )
             return
         self.pending[name] = row
@@ -77,13 +78,13 @@ class WriteBehind(Generic[Row]):
             is_prune_due = monotonic() >= self._prune_at
             try:
                 await self._commit(batch, is_prune_due)
-            except (SQLAlchemyError, OSError) as error:
+            except FAILURES as error:
                 log.warning(
                     f"{self._what} cannot be written; they wait in memory and are tried again",
                     reason=reason(error),
                     waiting=len(self.pending),
                     retry_in_s=RETRY_S,
-                    remedy="is the disk full, the file read-only, or the database locked by another program?",
+                    remedy=remedy(error),
                 )
                 await asyncio.sleep(RETRY_S)
             else:
@@ -110,11 +111,6 @@ class WriteBehind(Generic[Row]):
                 del self.pending[name]
         async with self._settled:
             self._settled.notify_all()
-
-
-def reason(error: Exception) -> str:
-    """What the database or the system said."""
-    return str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

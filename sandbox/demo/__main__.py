@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import io
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -48,8 +49,8 @@ async def show(screen: Screen, performed: asyncio.Event, *, once: bool, beside: 
     `performed` is set when all calls went as expected. Raises SandboxError when a part does not start, or is lost.
     """
     async with AsyncExitStack() as stack:
-        with screen.starting():
-            running = await stack.enter_async_context(company(beside))
+        with screen.starting() as waiting:
+            running = await stack.enter_async_context(company(waiting, beside))
             telling = await stack.enter_async_context(teller(running.router, screen.tell))
         screen.cast(running)
         outcomes = []
@@ -60,7 +61,9 @@ async def show(screen: Screen, performed: asyncio.Event, *, once: bool, beside: 
             return 1
         performed.set()
         if not once:
-            screen.invite(running)
+            # A demo that attaches once more to the same router finds its first key there.
+            key = await running.router.make_key(f"demo-{os.urandom(3).hex()}", "*")
+            screen.invite(running, key)
             await running.first_loss()
     return 0
 

@@ -9,7 +9,7 @@ from sandbox.layout import Layout
 from sandbox.router import RunningRouter
 
 # They start at the same time as the demo, on a machine that may be busy with that.
-START_DEADLINE_S = 60.0
+START_DEADLINE_S = 120.0
 POLL_S = 0.25
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -37,6 +37,7 @@ exten => 200,1,Set(AGI_ROUTER_ROUTE=support)
 exten => 300,1,Set(AGI_ROUTER_ROUTE=outage)
  same => n,Goto(agi-router,${EXTEN},1)
 """
+THIS_MACHINE = "127.0.0.0/8"  # where whoever watches has a receiver of webhooks
 SOFTPHONE_ENDPOINT = """
 [{name}](agi-router-phone)
 context = from-phones
@@ -89,19 +90,27 @@ class Company:
 
 
 @asynccontextmanager
-async def company(beside: Beside | None = None) -> AsyncIterator[Company]:
-    """Everything up; and down again at the end. With `beside`, its Asterisk and its router are used, and stay up."""
+async def company(waiting: Callable[[str], None], beside: Beside | None = None) -> AsyncIterator[Company]:
+    """Everything up; and down again at the end. With `beside`, its Asterisk and its router are used, and stay up.
+
+    `waiting` is told what it waits for next.
+    """
     async with AsyncExitStack() as stack:
+        waiting("Asterisk")
         asterisk = beside.asterisk if beside else await stack.enter_async_context(_own_asterisk())
         layout = asterisk.layout
         port = beside.crm_port if beside else free_port(layout.api, socket.SOCK_STREAM)
         url = crm_at(layout, port)
         if beside:
+            waiting("the router beside the demo to reach Asterisk")
             await beside.ready()
         customers = (f"{number}={ADA}" for number in (GRACE, YOU))
         crm = await stack.enter_async_context(Part(CRM, "sandbox.demo.crm", layout.api, str(port), *customers))
         phones = {name: await stack.enter_async_context(_phone(asterisk, name)) for name in TONES}
+        if not beside:
+            waiting("the router, which makes its database and connects to Asterisk")
         router = beside.router if beside else await stack.enter_async_context(Router(demo_config(asterisk, url)))
+        waiting("the CRM and the phones")
         await asyncio.gather(crm.ready(), *(phone.ready() for phone in phones.values()))
         carrier = await stack.enter_async_context(Phone.carrier(layout, tone_hz=CALLER_TONE_HZ))
         yield Company(asterisk=asterisk, router=router, crm=crm, crm_url=url, phones=phones, carrier=carrier)
@@ -113,7 +122,7 @@ def crm_at(layout: Layout, port: int) -> str:
 
 
 def demo_config(asterisk: RunningAsterisk, crm_url: str) -> Config:
-    """The router's configuration: the sandbox's, with Bob as the fallback; two more routes and extensions to try."""
+    """The router's configuration: the sandbox's, with Bob as the fallback; more routes, extensions, a REST API."""
     search = f"{crm_url}/v1/calls/search?order=desc&phone_number="
     config = router_config(asterisk, f"{search}{{{{callerNumber}}}}")
     for user in config["directory"]["users"]:
@@ -125,6 +134,10 @@ def demo_config(asterisk: RunningAsterisk, crm_url: str) -> Config:
     nobody_there = f"http://{asterisk.layout.api}:{free_port(asterisk.layout.api, socket.SOCK_STREAM)}/"
     config["routes"]["support"] = deepcopy(sales) | {"request": {"url": f"{search}{{{{calledNumber}}}}"}}
     config["routes"]["outage"] = deepcopy(sales) | {"request": {"url": nobody_there}}
+    config["defaults"]["recording"] = "on_demand"
+    config["network"]["allowed_networks"].append(THIS_MACHINE)
+    port = free_port(asterisk.address, socket.SOCK_STREAM)
+    config["web"] = {"listen": [f"{asterisk.address}:{port}"]}
     return config
 
 

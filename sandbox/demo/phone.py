@@ -6,12 +6,14 @@ python -m sandbox.demo.phone NAME --server ADDRESS:PORT --address ADDRESS --tone
 import argparse
 import asyncio
 import math
+from contextlib import suppress
 
 from sandbox.demo.reports import Report, tell
 from sandbox.layout import Peer, phone_password
 from sandbox.phone import Ending, Phone
 from sandbox.phone.calls import CallError
 from sandbox.phone.incoming import IncomingCall
+from sandbox.phone.phone import REGISTRATION_S, RegistrationError
 
 CALLER_TONE_HZ = 500
 LONGEST_TALK_S = 120.0
@@ -21,8 +23,17 @@ async def live(phone: Phone, answer_after_s: float) -> None:
     """Take calls until the process is ended; several at a time."""
     async with phone, asyncio.TaskGroup() as calls:
         tell(Report("ready"))
+        calls.create_task(stay_registered(phone, REGISTRATION_S / 3))
         while True:
             calls.create_task(take(await phone.next_call(timeout_s=math.inf), answer_after_s))
+
+
+async def stay_registered(phone: Phone, every_s: float) -> None:
+    """Register anew, for ever: a demo may stay up for longer than a registration lasts."""
+    while True:
+        await asyncio.sleep(every_s)
+        with suppress(RegistrationError):  # the next one is in time, too
+            await phone.register()
 
 
 async def take(call: IncomingCall, answer_after_s: float) -> None:

@@ -1,8 +1,10 @@
 """How the demo looks: on a terminal in colours, elsewhere as plain lines."""
 
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from sandbox.demo.scripts import SCRIPTS, Script
 from sandbox.layout import phone_password
 
 _WIDTH_OF_A_PIPE = 120
+_RECEIVER = "http://127.0.0.1:9000/hooks"  # where docs/webhooks.md has it
 _MARKS: dict[type[Any], tuple[str, str]] = {
     e.CallArrived: ("☎", "bold cyan"),
     e.RequestSent: ("→", "blue"),
@@ -51,11 +54,20 @@ class Screen:
         self._console = Console(highlight=False, width=_WIDTH_OF_A_PIPE if plain else None)
         self._told_last = ""
 
-    def starting(self) -> Any:
-        """A sign of life while everything starts."""
+    @contextmanager
+    def starting(self) -> Iterator[Callable[[str], None]]:
+        """A sign of life while everything starts; what it yields is told what is waited for."""
+        starting = "Starting Asterisk, a CRM, the router and the phones"
         if not self._console.is_terminal:
-            self._say("Starting Asterisk, a CRM, the router and the phones.")
-        return self._console.status("Starting Asterisk, a CRM, the router and the phones")
+            self._say(f"{starting}.")
+        with self._console.status(starting) as status:
+
+            def waiting(what: str) -> None:
+                status.update(f"{starting}; waiting for {what}")
+                if not self._console.is_terminal:
+                    self._say(f"Waiting for {what}.")
+
+            yield waiting
 
     def cast(self, company: Company) -> None:
         """What runs, and where."""
@@ -124,8 +136,8 @@ class Screen:
             self._say(f"All {len(outcomes)} calls went as expected.", "bold green")
         return not failed
 
-    def invite(self, company: Company) -> None:
-        """How to take part."""
+    def invite(self, company: Company, key: str) -> None:
+        """How to take part; `key` is one of the REST API."""
         account, numbers = _grid(), _grid()
         account.add_row("SIP server", f"{company.asterisk.address}:{company.asterisk.sip_port}  (UDP)")
         account.add_row("user", SOFTPHONE)
@@ -142,15 +154,37 @@ class Screen:
         self._console.print(Padding(numbers, (0, 2)))
         self._say("Change the router's configuration, and have it loaded:")
         agi_router = f"{Path(sys.executable).with_name('agi-router')} --config {company.router.config_path}"
-        for words in (str(company.router.config_path), f"{agi_router} reload", f"{agi_router} calls"):
-            self._console.print(Text(f"  {words}"), soft_wrap=True)  # to be copied
+        self._to_copy(str(company.router.config_path), f"{agi_router} reload", f"{agi_router} calls")
         self._say(
-            "Have the router call somebody for Ada; while they speak, see the call, and steer it (any part of its id):"
+            "Have the router call somebody for Ada, which shows the call until it is hung up. While they speak, see it"
         )
-        for words in (f"call {EXTENSIONS['Ada']} {EXTENSIONS['Bob']}", "live", "steer ID hold"):
-            self._console.print(Text(f"  {agi_router} {words}"), soft_wrap=True)
+        self._say("from another terminal, and steer it (any part of its id):")
+        ada, bob = EXTENSIONS["Ada"], EXTENSIONS["Bob"]
+        commands: tuple[str, ...] = (f"call {ada} {bob}", "live", "steer ID hold")
+        self._to_copy(*(f"{agi_router} {command}" for command in commands))
+        self._say("Record such a talk, and send her phones a text:")
+        commands = (f"call {ada} {bob} --record", f'message {ada} "Grace waits at the door" --from {bob}', "messages")
+        self._to_copy(*(f"{agi_router} {command}" for command in commands))
+        self._say("Have a program of yours told of all that happens; docs/webhooks.md has receivers to copy:")
+        commands = (f"webhooks create mine {_RECEIVER}", "webhooks test mine", "webhooks deliveries mine")
+        self._to_copy(*(f"{agi_router} {command}" for command in commands))
+        self._invite_programs(company.router.web_url, key)
         self._say("Each call is told here while it happens. Ctrl-C ends the demo and leaves nothing behind.")
         self._console.print()
+
+    def _invite_programs(self, url: str, key: str) -> None:
+        self._say("The same as a program does it, by the REST API; this key may do everything, from this machine:")
+        asked = json.dumps({"user": EXTENSIONS["Ada"], "number": EXTENSIONS["Bob"]})
+        bearer = '-H "Authorization: Bearer $KEY"'
+        self._to_copy(
+            f"export PBX={url} KEY={key}",
+            f"""curl -sS "$PBX/api/v1/calls?wait=answered" {bearer} --json '{asked}'""",
+            f'curl -sS "$PBX/api/v1/live" {bearer}',
+            f'curl -sS -N "$PBX/api/v1/events" {bearer}',
+            f'curl -sS "$PBX/api/v1/recordings" {bearer}',
+        )
+        self._say("and all of its operations, to be tried in a browser with that key:")
+        self._to_copy(f"{url}/docs")
 
     def interrupted(self, *, performed: bool) -> None:
         """The end by Ctrl-C."""
@@ -160,6 +194,10 @@ class Screen:
     def fail(self, message: str) -> None:
         """What went wrong."""
         self._say(message, "bold red")
+
+    def _to_copy(self, *lines: str) -> None:
+        for line in lines:
+            self._console.print(Text(f"  {line}"), soft_wrap=True)
 
     def _say(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style))

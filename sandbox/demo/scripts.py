@@ -13,7 +13,7 @@ from sandbox.phone.outgoing import OutgoingCall
 
 ANSWER_S = 25.0  # longer than both steps of the route
 SPEAK_S = 1.0
-GOODBYE_S = 3.0
+PATIENCE_S = 15.0  # for what is there at once, but on a machine that is busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ async def _talk(call: OutgoingCall, company: Company, agent: str) -> str:
         await call.cancel()
         return NOBODY
     caller_hears, _ = await asyncio.gather(
-        call.hears(TONES[agent], SPEAK_S), company.phones[agent].told("hears_caller", SPEAK_S + GOODBYE_S)
+        call.hears(TONES[agent], SPEAK_S), company.phones[agent].told("hears_caller", PATIENCE_S)
     )
     await asyncio.sleep(SPEAK_S)
     await call.hang_up()
@@ -115,4 +115,4 @@ async def _talk(call: OutgoingCall, company: Company, agent: str) -> str:
 
 async def _said_goodbye(company: Company) -> None:
     """Give the phones that rang a moment to tell of the end."""
-    await asyncio.gather(*(phone.told("ended", GOODBYE_S) for phone in company.phones.values() if phone.saw("rings")))
+    await asyncio.gather(*(phone.told("ended", PATIENCE_S) for phone in company.phones.values() if phone.saw("rings")))

@@ -17,7 +17,8 @@ from sandbox.phone.transfer import Transfer, refer_to
 from sandbox.tone import RINGING_HZ
 
 SDP = MediaType.parse("application/sdp")
-PATIENCE_S = 5.0
+PATIENCE_S = 15.0
+"""Enough for a machine that is busy, and less than any ring timeout that would end a call in its own way."""
 
 M = TypeVar("M", Request, Response)
 How = Literal["bye", "cancel", "hung_up", "rejected", "failed"]
@@ -63,6 +64,7 @@ class Call:
         self._dialog: Dialog | None = None
         self._transfer: Transfer | None = None
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._names: asyncio.Queue[str] = asyncio.Queue()
 
     @property
     def is_over(self) -> bool:
@@ -84,6 +86,11 @@ class Call:
     async def receives(self, keys: str, *, timeout_s: float = PATIENCE_S) -> bool:
         """Whether exactly these keys, in RTP (RFC 4733), have come or come within `timeout_s`."""
         return await self.media.receives(keys, timeout_s)
+
+    async def next_name(self, timeout_s: float = PATIENCE_S) -> str:
+        """Whom it is shown next, after what it was shown at first: the name of a P-Asserted-Identity (RFC 4916)."""
+        async with patience(timeout_s, f"{self.phone} was shown nobody else"):
+            return await self._names.get()
 
     async def ended(self, timeout_s: float = PATIENCE_S) -> Ending:
         """Wait for its end, whoever ends it."""
@@ -158,7 +165,11 @@ class Call:
             case "BYE":
                 transaction.respond(transaction.response(200, "OK"))
                 self._end(Ending("bye", transaction.request.headers.get("Reason")))
+            case "UPDATE":
+                self._take_identity(transaction.request)
+                transaction.respond(transaction.response(200, "OK"))
             case "INVITE":
+                self._take_identity(transaction.request)
                 if transaction.request.body:
                     self.media.connect(transaction.request.body)
                 transaction.respond(self._with_session(transaction.response(200, "OK")))
@@ -170,6 +181,11 @@ class Call:
                 refusal = transaction.response(405, "Method Not Allowed")
                 refusal.headers.set("Allow", ALLOW)
                 transaction.respond(refusal)
+
+    def _take_identity(self, request: Request) -> None:
+        asserted = request.headers.get("P-Asserted-Identity")
+        if asserted is not None:
+            self._names.put_nowait(Address.parse(asserted).name)
 
     def _answered(self) -> Dialog:
         if self._dialog is None:

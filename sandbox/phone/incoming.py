@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sipmessage import Address, Headers, Request, Response
 
 from sandbox.phone.calls import PATIENCE_S, Call, CallError, Ending, patience
-from sandbox.phone.dialog import Dialog
+from sandbox.phone.dialog import ALLOW, Dialog
 from sandbox.phone.media import Media
 from sandbox.phone.transactions import ServerTransaction, SipSocket
 
@@ -22,10 +22,12 @@ class IncomingCall(Call):
         media: Media,
         contact: Address,
         on_end: Callable[[], None],
+        takes_updates: bool = False,
     ) -> None:
         super().__init__(phone, sip=sip, media=media, contact=contact, on_end=on_end)
         self.invite: Request = transaction.request
         self._transaction = transaction
+        self._takes_updates = takes_updates
         transaction.on_cancel = lambda cancel: self._end(Ending("cancel", cancel.headers.get("Reason")))
         transaction.respond(transaction.response(100, "Trying"))
 
@@ -107,6 +109,8 @@ class IncomingCall(Call):
             raise CallError(f"{self.phone} cannot send {status}: the call is answered or over already.")
         response = self._transaction.response(status, phrase)
         response.contact = [self._contact]
+        if self._takes_updates:
+            response.headers.set("Allow", f"{ALLOW}, UPDATE")
         return response
 
     def _respond(self, response: Response) -> None:

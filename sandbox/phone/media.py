@@ -15,6 +15,8 @@ FRAME_S = 0.02
 FRAME_SAMPLES = int(SAMPLE_RATE * FRAME_S)
 PCMU = 0
 DOMINANT = 0.5  # a tone with more than half of the power: there can be only one
+LATE_FRAMES = 25
+"""A mixing bridge fills what comes late with silence: so long a phone may stand still whose machine has much to do."""
 
 _HEADER = struct.Struct("!BBHII")
 _MIRRORED = {"sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
@@ -28,15 +30,20 @@ class MediaError(Exception):
 class _Listener:
     """Somebody waits until a tone, or a chord, has been the dominant one in so many frames, one after the other.
 
-    Without any frequency he waits for sound of any kind.
+    Silence of up to LATE_FRAMES between them is no break; another sound is. Without any frequency he waits for sound of
+    any kind, without silence.
     """
 
     frequencies_hz: tuple[int, ...]
     frames: int
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     in_a_row: int = 0
+    silent: int = 0
 
     def hear(self, audio: bytes) -> None:
+        self.silent = 0 if is_sound(audio) else self.silent + 1
+        if self.frequencies_hz and 0 < self.silent <= LATE_FRAMES:
+            return
         tones = sum(share(audio, frequency) for frequency in self.frequencies_hz)
         is_there = tones > DOMINANT if self.frequencies_hz else is_sound(audio)
         self.in_a_row = self.in_a_row + 1 if is_there else 0
@@ -146,7 +153,7 @@ class Media(asyncio.DatagramProtocol):
     async def hears(self, frequencies_hz: tuple[int, ...], seconds: float, timeout_s: float) -> bool:
         """Whether, from now on, these tones dominate together for `seconds` without a break, within `timeout_s`.
 
-        Without any tone: whether there is sound for so long.
+        Silence of up to half a second is no break. Without any tone: whether there is sound, and no silence.
         """
         listener = _Listener(frequencies_hz, max(1, round(seconds / FRAME_S)))
         self._listeners.add(listener)

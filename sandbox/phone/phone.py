@@ -3,12 +3,13 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
-from sipmessage import URI, Address, CSeq, Parameters, Request, Response
+from sipmessage import URI, Address, CSeq, MediaType, Parameters, Request, Response
 
-from sandbox.layout import Layout, Peer, phone_password
+from sandbox.layout import Layout, Peer, is_bound, phone_password
 from sandbox.phone.calls import PATIENCE_S, Call, patience
 from sandbox.phone.dialog import new_request
 from sandbox.phone.digest import authorize
@@ -18,7 +19,10 @@ from sandbox.phone.outgoing import OutgoingCall
 from sandbox.phone.transactions import ServerTransaction, SipSocket
 
 REGISTRATION_S = 3600
-GOODBYE_S = 1.0
+GOODBYE_S = 10.0
+"""A phone that leaves without unregistering is a contact that rings for nobody, for as long as it had registered."""
+GONE_S = 1.0
+TEXT = MediaType.parse("text/plain;charset=UTF-8")
 
 
 class RegistrationError(Exception):
@@ -46,6 +50,10 @@ class Phone:
     ) -> None:
         self.name = name
         self.received: list[IncomingCall] = []
+        self.takes_updates = False
+        """Whether it says that it allows UPDATE (RFC 3311), by which Asterisk tells news while it rings."""
+        self.message_answer: tuple[int, str] | None = (200, "OK")
+        self._messages: asyncio.Queue[Request] = asyncio.Queue()
         self._server = server
         self._address = address
         self._port = port
@@ -95,7 +103,7 @@ class Phone:
     ) -> None:
         try:
             # Asterisk may be gone, and what it does not answer is not this phone's failure.
-            async with asyncio.timeout(GOODBYE_S):
+            async with asyncio.timeout(GOODBYE_S if is_bound(self._server) else GONE_S):
                 await asyncio.gather(*(call.close() for call in self._calls.copy().values()), return_exceptions=True)
                 if self._password is not None:
                     await self._register(0)
@@ -164,6 +172,30 @@ class Phone:
         self._calls[invite.call_id] = call
         return call
 
+    async def next_message(self, timeout_s: float = PATIENCE_S) -> Request:
+        """The oldest text message (RFC 3428) that nobody took yet: the request whole."""
+        async with patience(timeout_s, f"No message reached {self.name}"):
+            return await self._messages.get()
+
+    async def send_message(
+        self, number: str, text: str | bytes, *, sender: Address | None = None, headers: Mapping[str, str] | None = None
+    ) -> int:
+        """Send a text message to `number`; the status that Asterisk answers. `sender` stands in From."""
+        target = URI("sip", self._server[0], user=number, port=self._server[1])
+        identity = sender or Address(URI("sip", self._server[0], user=self.name))
+        message = self._request("MESSAGE", target, identity, Address(target), secrets.token_hex(8))
+        message.content_type = TEXT
+        message.body = text.encode() if isinstance(text, str) else text
+        for name, value in (headers or {}).items():
+            message.headers.set(name, value)
+        async with patience(PATIENCE_S, f"{self.name}'s message was not answered"):
+            response = await self.sip.request(message, self._server).final()
+            if response.code == HTTPStatus.UNAUTHORIZED and self._password is not None:
+                self._authorize(message, response)
+                message.cseq = CSeq(2, "MESSAGE")
+                response = await self.sip.request(message, self._server).final()
+        return response.code
+
     def _on_request(self, transaction: ServerTransaction) -> None:
         request = transaction.request
         in_dialog = "tag" in request.to_address.parameters
@@ -177,8 +209,15 @@ class Phone:
             opening.add_done_callback(self._openings.discard)
         elif request.method == "OPTIONS":
             transaction.respond(transaction.response(200, "OK"))
+        elif request.method == "MESSAGE":
+            self._take_message(transaction)
         else:
             transaction.respond(transaction.response(405, "Method Not Allowed"))
+
+    def _take_message(self, transaction: ServerTransaction) -> None:
+        self._messages.put_nowait(transaction.request)
+        if self.message_answer is not None:
+            transaction.respond(transaction.response(*self.message_answer))
 
     async def _ring_up(self, transaction: ServerTransaction) -> None:
         call_id = transaction.request.call_id
@@ -190,6 +229,7 @@ class Phone:
             media=media,
             contact=self.contact,
             on_end=lambda: self._forget(call_id),
+            takes_updates=self.takes_updates,
         )
         self._calls[call_id] = call
         self.received.append(call)

@@ -25,7 +25,7 @@ class Transfer:
         if status >= HTTPStatus.OK and not self._outcome.done():
             self._outcome.set_result(status)
 
-    async def outcome(self, timeout_s: float = 5.0) -> int:
+    async def outcome(self, timeout_s: float = 15.0) -> int:
         """The final status: 200 when the other side speaks with the target, else why not."""
         async with asyncio.timeout(timeout_s):
             return await asyncio.shield(self._outcome)

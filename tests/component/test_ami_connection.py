@@ -15,13 +15,16 @@ from ari_app.asterisk.ami_connection import ami_connection
 from ari_app.asterisk.ami_protocol import LONGEST_MESSAGE, Name
 from ari_app.asterisk.settings import AmiSettings
 from ari_app.calls.ports import UnreachableError
+from tests.patience import PATIENCE_S
 
 Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
 
 
 @asynccontextmanager
-async def peer(behave: Peer, tls: ssl.SSLContext | None = None) -> AsyncIterator[AmiSettings]:
+async def peer(
+    behave: Peer, tls: ssl.SSLContext | None = None, request_timeout_s: float = PATIENCE_S
+) -> AsyncIterator[AmiSettings]:
     """Somebody who listens, and behaves like this."""
 
     async def met(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,7 +38,9 @@ async def peer(behave: Peer, tls: ssl.SSLContext | None = None) -> AsyncIterator
     server = await asyncio.start_server(met, "127.0.0.1", 0, ssl=tls)
     port = server.sockets[0].getsockname()[1]
     try:
-        yield AmiSettings(host="127.0.0.1", port=port, username="router", secret="s", request_timeout_s=0.5)
+        yield AmiSettings(
+            host="127.0.0.1", port=port, username="router", secret="s", request_timeout_s=request_timeout_s
+        )
     finally:
         server.close()
         await server.wait_closed()
@@ -53,7 +58,7 @@ async def test_a_peer_who_says_nothing_is_given_up() -> None:
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async with peer(silent) as settings:
+    async with peer(silent, request_timeout_s=0.5) as settings:
         with pytest.raises(UnreachableError, match=r"no answer within 0.5 s \(Login\)"):
             async with ami_connection(settings, print):
                 pytest.fail("nobody has let us in")
@@ -87,7 +92,7 @@ async def test_a_message_without_an_end_ends_the_connection() -> None:
     async with peer(endless) as settings:
         async with ami_connection(settings, print) as connection:
             with pytest.raises(UnreachableError, match="lost"):
-                await connection.stays_for(5)
+                await connection.stays_for(PATIENCE_S)
 
 
 async def test_letters_that_two_packets_share_arrive_whole_and_an_event_that_breaks_us_is_left_out() -> None:
@@ -109,7 +114,7 @@ async def test_letters_that_two_packets_share_arrive_whole_and_an_event_that_bre
         if message.event == "Odd":
             raise TypeError("an event that nobody has thought of")
 
-    async with peer(halting) as settings, asyncio.timeout(3):
+    async with peer(halting) as settings, asyncio.timeout(PATIENCE_S):
         async with ami_connection(settings, take) as connection:
             assert await told.get() == ""
             asking = asyncio.create_task(connection.ask(Name.PING))

@@ -7,6 +7,8 @@ from structlog.testing import capture_logs
 from ari_app.asterisk.connection import AriConnection
 from ari_app.asterisk.settings import AriSettings
 from ari_app.asterisk.telephony import AriTelephony
+from ari_app.asterisk.text_messages import TextMessages
+from tests.patience import PATIENCE_S
 
 
 async def nothing() -> None:
@@ -26,11 +28,17 @@ async def test_a_wrong_password_is_told_as_a_refusal_with_the_next_step() -> Non
         port = server.sockets[0].getsockname()[1]
         settings = AriSettings(url=f"http://127.0.0.1:{port}", username="router", password="wrong-one")
         connection = AriConnection(
-            settings, AriTelephony("agi-router"), lambda _: None, nothing, nothing, device_changed=lambda *_: None
+            settings,
+            AriTelephony("agi-router"),
+            lambda _: None,
+            nothing,
+            nothing,
+            device_changed=lambda *_: None,
+            messages=TextMessages(None),
         )
         with capture_logs() as lines:
             running = asyncio.create_task(connection.run())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await attempts.get()
                 await attempts.get()  # the second attempt comes after the first was told
             running.cancel()

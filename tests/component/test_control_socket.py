@@ -13,7 +13,9 @@ import structlog
 from ari_app.control import server
 from ari_app.control.client import NoRouterError, ask
 from ari_app.control.server import Arguments, serve_control
-from ari_app.control.settings import LONGEST_LINE, ControlError, ControlSettings
+from ari_app.control.settings import DEADLINE_S, LONGEST_LINE, ControlError, ControlSettings
+from tests.clock import leap
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ async def test_a_silent_peer_is_dropped_after_its_deadline(
 
 
 async def test_the_router_ends_though_a_peer_stays_silent(settings: ControlSettings) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         async with serve_control(settings, {"status": status}):
             reader, writer = await asyncio.open_unix_connection(str(settings.socket))
             assert await sent(settings, b"{}\n")  # so that the silent one is being served
@@ -138,9 +140,8 @@ async def test_the_router_ends_though_a_peer_stays_silent(settings: ControlSetti
 
 
 async def test_a_command_takes_the_time_it_needs_and_others_are_answered_meanwhile(
-    settings: ControlSettings, monkeypatch: pytest.MonkeyPatch
+    settings: ControlSettings,
 ) -> None:
-    monkeypatch.setattr(server, "DEADLINE_S", 0.05)
     going, done = asyncio.Event(), asyncio.Event()
 
     async def slow(_: Arguments) -> Mapping[str, Any]:
@@ -151,7 +152,7 @@ async def test_a_command_takes_the_time_it_needs_and_others_are_answered_meanwhi
     async with serve_control(settings, {"slow": slow, "status": status}):
         asking = asyncio.create_task(asyncio.to_thread(ask, settings, "slow"))
         await going.wait()
-        await asyncio.sleep(0.1)  # twice the deadline of a peer
+        leap(2 * DEADLINE_S)
         assert await asyncio.to_thread(ask, settings, "status") == await status({})
         done.set()
         assert await asking == {"slow": True}
@@ -173,7 +174,7 @@ async def test_a_command_goes_on_when_its_peer_has_gone(settings: ControlSetting
         writer.close()
         await writer.wait_closed()
         peer_gone.set()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             await done.wait()
 
 

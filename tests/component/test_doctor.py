@@ -26,7 +26,9 @@ from ari_app.storage.call_log import open_call_log
 from ari_app.storage.inspection import inspect_storage
 from ari_app.storage.serving_lock import lock_holder
 from ari_app.storage.settings import StorageSettings
+from tests.component.locking import writing_beside
 from tests.component.storage_events import arrived
+from tests.patience import PATIENCE_S
 
 LOOPBACK = NetworkGuard((ip_network("127.0.0.0/8"),))
 
@@ -76,14 +78,14 @@ async def reach(url: str, *, ca_file: Path | None = None, guard: NetworkGuard = 
 
 
 async def test_an_api_is_reached_and_asked_nothing() -> None:
-    async with listening() as server, asyncio.timeout(3):
+    async with listening() as server, asyncio.timeout(PATIENCE_S):
         reached = await reach(f"http://127.0.0.1:{server.port}/calls?n={{{{callerNumber}}}}")
         await server.all_closed.wait()
         assert (reached.address, reached.port, reached.tls, reached.valid_until) == (
             *("127.0.0.1", server.port),
             *(None, None),
         )
-        assert 0 < reached.elapsed_ms < 1000
+        assert reached.elapsed_ms > 0
         assert (server.connections, server.received) == (1, b"")
 
 
@@ -111,7 +113,7 @@ async def test_the_guard_stands_in_front_of_the_doctor_too() -> None:
 
 
 async def test_a_server_that_is_silent_at_the_handshake_is_given_up() -> None:
-    async with listening() as server, asyncio.timeout(3):
+    async with listening() as server, asyncio.timeout(PATIENCE_S):
         with pytest.raises(RoutingError) as slow:
             await reach(f"https://127.0.0.1:{server.port}/")
         assert slow.value.failure.code == "api_timeout"
@@ -209,11 +211,11 @@ async def test_a_sound_database_is_left_as_it_was(database: StorageSettings) -> 
 
 
 async def test_a_database_is_looked_at_beside_the_router_that_writes_it(database: StorageSettings) -> None:
-    assert lock_holder(database.path) is None
+    assert await lock_holder(database) is None
     async with open_call_log(database):
         assert (await inspect_storage(database)).write_error is None
-        assert lock_holder(database.path) == os.getpid()
-    assert lock_holder(database.path) is None
+        assert await lock_holder(database) == f"process {os.getpid()}"
+    assert await lock_holder(database) is None
 
 
 async def test_a_database_that_cannot_be_written_says_why(database: StorageSettings) -> None:
@@ -227,10 +229,8 @@ async def test_a_database_that_another_program_keeps_locked_says_so(
     database: StorageSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ari_app.storage.database.BUSY_TIMEOUT_MS", 50)
-    with sqlite3.connect(database.path) as other:
-        other.execute("BEGIN IMMEDIATE")
+    async with writing_beside(database.path):
         found = await inspect_storage(database)
-    other.close()
     assert "locked" in (found.write_error or "")
 
 

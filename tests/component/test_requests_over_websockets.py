@@ -12,7 +12,9 @@ from ari_app.asterisk.client import AriClient
 from ari_app.asterisk.request_socket import LONGEST_QUEUE
 from ari_app.asterisk.settings import AriSettings
 from ari_app.calls.ports import NotFoundError, RefusedError, UnreachableError
+from tests.clock import leap
 from tests.fakes.ari import Ari, Message, response
+from tests.patience import PATIENCE_S
 
 
 @asynccontextmanager
@@ -25,7 +27,7 @@ async def connected(ari: Ari, settings: AriSettings) -> AsyncIterator[AriClient]
         listening = asyncio.create_task(client.listen(up.set, lambda event: None))
         await up.wait()
         await ari.has_open(1 + settings.request_sockets)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while len(client.swagger.http_client.sockets) < settings.request_sockets:
                 await asyncio.sleep(0)
         yield client
@@ -115,7 +117,7 @@ async def test_one_slow_request_holds_up_no_other() -> None:
         ari.take = answer_slowly
         waiting = asyncio.create_task(ask(client, "POST", "channels/a/answer"))
         await asyncio.sleep(0)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             for _ in range(20):
                 await ask(client, "POST", "channels/b/ring")
         assert (waiting.done(), ari.over_http) == (False, [])
@@ -124,16 +126,20 @@ async def test_one_slow_request_holds_up_no_other() -> None:
 
 
 async def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one() -> None:
-    async with Ari() as ari, connected(ari, ari.settings(request_timeout_s=0.5)) as client:
-        late = asyncio.Event()
+    async with Ari() as ari, connected(ari, ari.settings(request_timeout_s=20)) as client:
+        asked, late = asyncio.Event(), asyncio.Event()
 
         async def answer_late(websocket: web.WebSocketResponse, message: Message) -> None:
+            asked.set()
             await late.wait()
             await websocket.send_str(response(message, 404, {"message": "Channel not found"}))
 
         ari.take = answer_late
+        asking = asyncio.create_task(ask(client, "POST", "channels/a/ring"))
+        await asked.wait()
+        leap(20)
         with pytest.raises(UnreachableError):
-            await ask(client, "POST", "channels/a/ring")
+            await asking
         ari.take = ari.answer
         late.set()
         await ask(client, "POST", "channels/b/ring")
@@ -146,7 +152,7 @@ async def test_a_request_fails_at_once_when_its_socket_closes_and_another_socket
 
     async with Ari() as ari, connected(ari, ari.settings(request_timeout_s=60)) as client:
         ari.take = close
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             with pytest.raises(UnreachableError, match="the connection was lost"):
                 await ask(client, "POST", "channels/a/ring")
             await ask(client, "POST", "channels/b/ring")

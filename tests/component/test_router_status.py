@@ -5,8 +5,9 @@ from pathlib import Path
 
 from agi_router.decide import Router
 from agi_router.routing.call_info import CallInfo
-from ari_app.app import token_as_json, upstream_as_json
+from ari_app.app.status import token_as_json
 from ari_app.control.server import Arguments, serve_control
+from ari_app.live.watching.upstreams import upstream_as_json
 from ari_app.settings import load_settings
 from sandbox import Answer, Api
 from tests.command import Command

@@ -7,11 +7,12 @@ from typing import Literal
 import pytest
 from sipmessage import Message
 
-from sandbox.demo.phone import take
+from sandbox.demo.phone import stay_registered, take
 from sandbox.demo.reports import Report, read
 from sandbox.layout import claim_network
 from sandbox.phone import Ending, Phone
 from sandbox.phone.calls import CallError
+from sandbox.phone.transactions import ServerTransaction, SipSocket
 
 Pair = tuple[Phone, Phone]
 
@@ -280,3 +281,30 @@ def accepted(refer: Message) -> bytes:
     names = ("Via", "From", "To", "Call-ID", "CSeq")
     headers = "".join(f"{name}: {refer.headers[name]}\r\n" for name in names)
     return f"SIP/2.0 202 Accepted\r\n{headers}Content-Length: 0\r\n\r\n".encode()
+
+
+async def test_a_phone_of_the_demo_registers_anew_also_after_a_refusal() -> None:
+    """What it is registered for is less than the demo may stay up."""
+    answers = iter([(200, "OK"), (503, "Service Unavailable"), (200, "OK")])
+    sequences: list[str] = []
+    renewed = asyncio.Event()
+
+    def register(received: ServerTransaction) -> None:
+        sequences.append(received.request.headers["CSeq"])
+        received.respond(received.response(*next(answers, (200, "OK"))))
+        if len(sequences) == 3:
+            renewed.set()
+
+    network = claim_network()
+    registrar = await SipSocket.open(f"{network.prefix}.1", 0, register)
+    phone = Phone("ada", server=registrar.local, address=f"{network.prefix}.2", password="secret")
+    async with phone:
+        staying = asyncio.create_task(stay_registered(phone, 0.001))
+        enough = asyncio.create_task(renewed.wait())
+        await asyncio.wait([staying, enough], return_when=asyncio.FIRST_COMPLETED)
+        assert sequences[:3] == ["1 REGISTER", "2 REGISTER", "3 REGISTER"]
+        for task in (staying, enough):
+            task.cancel()
+        await asyncio.wait([staying, enough])
+    registrar.close()
+    network.release()

@@ -11,7 +11,23 @@ from tests.fakes.documented_api import Page
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-GUIDES = ("agi", "click-to-dial", "confirmation", "freepbx", "hours", "policy", "transfers", "waiting")
+GUIDES = (
+    "agi",
+    "click-to-dial",
+    "confirmation",
+    "crm",
+    "crm-activities",
+    "crm-contacts",
+    "crm-tryton",
+    "freepbx",
+    "from-ameyo",
+    "from-voipline",
+    "hours",
+    "keys",
+    "policy",
+    "transfers",
+    "waiting",
+)
 PAGES = [
     page
     for page in (
@@ -25,7 +41,7 @@ SNIPPETS = [
     for page in PAGES
     for number, snippet in enumerate(Page.read(page).yaml, 1)
 ]
-ENVIRONMENT = {"ARI_PASSWORD": "only-for-this-test", "CRM_TOKEN": "t"}
+ENVIRONMENT = {"ARI_PASSWORD": "only-for-this-test", "CRM_TOKEN": "t", "TRYTON_PASSWORD": "p"}
 A_TRUNK = """
 trunks: [{name: main, endpoint: PJSIP/trunk, caller_id: "+14155550100"}]
 policy: {regions: [US]}

@@ -2,14 +2,13 @@
 
 import asyncio
 import signal
-import sqlite3
-import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import structlog
+from sqlalchemy import event as database_event
 from sqlalchemy import text
 
 from agi_router.routing.last_agent import Talk
@@ -20,17 +19,20 @@ from ari_app.storage.call_log import CallLog, open_call_log
 from ari_app.storage.call_reader import read_calls
 from ari_app.storage.errors import StorageError
 from ari_app.storage.settings import StorageSettings
+from tests.component.killed import start_module
+from tests.component.locking import writing_beside
 from tests.component.storage_events import answered_call, arrived, at, late_leg_end
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> StorageSettings:
-    return StorageSettings.at(tmp_path / "agi-router.db")
 
 
 @pytest.fixture
 async def call_log(settings: StorageSettings) -> AsyncIterator[CallLog]:
     async with open_call_log(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def in_a_file(sqlite: StorageSettings) -> AsyncIterator[CallLog]:
+    async with open_call_log(sqlite) as opened:
         yield opened
 
 
@@ -86,6 +88,25 @@ async def test_a_leg_that_ends_after_its_call_is_still_put_on_record(call_log: C
     assert await call_log.record("call-1") == expected
     assert list(await call_log.recent(1)) == [expected]
     assert expected.disposition is Disposition.ANSWERED
+
+
+async def test_a_call_that_begins_is_not_searched_for_and_one_whose_beginning_is_on_record_is(
+    settings: StorageSettings,
+) -> None:
+    searched = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("SELECT") and "call_events.data" in statement:
+            searched.append(statement)
+
+    for events, searches in ((answered_call()[:3], 0), (answered_call()[3:], 1)):
+        async with open_call_log(settings) as call_log:
+            database_event.listen(call_log._writer.sync_engine, "before_cursor_execute", note)
+            write_all(call_log, "call-1", events)
+            await call_log.flush()
+        assert len(searched) == searches
+    async with open_call_log(settings) as call_log:
+        assert await call_log.trace("call-1") == answered_call()
 
 
 async def test_newest_calls_come_first_and_the_limit_holds(call_log: CallLog) -> None:
@@ -183,17 +204,15 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_locked_database_loses_nothing(settings: StorageSettings, call_log: CallLog) -> None:
-    other = sqlite3.connect(settings.path, isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
+async def test_a_locked_database_loses_nothing(sqlite: StorageSettings, in_a_file: CallLog) -> None:
+    call_log = in_a_file
     with structlog.testing.capture_logs() as logs:
-        write_all(call_log, "call-1", answered_call())
-        flushing = asyncio.create_task(call_log.flush())
-        await until(lambda: bool(logs))  # SQLite's own busy timeout has passed once
-        assert not flushing.done()
-        call_log.write("call-1", late_leg_end())
-        other.execute("ROLLBACK")
-        other.close()
+        async with writing_beside(sqlite.path):
+            write_all(call_log, "call-1", answered_call())
+            flushing = asyncio.create_task(call_log.flush())
+            await until(lambda: bool(logs))  # SQLite's own busy timeout has passed once
+            assert not flushing.done()
+            call_log.write("call-1", late_leg_end())
         await flushing
         await call_log.flush()
     assert "locked" in logs[0]["reason"]
@@ -202,7 +221,8 @@ async def test_a_locked_database_loses_nothing(settings: StorageSettings, call_l
     assert call_log.pending == 0
 
 
-async def test_a_full_disk_loses_nothing(call_log: CallLog) -> None:
+async def test_a_full_disk_loses_nothing(in_a_file: CallLog) -> None:
+    call_log = in_a_file
     async with call_log._writer.connect() as connection:
         pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
         await connection.execute(text(f"PRAGMA max_page_count={pages}"))
@@ -233,16 +253,14 @@ async def test_memory_is_bounded_and_what_is_lost_is_told(
 
 @pytest.mark.usefixtures("impatient")
 async def test_the_end_gives_up_after_its_deadline_and_says_what_is_lost(
-    settings: StorageSettings, monkeypatch: pytest.MonkeyPatch
+    sqlite: StorageSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(call_log_module, "CLOSE_DEADLINE_S", 0.2)
-    other: sqlite3.Connection
     with structlog.testing.capture_logs() as logs:
-        async with open_call_log(settings) as call_log:
-            other = sqlite3.connect(settings.path, isolation_level=None)
-            other.execute("BEGIN EXCLUSIVE")
-            call_log.write("call-1", arrived())
-        other.close()
+        async with AsyncExitStack() as locked:
+            async with open_call_log(sqlite) as call_log:
+                await locked.enter_async_context(writing_beside(sqlite.path))
+                call_log.write("call-1", arrived())
     assert [entry["lost"] for entry in logs if entry["log_level"] == "critical"] == [1]
 
 
@@ -276,6 +294,7 @@ async def test_readers_beside_the_writer_see_whole_calls_only_forward(
     assert seen == sorted(seen)
 
 
+@pytest.mark.long
 async def test_twenty_thousand_events_are_all_kept(call_log: CallLog) -> None:
     for number in range(20_000):
         call_log.write(f"call-{number % 1000}", arrived(number))
@@ -284,23 +303,15 @@ async def test_twenty_thousand_events_are_all_kept(call_log: CallLog) -> None:
     assert len(await call_log.trace("call-7")) == 20
 
 
-async def test_kill_9_loses_no_event_that_was_confirmed(settings: StorageSettings) -> None:
-    writer = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.component.storage_killed_writer",
-        str(settings.path),
-        cwd=Path(__file__).parents[2],
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert writer.stdout is not None
+async def test_kill_9_loses_no_event_that_was_confirmed(sqlite: StorageSettings) -> None:
+    writer, printed = await start_module("tests.component.storage_killed_writer", str(sqlite.path))
     for _ in range(20):
-        confirmed = int(await writer.stdout.readline())
+        confirmed = int(await printed.readline())
     writer.send_signal(signal.SIGKILL)
-    rest = await writer.stdout.read()
-    await writer.wait()
+    rest = await printed.read()
+    assert await writer.wait() == -signal.SIGKILL
     confirmed = max([confirmed, *map(int, rest.split())])
-    async with open_call_log(settings) as call_log:  # the lock went with the process
+    async with open_call_log(sqlite) as call_log:  # the lock went with the process
         found = 0
         for call in await call_log.recent(100_000):
             trace = await call_log.trace(call.call_id)
@@ -311,11 +322,11 @@ async def test_kill_9_loses_no_event_that_was_confirmed(settings: StorageSetting
 
 
 async def test_a_second_serving_router_is_refused_with_the_first_one_s_process_id(
-    settings: StorageSettings, call_log: CallLog
+    sqlite: StorageSettings, in_a_file: CallLog
 ) -> None:
-    lock = settings.path.with_name("agi-router.db.lock")
+    lock = sqlite.path.with_name("agi-router.db.lock")
     with pytest.raises(StorageError, match=rf"process {lock.read_text().strip()}\) already serves") as refused:
-        async with open_call_log(settings):
+        async with open_call_log(sqlite):
             pass
     assert "storage.url" in refused.value.remedy
 

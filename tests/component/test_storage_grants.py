@@ -1,8 +1,6 @@
 """OAuth grants in a real database: kept over a restart, never waited for, and left alone beside a running router."""
 
 import asyncio
-import sqlite3
-from pathlib import Path
 
 import pytest
 
@@ -12,11 +10,7 @@ from ari_app.storage import grants as stored
 from ari_app.storage.grants import grants_for_command, writing_grants
 from ari_app.storage.serving import open_database
 from ari_app.storage.settings import StorageSettings
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> StorageSettings:
-    return StorageSettings.at(tmp_path / "router.db")
+from tests.component.locking import writing_beside
 
 
 async def test_the_newest_grant_is_there_at_once_and_after_a_restart(settings: StorageSettings) -> None:
@@ -33,24 +27,19 @@ async def test_the_newest_grant_is_there_at_once_and_after_a_restart(settings: S
 
 
 async def test_a_locked_database_is_written_when_it_is_free(
-    settings: StorageSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sqlite: StorageSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("ari_app.storage.database.BUSY_TIMEOUT_MS", 10)
     told = asyncio.Event()
     monkeypatch.setattr(stored.log, "error", lambda *_, **__: told.set(), raising=False)
-    async with open_database(settings) as database, writing_grants(database) as grants:
+    async with open_database(sqlite) as database, writing_grants(database) as grants:
         await grants.recall("a")
-        lock = sqlite3.connect(settings.path, isolation_level=None)
-        lock.execute("BEGIN IMMEDIATE")
-        grants.remember("a", "new")
-        async with asyncio.timeout(5):
+        async with writing_beside(sqlite.path):
+            grants.remember("a", "new")
             await told.wait()
-        assert await grants.recall("a") == "new"
-        lock.execute("ROLLBACK")
-        lock.close()
-        async with asyncio.timeout(5):
-            await grants.flush()
-    async with open_database(settings) as database, writing_grants(database) as grants:
+            assert await grants.recall("a") == "new"
+        await grants.flush()
+    async with open_database(sqlite) as database, writing_grants(database) as grants:
         assert await grants.recall("a") == "new"
 
 

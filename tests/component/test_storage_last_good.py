@@ -1,13 +1,11 @@
-"""The last good answers on a real SQLite file."""
+"""The last good answers in real databases."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, text, update
 from structlog.testing import capture_logs
 
 from agi_router.routing.memory import Remembered, question_key
@@ -15,8 +13,10 @@ from ari_app.storage import last_good_reader as last_good_reader_module
 from ari_app.storage import write_behind as write_behind_module
 from ari_app.storage.last_good import LastGoodAnswers, open_last_good
 from ari_app.storage.last_good_reader import read_last_good
+from ari_app.storage.schema import last_good_answers
 from ari_app.storage.serving import Database, open_database
 from ari_app.storage.settings import StorageSettings
+from tests.patience import PATIENCE_S
 
 CALLER = "+14155550177"
 QUESTION = question_key("sales", frozenset({"callerNumber"}), {"callerNumber": CALLER})
@@ -33,11 +33,6 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> StorageSettings:
-    return StorageSettings.at(tmp_path / "agi-router.db")
-
-
-@pytest.fixture
 async def database(settings: StorageSettings) -> AsyncIterator[Database]:
     async with open_database(settings) as opened:
         yield opened
@@ -49,20 +44,15 @@ async def answers(database: Database) -> AsyncIterator[LastGoodAnswers]:
         yield opened
 
 
-def rows(settings: StorageSettings) -> int:
-    connection = sqlite3.connect(settings.path)
-    try:
-        return int(connection.execute("SELECT count(*) FROM last_good_answers").fetchone()[0])
-    finally:
-        connection.close()
+async def rows(database: Database) -> int:
+    async with database.reader.connect() as connection:
+        return int((await connection.execute(text("SELECT count(*) FROM last_good_answers"))).scalar_one())
 
 
-def grow_old(settings: StorageSettings) -> None:
+async def grow_old(database: Database) -> None:
     """The one answer's time is over, although the clock stands still."""
-    connection = sqlite3.connect(settings.path)
-    with connection:
-        assert connection.execute("UPDATE last_good_answers SET until = '2000-01-01 00:00:00'").rowcount == 1
-    connection.close()
+    async with database.writer.begin() as connection:
+        await connection.execute(update(last_good_answers).values(until=datetime(2000, 1, 1, tzinfo=UTC)))
 
 
 async def test_an_answer_is_recalled_before_and_after_it_is_committed(answers: LastGoodAnswers) -> None:
@@ -80,7 +70,7 @@ async def test_it_survives_a_restart(database: Database) -> None:
         assert await after.recall(QUESTION) == ADA
 
 
-async def test_the_newest_answer_replaces_the_older_one(answers: LastGoodAnswers, settings: StorageSettings) -> None:
+async def test_the_newest_answer_replaces_the_older_one(answers: LastGoodAnswers, database: Database) -> None:
     answers.remember(QUESTION, ADA, LATER)
     await answers.flush()
     answers.remember(QUESTION, ADA, LATER)
@@ -88,11 +78,11 @@ async def test_the_newest_answer_replaces_the_older_one(answers: LastGoodAnswers
     assert await answers.recall(QUESTION) == BOB
     await answers.flush()
     assert await answers.recall(QUESTION) == BOB
-    assert rows(settings) == 1
+    assert await rows(database) == 1
 
 
 async def test_what_is_forgotten_is_gone_at_once_and_from_the_disk(
-    answers: LastGoodAnswers, settings: StorageSettings
+    answers: LastGoodAnswers, database: Database
 ) -> None:
     answers.remember(QUESTION, ADA, LATER)
     await answers.flush()
@@ -100,7 +90,7 @@ async def test_what_is_forgotten_is_gone_at_once_and_from_the_disk(
     assert await answers.recall(QUESTION) is None
     await answers.flush()
     assert await answers.recall(QUESTION) is None
-    assert rows(settings) == 0
+    assert await rows(database) == 0
 
 
 async def test_what_is_too_old_is_not_recalled_and_a_new_router_deletes_it(database: Database) -> None:
@@ -110,11 +100,11 @@ async def test_what_is_too_old_is_not_recalled_and_a_new_router_deletes_it(datab
         answers.remember(QUESTION, ADA, NOW - timedelta(seconds=1))
         await answers.flush()
         assert await answers.recall(QUESTION) is None
-        assert rows(database.settings) == 2
+        assert await rows(database) == 2
     async with open_last_good(database) as answers:
         answers.remember("another question", BOB, LATER)
         await answers.flush()
-    assert rows(database.settings) == 1
+    assert await rows(database) == 1
 
 
 async def test_an_answer_that_comes_during_a_commit_is_not_lost(database: Database, answers: LastGoodAnswers) -> None:
@@ -141,57 +131,72 @@ async def test_a_call_does_not_wait_for_a_disk(answers: LastGoodAnswers, monkeyp
     assert await answers.recall(QUESTION) == ADA
 
 
+async def test_a_caller_who_leaves_while_his_answer_is_recalled_leaves_nothing_behind(
+    answers: LastGoodAnswers,
+) -> None:
+    before = asyncio.all_tasks()
+    for steps in range(40):
+        recall = asyncio.create_task(answers.recall(QUESTION))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        recall.cancel()  # his call is told to end ...
+        await asyncio.sleep(0)
+        recall.cancel()  # ... and its deadline passes, or the router stops
+        await asyncio.gather(recall, return_exceptions=True)
+    async with asyncio.timeout(PATIENCE_S):
+        while asyncio.all_tasks() - before:
+            await asyncio.sleep(0.01)
+
+
 async def test_old_answers_go_although_nobody_calls(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write_behind_module, "PRUNE_EVERY_S", 0.01)
     async with open_last_good(database) as answers:
         answers.remember(QUESTION, ADA, LATER)
         await answers.flush()
-        grow_old(database.settings)
-        async with asyncio.timeout(5):
-            while rows(database.settings):  # nobody signals a deletion
+        await grow_old(database)
+        async with asyncio.timeout(PATIENCE_S):
+            while await rows(database):  # nobody signals a deletion
                 await asyncio.sleep(0.01)
 
 
 async def test_neither_the_number_nor_a_bare_hash_of_the_question_stands_in_the_database(
-    settings: StorageSettings,
+    sqlite: StorageSettings,
 ) -> None:
-    async with open_database(settings) as database, open_last_good(database) as answers:
+    async with open_database(sqlite) as database, open_last_good(database) as answers:
         answers.remember(QUESTION, BOB, LATER)
         await answers.flush()
-    stored = b"".join(path.read_bytes() for path in settings.path.parent.glob("agi-router.db*"))
+    stored = b"".join(path.read_bytes() for path in sqlite.path.parent.glob("agi-router.db*"))
     assert b"last_good_answers" in stored
     assert CALLER.encode() not in stored
     assert QUESTION.encode() not in stored
 
 
-async def test_the_key_is_its_owners_alone_and_without_it_nothing_is_found(settings: StorageSettings) -> None:
-    key = settings.path.with_name("agi-router.db.key")
-    async with open_database(settings) as database, open_last_good(database) as answers:
+async def test_the_key_is_its_owners_alone_and_without_it_nothing_is_found(sqlite: StorageSettings) -> None:
+    key = sqlite.path.with_name("agi-router.db.key")
+    async with open_database(sqlite) as database, open_last_good(database) as answers:
         answers.remember(QUESTION, ADA, LATER)
     assert key.stat().st_mode & 0o777 == 0o600
     key.write_bytes(key.read_bytes()[:7])  # a copy that broke off
-    async with open_database(settings) as database, open_last_good(database) as answers:
+    async with open_database(sqlite) as database, open_last_good(database) as answers:
         assert await answers.recall(QUESTION) is None
     assert len(key.read_bytes()) == 32
 
 
 async def test_a_database_that_fails_is_told_and_costs_no_call(
-    answers: LastGoodAnswers, settings: StorageSettings, monkeypatch: pytest.MonkeyPatch
+    answers: LastGoodAnswers, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write_behind_module, "RETRY_S", 0.01)
     answers.remember(QUESTION, ADA, LATER)
     await answers.flush()
-    connection = sqlite3.connect(settings.path)
-    connection.execute("ALTER TABLE last_good_answers RENAME TO away")
-    connection.commit()
+    async with database.writer.begin() as connection:
+        await connection.execute(text("ALTER TABLE last_good_answers RENAME TO away"))
     with capture_logs() as logs:
         assert await answers.recall(QUESTION) is None
         answers.remember(QUESTION, BOB, LATER)
         assert await answers.recall(QUESTION) == BOB
-    assert "no such table" in logs[0]["reason"]
-    connection.execute("ALTER TABLE away RENAME TO last_good_answers")
-    connection.commit()
-    connection.close()
+    assert "last_good_answers" in logs[0]["reason"]
+    async with database.writer.begin() as connection:
+        await connection.execute(text("ALTER TABLE away RENAME TO last_good_answers"))
     await answers.flush()
     assert await answers.recall(QUESTION) == BOB
 

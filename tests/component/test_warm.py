@@ -54,7 +54,7 @@ async def test_it_ends_with_whoever_started_it_however_that_ends(endless: Path) 
         stdout=asyncio.subprocess.PIPE,
         env=environment({"PYTHONPATH": str(warm.REPOSITORY)}),
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):  # two Pythons start before it
         out, _ = await owner.communicate()  # returns when nobody is left who could write
     assert out == b""
     assert owner.returncode == -signal.SIGKILL

@@ -6,7 +6,9 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +97,8 @@ def test_once_ends_with_the_story_s_exit_status() -> None:
 
 def test_it_stays_up_on_loopback_alone_until_ctrl_c_and_the_parts_end_in_order() -> None:
     with up() as running:
-        assert "All 3 calls went as expected." in told(running, "Ctrl-C")
+        text = told(running, "Ctrl-C")
+        assert "All 3 calls went as expected." in text
         inside = {pid for service in ("asterisk", "demo", "router") for pid in pids(service)}
         sockets = [line.split() for line in out("ss", "-Hlntup").splitlines()]
         open_here = [socket[4] for socket in sockets if inside & set(re.findall(r"pid=(\d+)", socket[-1]))]
@@ -103,6 +106,7 @@ def test_it_stays_up_on_loopback_alone_until_ctrl_c_and_the_parts_end_in_order()
         assert [address for address in open_here if not address.startswith("127.")] == []
         healthy("router")
         healthy("asterisk")
+        places_a_call_by_the_rest_api(text)
         router = container("router")
         assert out("docker", "inspect", "--format", "{{.Name}}", router).startswith("/agi-router-demo")
         assert out("docker", "inspect", "--format", "{{.HostConfig.ReadonlyRootfs}}", router) == "true\n"
@@ -129,6 +133,21 @@ def test_it_can_be_started_again_without_clearing_up() -> None:
         with up("--exit-code-from", "demo", once=True) as running:
             text = rest(running)
             assert running.wait(STORY_S) == 0, text
+
+
+def places_a_call_by_the_rest_api(text: str) -> None:
+    """From the host, with the address and the key that the demo has printed."""
+    printed = re.search(r"export PBX=(?P<url>\S+) KEY=(?P<key>\S+)", text)
+    assert printed is not None, text
+    for probe in ("/healthz", "/readyz"):
+        assert urllib.request.urlopen(printed["url"] + probe, timeout=STORY_S).status == HTTPStatus.OK
+    wanted = urllib.request.Request(
+        f"{printed['url']}/api/v1/calls?wait=answered",
+        data=json.dumps({"user": "101", "number": "102"}).encode(),
+        headers={"Authorization": f"Bearer {printed['key']}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(wanted, timeout=STORY_S) as answer:
+        assert json.load(answer)["state"] == "talking"
 
 
 def healthy(service: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Self
 from aiohttp import WSMsgType, web
 
 from ari_app.asterisk.settings import AriSettings
+from tests.patience import PATIENCE_S
 
 Message = dict[str, Any]
 Taking = Callable[[web.WebSocketResponse, Message], Awaitable[None]]
@@ -29,6 +30,22 @@ _EVENTS = {
     ],
 }
 
+_APPLICATIONS = {
+    "path": "/applications/{applicationName}/subscription",
+    "operations": [
+        {
+            "httpMethod": "DELETE",
+            "nickname": "unsubscribe",
+            "responseClass": "Application",
+            "parameters": [
+                {"name": "applicationName", "paramType": "path", "required": True, "dataType": "string"},
+                {"name": "eventSource", "paramType": "query", "required": True, "dataType": "string"},
+            ],
+        }
+    ],
+}
+_DESCRIBED = {"events": _EVENTS, "applications": _APPLICATIONS}
+
 
 def response(message: Message, status: int = 204, body: Message | None = None, **more: str) -> str:
     """The answer to a RESTRequest, as Asterisk gives it."""
@@ -45,6 +62,7 @@ class Ari:
         self.over_http: list[str] = []
         self.apps: list[str] = []
         self.opened = asyncio.Condition()
+        self._websockets: dict[str, web.WebSocketResponse] = {}
         self.take: Taking = self.answer
         self._models = ["RESTRequest", "RESTResponse"] if takes_requests else ["StasisStart"]
         self._runner = web.AppRunner(self._app(), shutdown_timeout=0.1)
@@ -78,13 +96,17 @@ class Ari:
 
     async def has_open(self, websockets: int) -> None:
         """Wait until this many have been opened, the event stream among them."""
-        async with asyncio.timeout(5), self.opened:
+        async with asyncio.timeout(PATIENCE_S), self.opened:
             await self.opened.wait_for(lambda: len(self.apps) >= websockets)
+
+    async def drop(self, app: str) -> None:
+        """End the newest websocket of this application."""
+        await self._websockets[app].close()
 
     def _app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/ari/api-docs/resources.json", self._resources)
-        app.router.add_get("/ari/api-docs/events.json", self._describe_events)
+        app.router.add_get("/ari/api-docs/{resource}.json", self._describe)
         app.router.add_get("/ari/events", self._websocket)
         app.router.add_route("*", "/ari/{rest:.*}", self._request)
         return app
@@ -94,19 +116,21 @@ class Ari:
         return f"http://127.0.0.1:{self._port}/ari"
 
     async def _resources(self, _: web.Request) -> web.Response:
-        apis = [{"path": "/api-docs/events.{format}", "description": "events"}]
+        apis = [{"path": f"/api-docs/{name}.{{format}}", "description": name} for name in _DESCRIBED]
         return web.json_response({"swaggerVersion": "1.1", "basePath": self._base, "apis": apis})
 
-    async def _describe_events(self, _: web.Request) -> web.Response:
+    async def _describe(self, request: web.Request) -> web.Response:
+        resource = request.match_info["resource"]
         models = {name: {"id": name, "properties": {}} for name in self._models}
-        told = {"swaggerVersion": "1.1", "basePath": self._base, "resourcePath": "/api-docs/events.{format}"}
-        return web.json_response(told | {"apis": [_EVENTS], "models": models})
+        told = {"swaggerVersion": "1.1", "basePath": self._base, "resourcePath": f"/api-docs/{resource}.{{format}}"}
+        return web.json_response(told | {"apis": [_DESCRIBED[resource]], "models": models})
 
     async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
         websocket = web.WebSocketResponse()
         await websocket.prepare(request)
         async with self.opened:
             self.apps.append(request.query["app"])
+            self._websockets[request.query["app"]] = websocket
             self.opened.notify_all()
         async for message in websocket:
             if message.type is WSMsgType.TEXT:

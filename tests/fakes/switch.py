@@ -16,11 +16,14 @@ from agi_router.routing.dialplan_place import DialplanPlace
 from agi_router.routing.errors import Failure
 from agi_router.routing.last_agent import LastAgent
 from agi_router.routing.needs import Needs
+from agi_router.routing.recorded import RecordingMode, RecordingRule
 from agi_router.routing.shown import Shown
 from agi_router.routing.step import EndpointTarget, FindLastAgent, Member, Ring, Step
 from agi_router.routing.treatment import Treatment
 from agi_router.routing.volume import Volume
 from agi_router.routing.volume_limits import UNLIMITED
+from ari_app.access.rates import CallRates
+from ari_app.calls.contacts import AskedCrms, ContactSearch
 from ari_app.calls.ports import (
     ChannelDestroyed,
     ChannelEntered,
@@ -38,6 +41,7 @@ from ari_app.calls.supervisor import Supervisor
 from ari_app.domain import events as e
 from ari_app.domain.call_log import CallReader
 from ari_app.domain.record import CallRecord, fold
+from tests.patience import PATIENCE_S
 
 CALLER = "1772357400.1"
 
@@ -61,6 +65,7 @@ class Switch(Telephony):
         self.rings_and_asks = False
         self.taken_contact = ""
         self.hangup_reasons: list[str] = []
+        self.variables: defaultdict[str, dict[str, str]] = defaultdict(dict)  # by channel
         self.deliver: Callable[[ChannelEvent], None]
 
     async def _do(self, name: str) -> None:
@@ -122,6 +127,9 @@ class Switch(Telephony):
     async def stop_silence(self, channel_id: str) -> None:
         await self._do("stop_silence")
 
+    async def play_to_bridge(self, bridge_id: str, playback_id: str, sound: str) -> None:
+        await self._do("play_to_bridge")
+
     async def beep(self, bridge_id: str, playback_id: str) -> None:
         await self._do("beep")
 
@@ -155,6 +163,7 @@ class Switch(Telephony):
         self, channel_id: str, dial_string: str, originator: str | None, variables: Mapping[str, str]
     ) -> None:
         await self._do("create_leg")
+        self.variables[channel_id] |= variables
         self.deliver(entered(channel_id))
 
     async def dial(self, channel_id: str, caller: str | None, timeout_s: float) -> None:
@@ -178,6 +187,7 @@ class Switch(Telephony):
 
     async def set_variable(self, channel_id: str, name: str, value: str) -> None:
         await self._do("set_variable")
+        self.variables[channel_id][name] = value
 
     async def read_variable(self, channel_id: str, name: str) -> str:
         await self._do("read_variable")
@@ -195,7 +205,7 @@ class Rings(Decider):
         self.endpoints = endpoints
         self.confirm = False
         self.timeout_s = 5.0
-        self.treated = Treatment()
+        self.treated = Treatment(recording=RecordingRule(mode=RecordingMode.ON_DEMAND))
         self.planned: PlannedCall | Failure = Failure("plan_none", "nothing is planned", "nothing")
 
     def needs(self, route_name: str) -> Needs:
@@ -284,14 +294,22 @@ class Always:
 class Exchange:
     """A switch and a supervisor of calls on it, running between `async with` and its end."""
 
-    def __init__(self, *endpoints: str) -> None:
+    def __init__(self, *endpoints: str, key_rates: CallRates | None = None, crms: AskedCrms | None = None) -> None:
         self.switch = Switch()
         self.told = Told()
+        self.contacts = None if crms is None else ContactSearch(crms, self.told)
         self.presence = Presence()
         self.rings = Rings(*endpoints)
         self.volume = Volume(UNLIMITED)
         self.supervisor = Supervisor(
-            self.switch, Always(self.rings), self.told, self.presence, max_in_setup=10, volume=self.volume
+            self.switch,
+            Always(self.rings),
+            self.told,
+            self.presence,
+            max_in_setup=10,
+            volume=self.volume,
+            key_rates=key_rates,
+            contacts=self.contacts,
         )
         self.recovery = Recovery(self.switch, self.supervisor, self.told)
         self.switch.deliver = self.supervisor.deliver
@@ -304,6 +322,8 @@ class Exchange:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.supervisor.stop(0)
         await self._running
+        if self.contacts is not None:
+            await self.contacts.__aexit__(None, None, None)  # waits for the searches
 
     def arrive(self) -> None:
         """A caller enters."""
@@ -316,12 +336,12 @@ class Exchange:
 
     async def until(self, name: str) -> None:
         """Wait until this request is made."""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             await self.switch.asked[name].wait()
 
     async def over(self) -> list[e.CallEvent]:
         """Wait for the end of all calls; what is on record."""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while self.supervisor.live:
                 await asyncio.sleep(0.001)  # the supervisor tells nobody
         return self.told.events

@@ -17,6 +17,7 @@ from rich.table import Table
 from tests.fuzz.agi_peers import peers
 from tests.fuzz.agi_rules import AgiRules
 from tests.fuzz.answers import answers
+from tests.fuzz.crm_rules import SEEDS, CrmRules
 from tests.fuzz.rules import BrokenRuleError, Rules
 
 FAILED = Path("fuzz-failed-input")
@@ -24,20 +25,25 @@ FAILED = Path("fuzz-failed-input")
 
 def main() -> int:
     """Try that many of each kind, print what they came to; gives the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Hostile API answers and AGI peers.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fuzz", description="Hostile answers of APIs and CRMs, and AGI peers."
+    )
     parser.add_argument("--rounds", type=int, default=100_000, help="how many of each kind (100000)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32), help="the same one, the same inputs")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     console = Console()
-    console.print(f"{given.rounds:,} API answers and AGI peers; --seed {given.seed} makes the same ones again")
+    console.print(
+        f"{given.rounds:,} answers of APIs and of CRMs, and AGI peers; --seed {given.seed} makes the same ones again"
+    )
     try:
         _try_answers(console, given.rounds, Random(given.seed))
+        _try_crm_answers(console, given.rounds, Random(given.seed))
         asyncio.run(_try_peers(console, given.rounds, Random(given.seed)))
     except BrokenRuleError as found:
         FAILED.write_bytes(found.body)
         console.print(f"{found.route}, charset {found.charset!r}: {found.rule}", style="bold red", markup=False)
-        seeds = "agi_seeds" if found.route == AgiRules.name else "seeds"
+        seeds = "agi_seeds" if found.route == AgiRules.name else "crm_seeds" if "," in found.route else "seeds"
         console.print(f"The input is in {FAILED}; once mended, add it to tests/fuzz/{seeds}.")
         return 1
     return 0
@@ -48,6 +54,13 @@ def _try_answers(console: Console, rounds: int, random: Random) -> None:
     for body, charset in track(answers(random, rounds), "Answers", rounds, console=console):
         rules.try_on(body, charset)
     _tell(console, rules.outcomes, f"each answer in {len(rules.settings.routes)} routes")
+
+
+def _try_crm_answers(console: Console, rounds: int, random: Random) -> None:
+    rules = CrmRules()
+    for body, _ in track(answers(random, rounds, SEEDS), "CRM answers", rounds, console=console):
+        rules.try_on(body)
+    _tell(console, rules.outcomes, f"each answer in {len(rules.asked)} hooks")
 
 
 async def _try_peers(console: Console, rounds: int, random: Random) -> None:

@@ -42,9 +42,9 @@ VALUES: tuple[Any, ...] = (
 RAW = (b"\r\n", b"\0", b"\xef\xbb\xbf", b"\xff\xfe", b"\xed\xa0\x80", b"1e999", b"-", b"[" * 5000, b"9" * 5000, b'"')
 
 
-def answers(random: Random, rounds: int) -> Iterator[tuple[bytes, str | None]]:
+def answers(random: Random, rounds: int, seeds: Path = SEEDS) -> Iterator[tuple[bytes, str | None]]:
     """Bodies, each with the charset of its Content-Type: the seeds as they are, then as many others."""
-    known = [file.read_bytes() for file in sorted(SEEDS.iterdir())]
+    known = [file.read_bytes() for file in sorted(seeds.iterdir())]
     yield from ((body, None) for body in known)
     for _ in range(rounds):
         body = random.choice(known)

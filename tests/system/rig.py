@@ -13,7 +13,7 @@ from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord
 from sandbox import Answer, Api, Asterisk, Layout, Phone
 from sandbox.phone.outgoing import OutgoingCall
-from sandbox.router import Config, Process, Router, router_config
+from sandbox.router import PATIENCE_S, Config, Process, Router, router_config
 from tests import warm
 
 DID = "+14155550100"
@@ -64,17 +64,19 @@ class Rig:
         """No channel, bridge, task or subscription, and no record without an end."""
         status = await self.router.until(lambda status: status["watched_channels"] == 0)
         assert status["events_lost"] == 0
-        await self.router.until(lambda status: status["tasks"] <= self.router.tasks_at_rest)
+        await self._until_empty(self.router.tasks_beyond_rest)
         await self._until_empty(self.channels)
         await self._until_empty(self.bridges)
-        assert "Subscriptions: 0" in await self.asterisk.cli("ari show app agi-router")
+        await self._until_empty(self.subscriptions)
         assert [record for record in await self.router.records() if record.ended_at is None] == []
 
     async def _until_empty(self, listing: Callable[[], Awaitable[list[str]]]) -> None:
-        """Asterisk takes a channel apart after it has told of its end; give it that moment."""
+        """Asterisk takes a channel apart, and its subscription with it, after it has told of its end; give it that
+        moment.
+        """
         left: list[str] = []
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 while left := await listing():
                     await asyncio.sleep(0.02)  # Asterisk has no event for "taken apart"
         except TimeoutError:
@@ -88,6 +90,12 @@ class Rig:
         """The ids of Asterisk's bridges."""
         lines = (await self.asterisk.cli("bridge show all")).splitlines()[1:]
         return [line.split()[0] for line in lines if line.strip()]
+
+    async def subscriptions(self) -> list[str]:
+        """What our application is subscribed to, as far as Asterisk counts it: [] for nothing."""
+        shown = await self.asterisk.cli("ari show app agi-router")
+        (count,) = (line for line in shown.splitlines() if line.strip().startswith("Subscriptions:"))
+        return [] if count.split()[1] == "0" else [count.strip()]
 
     async def call_by(self, route: str, value: object) -> OutgoingCall:
         """A customer calls by this route, whose API (at ANSWER) says that the call belongs `to` the value."""

@@ -86,7 +86,7 @@ async def known(rig: Rig) -> dict[str, dict[str, Any]]:
 
 
 async def until(rig: Rig, user: str, **state: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while {key: (await known(rig))[user][key] for key in state} != state:
             await asyncio.sleep(0.02)  # the router is asked: it tells nobody
 

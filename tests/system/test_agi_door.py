@@ -54,7 +54,7 @@ async def told_by(handler: Handler) -> None:
 
     async with answering(told) as (_, carrier):
         call = await carrier.call(DID, caller=CALLER)
-        await asyncio.wait_for(result, 5)
+        await asyncio.wait_for(result, 30)
         assert await call.final_status() == 486, "the variable was set, and the dialplan went on"
 
 
@@ -129,9 +129,9 @@ async def test_a_caller_who_hangs_up_ends_what_his_handler_waits_for() -> None:
 
     async with answering(handler) as (_, carrier):
         call = await carrier.call(DID, caller=CALLER)
-        await asyncio.wait_for(waiting.wait(), 5)
+        await asyncio.wait_for(waiting.wait(), 20)
         await call.cancel()
-        await asyncio.wait_for(ended.wait(), 2)
+        await asyncio.wait_for(ended.wait(), 20)
 
 
 HOSTILE = 300
@@ -227,5 +227,5 @@ async def test_clients_who_say_nothing_cost_no_processor_time() -> None:
             await asyncio.sleep(0.02)
         before = time.process_time()
         await asyncio.sleep(1)
-        assert time.process_time() - before < 0.1
+        assert time.process_time() - before < 0.5  # a loop that spins takes all of it
     await asyncio.gather(*clients)

@@ -74,7 +74,7 @@ async def told(case: Case, door: Door) -> tuple[dict[str, Any], list[Any]]:
             await rig.asterisk.cli("queue reload all")
         await case.play(Scene(rig, phones, await rig.call()))
         await rig.router.until(lambda status: status["live_calls"] == 0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while (await rig.record()).ended_at is None:
                 await asyncio.sleep(0.02)
         await rig.nothing_is_left()

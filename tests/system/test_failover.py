@@ -90,7 +90,7 @@ async def speak(rig: Rig, caller: OutgoingCall, ringing: IncomingCall) -> CallRe
 
 async def nobody(rig: Rig, caller: OutgoingCall) -> CallRecord:
     """No step is answered, and the dialplan ends the call."""
-    assert await caller.final_status(12) == 480
+    assert await caller.final_status(20) == 480
     await rig.idle()
     return (await rig.router.records())[-1]
 
@@ -235,7 +235,7 @@ async def test_a_trunk_that_is_down_by_qualify_gets_no_invite_and_the_next_one_r
         aor = "[trunk-dead](agi-router-trunk-aor)\n"
         pjsip.write_text(pjsip.read_text().replace(aor, f"{aor}qualify_frequency = 1\nqualify_timeout = 0.3\n"))
         await rig.asterisk.cli("module reload res_pjsip.so")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while "Unavail" not in await rig.asterisk.cli("pjsip show contacts"):
                 await asyncio.sleep(0.05)  # Asterisk's command line has no event to wait for
         caller = await call(rig, "silent")

@@ -5,6 +5,7 @@ import socket
 import wave
 from array import array
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
 from sandbox.tone import MUSIC_ON_HOLD_HZ, encode, share
+from tests.command import Command
 from tests.system.rig import ADA, ANSWER, CALLER, DID, Rig, route, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
@@ -111,9 +113,9 @@ async def calling(rig: Rig, did: str = SALES, to: str = ADA, *, door: str = ARI_
     return await rig.carrier.call(door + did, caller=CALLER, **how)
 
 
-async def talking(caller: OutgoingCall, phone: Phone, tone_hz: int, patience_s: float = 5) -> IncomingCall:
+async def talking(caller: OutgoingCall, phone: Phone, tone_hz: int) -> IncomingCall:
     """The phone rings and is picked up; both hear each other."""
-    ringing = await phone.next_call(patience_s)
+    ringing = await phone.next_call()
     await ringing.answer()
     assert await caller.hears(tone_hz, 0.3)
     assert await ringing.hears(CALLERS_HZ, 0.3)
@@ -253,7 +255,7 @@ async def test_members_of_a_queue_of_freepbx_ring_for_a_step_of_the_router(rig: 
 async def test_whom_a_queue_did_not_serve_goes_on_to_the_custom_destinations(rig: Rig, door: str) -> None:
     async with rig.user("103", CAROLS_HZ) as carol:
         caller = await calling(rig, QUEUES, "support", door=door)
-        await talking(caller, carol, CAROLS_HZ, patience_s=10)
+        await talking(caller, carol, CAROLS_HZ)
         await caller.hang_up()
         await rig.idle()
 
@@ -271,6 +273,28 @@ async def test_who_dialled_the_code_of_do_not_disturb_is_not_rung(rig: Rig, door
         caller = await calling(rig, door=door)
         await talking(caller, ada, ADAS_HZ)
         await caller.hang_up()
+        await rig.idle()
+
+
+async def test_do_not_disturb_by_the_router_is_for_its_own_calls_and_lamps_and_not_for_what_freepbx_rings(
+    rig: Rig,
+) -> None:
+    agents = partial(Command(rig.router.config_path), "agents")
+    async with rig.user("101", ADAS_HZ) as ada, rig.user("102", BOBS_HZ) as bob:
+        assert (await agents("dnd", "101", "on", "--json")).json["dnd"] is True
+        assert "State:InUse" in await rig.asterisk.cli("core show hint 101")
+        assert "DND" not in await rig.asterisk.cli("database show DND")
+        caller = await calling(rig)
+        await talking(caller, bob, BOBS_HZ)  # by queue 600
+        await caller.hang_up()
+        await rig.idle()
+        assert ada.received == []
+        caller = await calling(rig, PLACES, "from-did-direct,101")
+        await talking(caller, ada, ADAS_HZ)
+        await caller.hang_up()
+        await rig.idle()
+        await (await ada.call("*79")).ended()
+        assert (await agents("--json")).json["agents"][0]["dnd"] is False
         await rig.idle()
 
 

@@ -145,7 +145,7 @@ async def test_the_next_trunk_is_the_same_call(rig: Rig, provider: Phone) -> Non
 async def until_committed(rig: Rig, calls: int) -> None:
     """The log is written, and so many talks are in the database as the counters have them."""
     await rig.router.until(lambda status: status["events_pending"] == 0 and status["calls_in_setup"] == 0)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while sum(each.answered_at is not None for each in await read_outgoing(rig.router.storage)) < calls:
             await asyncio.sleep(0.05)  # nobody tells when the counters are committed
 
@@ -165,7 +165,7 @@ async def test_after_a_restart_talks_count_on_and_those_that_are_over_do_not(
     assert await counted(rig, "calls_per_day") == LIMIT
     caller, ringing = await talking(rig, provider)
     refused = await call(rig, "mobile")
-    assert await refused.final_status(12) == 480
+    assert await refused.final_status(20) == 480
     assert await refusals(rig) == ["policy_concurrent"]
     await at_other.hang_up()
     await stays.hang_up()

@@ -5,11 +5,12 @@ import contextlib
 
 import pytest
 
+from ari_app.calls.leg import endpoint_of
 from sandbox import Answer, Phone
 from sandbox.api import SEARCH, calls_of_user
 from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
-from sandbox.router import Config, Router
+from sandbox.router import PATIENCE_S, Config, Router
 from tests.fakes.wire import Wire
 from tests.system.rig import CALLER, DID, Rig, running, warm_router
 
@@ -54,6 +55,26 @@ async def test_while_the_router_is_down_the_end_of_one_side_ends_the_other(who: 
         await rig.idle()
         record = await rig.record()
         assert (record.disposition, record.ended_by) == ("answered", "unknown")
+
+
+async def test_a_caller_who_is_not_yet_in_the_bridge_when_the_guard_ends_him_is_told_a_normal_end() -> None:
+    def answered_at_once(config: Config) -> None:
+        config["defaults"]["answer"] = "now"
+
+    async with running(answered_at_once) as rig, rig.user("ada") as ada, rig.user("ada-desk") as desk:
+        call = await rig.call()
+        await call.answered()
+        ringing, _ = await ada.next_call(), await desk.next_call()
+        rig.router.freeze()  # between the two requests, of which one names the leg to the guard, and one bridges them
+        names = {endpoint_of(name): name for name in (channel.split("!")[0] for channel in await rig.channels())}
+        caller = names["PJSIP/carrier"]
+        await rig.asterisk.cli(f"dialplan set chanvar {caller} AGI_ROUTER_PEER {names['PJSIP/ada']}")
+        await ringing.answer()
+        await ringing.hang_up()
+        ending = await call.ended()
+        assert (ending.how, ending.reason) == ("bye", "Q.850;cause=16")
+        rig.router.thaw()
+        await rig.idle()
 
 
 async def test_a_bridge_of_one_ends_when_the_router_comes_back_even_where_the_guard_failed() -> None:
@@ -147,6 +168,9 @@ async def test_a_caller_who_gave_up_while_the_router_was_down_is_closed_on_recor
 async def test_a_new_caller_gets_the_static_fallback_at_once_while_the_router_is_down() -> None:
     async with running() as rig:
         await rig.router.kill()
+        async with asyncio.timeout(PATIENCE_S):
+            while "agi-router" in (await rig.asterisk.cli("ari show apps")).split():
+                await asyncio.sleep(0.02)  # who enters it before Asterisk has seen the end of the stream waits there
         call = await rig.call()
         assert await call.final_status() == 503
 

@@ -131,7 +131,8 @@ async def test_forwarding_is_followed_once_so_that_two_phones_cannot_play_ball(
 ) -> None:
     call = await forwarded(rig, ada, "102")
     at_bob = await bob.next_call()
-    await at_bob.ring()  # see `forwarded`
+    await at_bob.ring()
+    await rig.router.until_told(e.LegRinging, 2)  # see `forwarded`
     await at_bob.redirect("sip:ada@192.0.2.1")
     record = await speak(rig, call, await carol.next_call())
     assert await told(rig, record) == [("102", ""), ("ada", "redirect_again")]
@@ -151,6 +152,6 @@ async def test_whom_a_forwarded_phone_rings_shares_the_time_of_the_step(
     call = await forwarded(rig, ada, "102")
     at_bob = await bob.next_call()
     await at_bob.ring()
-    await at_bob.cancelled(8)
+    await at_bob.cancelled()
     assert 5 < asyncio.get_running_loop().time() - began < 7.5
     await speak(rig, call, await carol.next_call())

@@ -133,7 +133,8 @@ async def test_a_broken_configuration_is_refused_and_the_next_call_goes_by_the_o
         right = dict(rig.router.config)
         rig.router.config = right | {"routes": {"sales": {"request": {"url": "https://nowhere.example"}}}}
         refused = await rig.router.reload()
-        assert (refused["taken"], refused["problems"][0]["key"]) == (False, "routes.sales.response")
+        assert (refused["taken"], refused["problems"][0]["key"]) == (False, "routes.sales")
+        assert "has no response" in refused["problems"][0]["message"]
         assert await ends_with(rig, ada) == 486
 
         rig.router.config = right | {"policy": {"regions": ["EN"]}}

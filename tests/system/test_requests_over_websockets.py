@@ -26,7 +26,7 @@ async def test_requests_go_the_way_that_is_configured(request_sockets: int) -> N
         config["asterisk"]["ari"]["request_sockets"] = request_sockets
 
     async with running(configure) as rig:
-        async with asyncio.timeout(5):  # they open while the router serves already
+        async with asyncio.timeout(20):  # they open while the router serves already
             while (await rig.asterisk.cli("ari show apps")).count("agi-router-requests-") < request_sockets:
                 await asyncio.sleep(0.02)
         taken = await requests_over_websockets(rig)

@@ -78,7 +78,7 @@ async def test_an_api_that_fails_is_left_alone_and_found_well_again_by_one_call(
         record, story = await falls_back(rig)
         assert (record.error_code, len(rig.api.requests)) == ("breaker_open", asked)
         assert lookup(story) == [e.LookupFailed]
-        assert (story[2].at - story[0].at).total_seconds() < 0.1
+        assert (story[2].at - story[0].at).total_seconds() < 2
 
         well = asyncio.Event()
         rig.api.answers[SEARCH] = Answer(body={"calls": [{"user": {"id": ADA}}]}, after=well)

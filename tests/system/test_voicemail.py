@@ -43,7 +43,7 @@ async def test_a_caller_hears_the_greeting_and_leaves_a_message(rig: Rig, value:
     caller = await rig.call_by("voicemail", value)
     await caller.answered()
     assert await caller.hears(UNAVAILABLE_HZ, 0.3)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not list(mailbox(rig).glob("tmp/*.wav")):  # it records from the beep on
             await asyncio.sleep(0.1)
     await asyncio.sleep(1)  # what he says

@@ -109,7 +109,7 @@ async def test_the_chain_ends_at_its_limit_but_for_what_takes_no_time() -> None:
     async with running(route(limits={"chain_s": 5})) as rig, rig.user("ada") as ada, rig.user("carol") as carol:
         call = await rig.call()
         await (await ada.next_call()).ring()
-        assert await call.final_status(timeout_s=10) == 486
+        assert await call.final_status() == 486
         await rig.idle()
         assert carol.received == []
         ended = [(s.step, s.outcome) for s in await rig.story() if isinstance(s, e.StepEnded)]

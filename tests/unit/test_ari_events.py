@@ -2,7 +2,7 @@
 
 import pytest
 
-from ari_app.asterisk.events import channel_event, present_channel
+from ari_app.asterisk.events import UNWANTED, channel_event, present_channel
 from ari_app.calls.ports import (
     ChannelEntered,
     ChannelHangingUp,
@@ -99,3 +99,8 @@ def test_a_soft_hangup_request_has_no_cause_because_its_number_is_a_flag(
 ) -> None:
     event = {"type": "ChannelHangupRequest", "channel": {"id": "1.1"}, **request_}
     assert channel_event(event) == ChannelHangingUp("1.1", cause)
+
+
+@pytest.mark.parametrize("type_", UNWANTED)
+def test_no_event_that_a_story_listens_to_is_filtered_out(type_: str) -> None:
+    assert channel_event({"type": type_}) is None

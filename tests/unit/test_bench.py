@@ -9,6 +9,7 @@ from bench.phases import PHASES, moments, phase_table
 from bench.ramp import highest_rate, is_held
 from bench.results import Goal, delay
 from bench.stacks import Stack, by_self, by_total, library, listing
+from bench.strangers import Measured, Side, table
 
 CALLER_LOG = """\
 1795228328.968100 sent +12122000001
@@ -54,6 +55,23 @@ def test_percentiles_of_a_hundred_delays() -> None:
 def test_percentiles_of_one_delay_and_of_none() -> None:
     assert delay([7.0]).p99_ms == 7.0
     assert delay([], failed=5).median_ms == float("inf")
+
+
+def test_strangers_are_told_by_the_calls_of_both_sides() -> None:
+    without = Side([float(ms) for ms in range(101)])
+    beside = Side([2.0 * ms for ms in range(101)], failed=1)
+    assert (without.median_ms, without.p90_ms) == (50.0, 90.0)
+    measured = Measured(without, beside, held=[2300, 2271])
+    assert not measured.is_complete
+    assert Measured(without, without, held=[2300]).is_complete
+    told = table(measured, 2000, 300)
+    assert [list(column.cells) for column in told.columns] == [
+        ["calls, failed", "median, ms", "p90, ms"],
+        ["101, 0", "50.0", "90.0"],
+        ["102, 1", "100.0", "180.0"],
+        ["", "2.00", "2.00"],
+    ]
+    assert "2,271" in str(told.caption)
 
 
 @pytest.mark.parametrize("true_limit", [7, 80, 119, 120, 121, 233, 599, 600])

@@ -25,6 +25,7 @@ from ari_app.calls.ports import (
 from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord
 from tests.fakes.switch import CALLER, Exchange, entered
+from tests.patience import PATIENCE_S
 
 IN_STASIS = PresentChannel(
     channel_id=CALLER, name="PJSIP/c-1", up=False, entered=True, args=("sales",), caller_number="101", caller_name=""
@@ -116,7 +117,7 @@ async def test_a_phone_that_picks_up_after_its_hangup_failed_is_hung_up() -> Non
         exchange.switch.errors["create_leg"] = [UnreachableError("no answer in time")]
         exchange.switch.errors["hang_up"] = [RefusedError("500")]
         exchange.arrive()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while not exchange.switch.dialled:
                 await asyncio.sleep(0.001)
         (call,) = exchange.supervisor.live.values()
@@ -190,7 +191,7 @@ async def test_a_call_that_begins_and_ends_while_a_slow_log_is_read_is_not_ended
 
         exchange.told.open_calls = begin_and_read  # type: ignore[method-assign]
         reconciling = asyncio.create_task(exchange.recovery.reconcile())
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             await exchange.told.read.wait()
         exchange.switch.deliver(ChannelLeft(CALLER))
         await exchange.over()
@@ -222,7 +223,7 @@ async def test_a_caller_who_is_lent_to_a_queue_while_it_is_reconciled_waits_ther
         await reconciling
         exchange.switch.held[held].set()
         (call,) = exchange.supervisor.live.values()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while not call.away or "send_to_dialplan" not in exchange.switch.requests:
                 await asyncio.sleep(0.001)  # the switch tells nobody
         back = replace(entered(CALLER), args=("sales", "+1", "", "queue-return", "CONTINUE"))
@@ -237,7 +238,7 @@ async def test_the_last_events_of_a_hundred_phones_do_not_end_the_call_that_one_
         exchange.switch.contacts_each = 100
         exchange.switch.held["answer"] = asyncio.Event()
         exchange.arrive()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while len(exchange.switch.dialled) < 100:
                 await asyncio.sleep(0.001)
         winner, *losers = exchange.switch.dialled
@@ -259,7 +260,7 @@ async def test_a_device_that_is_rung_while_its_contacts_are_asked_rings_once_at_
         exchange.switch.contacts_each = 3
         exchange.switch.taken_contact = "sip:ada@127.0.0.1:5061"
         exchange.arrive()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while len(exchange.switch.dialled) < 3:
                 await asyncio.sleep(0.001)
         exchange.switch.deliver(ChannelLeft(CALLER))

@@ -102,3 +102,8 @@ def test_level_form_and_mask_can_be_changed_after_the_first_line() -> None:
     first, second = ran.stderr.splitlines()
     assert "from +1415555****" in first
     assert (json.loads(second)["event"], json.loads(second)["level"]) == ("from +14155550177", "debug")
+
+
+def test_an_api_key_is_never_shown_whatever_it_stands_in() -> None:
+    token = "agr_0a1b2c3d4e5f_" + "9f" * 32
+    assert redact(f"GET /?key={token} {token}x") == "GET /?key=agr_0a1b2c3d4e5f_*** agr_0a1b2c3d4e5f_***x"

@@ -22,5 +22,6 @@ def test_a_fallback_follows_every_stasis() -> None:
     assert [first for first, _ in after] == [
         fallback,
         ' same => n,ExecIf($["${QUEUESTATUS}" = "CONTINUE"]?Hangup(16))',  # who was served needs none
+        " same => n,Return()",  # nor who has hung up: he only tells of his message
     ]
     assert after[1][1] == fallback

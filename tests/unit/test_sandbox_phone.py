@@ -6,9 +6,11 @@ import struct
 import pytest
 from sipmessage import URI, AuthChallenge, Request, Response
 
+from sandbox import tone
 from sandbox.layout import claim_network, try_claim
 from sandbox.phone.digest import authorize
 from sandbox.phone.media import Media, MediaError
+from tests.patience import PATIENCE_S
 
 
 def test_credentials_without_qop_are_the_hash_of_secret_nonce_and_request() -> None:
@@ -35,6 +37,24 @@ async def test_a_session_without_mu_law_is_refused() -> None:
     media.close()
 
 
+@pytest.mark.parametrize(
+    ("between", "is_heard"),
+    [([None] * 25, True), ([None] * 26, False), ([700], False), ([1000], True)],
+    ids=["stood still", "silence", "another sound", "no break"],
+)
+async def test_a_tone_goes_on_over_what_a_phone_that_stood_still_did_not_send(
+    between: list[int | None], is_heard: bool
+) -> None:
+    media = await Media.open("127.0.0.1", tone_hz=None)
+    heard = asyncio.create_task(media.hears((1000,), 0.2, timeout_s=0.05))
+    await asyncio.sleep(0)
+    for frequency in [1000] * 5 + between + [1000] * 5:
+        frame = bytes([tone.SILENCE]) * 160 if frequency is None else tone.one_second(frequency)[:160]
+        media.datagram_received(bytes(12) + frame, ("127.0.0.1", 4000))
+    assert await heard is is_heard
+    media.close()
+
+
 class Ear(asyncio.DatagramProtocol):
     """The other end of the audio."""
 
@@ -53,7 +73,7 @@ async def test_a_key_is_one_event_with_one_timestamp_and_an_end_that_is_sent_thr
     media.connect(description.encode())
     assert b"RTP/AVP 0 96" in media.description()
     media.press("#")
-    packets = [struct.unpack("!BBHIIBBH", await asyncio.wait_for(ear.packets.get(), 3)) for _ in range(8)]
+    packets = [struct.unpack("!BBHIIBBH", await asyncio.wait_for(ear.packets.get(), PATIENCE_S)) for _ in range(8)]
     media.close()
     transport.close()
     _, types, sequences, timestamps, _, codes, ends, durations = zip(*packets, strict=True)

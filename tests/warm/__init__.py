@@ -1,6 +1,7 @@
 """Processes of `agi-router` that are spared the second of imports: forks of a Python that has them behind it.
 
-A fork has the command's own arguments, environment, folder, files and exit status, and ends as any interpreter does.
+The same goes for modules of the tests that use the router's parts in a process of their own. A fork has its own
+arguments, environment, folder, files and exit status, and ends as any interpreter does.
 What it has not is a start of its own: tests that are about this start run the installed command.
 """
 
@@ -62,13 +63,15 @@ async def start(
     stderr: IO[bytes] | int,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    module: str = "",
 ) -> Process:
-    """Run `agi-router` with these words; its output goes to open files or descriptors."""
+    """Run `agi-router`, or this module, with these words; its output goes to open files or descriptors."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     request = {
         "argv": ["agi-router", *words],
         "environment": dict(os.environ if environment is None else environment),
         "folder": str(folder or Path.cwd()),
+        "module": module,
     }
     with theirs:
         descriptors = [file if isinstance(file, int) else file.fileno() for file in (stdout, stderr, theirs)]

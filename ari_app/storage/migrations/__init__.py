@@ -1,4 +1,32 @@
-"""The database's history, run through alembic's API by `ari_app.storage.migrate`."""
+"""The database's history, run through alembic's API when `ari_app.storage.migrate` finds that it has to go on."""
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+    "0013",
+    "0014",
+    "0015",
+    "0016",
+    "0017",
+    "0018",
+    "0019",
+    "0020",
+    "0021",
+    "0022",
+    "0023",
+    "0024",
+    "0025",
+    "0026",
+    "0027",
+)
 """All revisions of `versions`, the oldest first."""

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import ari_app.storage.partial_indexes  # noqa: F401 - they are part of the metadata then
 from ari_app.storage.schema import metadata
 
 # SQLite's DDL is transactional once we begin the transaction ourselves, so a migration happens whole or not at all.

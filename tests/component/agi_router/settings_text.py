@@ -6,6 +6,7 @@ import pytest
 
 from agi_router.decide import RoutingSettings
 from agi_router.document import ConfigError, load_document, validate
+from agi_router.routing.route import Request, Route
 from agi_router.settings import RoutingSections, routing_settings
 
 MINIMAL = "defaults: {region: US}\n"
@@ -36,3 +37,9 @@ def problems(folder: Path, text: str) -> list[str]:
 
 def with_route(request: str = "method: GET", response: str = "{type: user, path: id}") -> str:
     return ROUTE.replace("REQUEST", request).replace("RESPONSE", response)
+
+
+def asked(route: Route) -> Request:
+    """What the route asks over HTTP."""
+    assert isinstance(route.request, Request)
+    return route.request

@@ -2,15 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
 import uvloop
 
 from agi_router.fastagi import AgiSettings, CommandError, DoorError, FastAgiDoor, HangUpError, Session
+from agi_router.fastagi.door import SWEEP_S
+from tests.clock import StandingClock
 from tests.fakes.agi import AgiChannel, header
+from tests.patience import PATIENCE_S
 
-LOCAL = AgiSettings(port=0)
+LOCAL = AgiSettings(port=0, header_deadline_s=2 * PATIENCE_S, answer_deadline_s=2 * PATIENCE_S)
+"""Nobody is too slow for this door."""
 
 
 async def silent(session: Session) -> None:
@@ -129,7 +134,7 @@ async def test_a_caller_who_hangs_up_ends_what_his_handler_waits_for() -> None:
         channel = await AgiChannel.ask(door.port, "sales")
         await waiting.wait()
         channel.say(b"HANGUP\n")
-        await asyncio.wait_for(ended.wait(), 1)
+        await asyncio.wait_for(ended.wait(), PATIENCE_S)
         assert await channel.command() == ""
 
 
@@ -186,7 +191,7 @@ async def test_a_request_that_a_callers_name_smuggles_in_is_cut_off() -> None:
     async def handler(session: Session) -> None:
         heard.append(await session.get_variable("X"))
 
-    async with FastAgiDoor(AgiSettings(port=0), handler) as door:
+    async with FastAgiDoor(LOCAL, handler) as door:
         channel = await AgiChannel.ask(door.port, "sales", "+14155550100", caller_name=smuggled)
         await channel.carry_out()
         assert door.status().last_refusal.endswith("a value has a line break, and an empty line after it")
@@ -217,12 +222,15 @@ async def test_a_command_that_is_not_answered_ends_the_session() -> None:
 
 
 async def test_the_time_that_a_handler_takes_is_not_the_peers() -> None:
+    clock = StandingClock()
+
     async def handler(session: Session) -> None:
         await session.get_variable("X")
-        await asyncio.sleep(0.7)  # longer than the deadlines and the next look at them
+        for _ in range(20):  # as many looks at who is too slow
+            await clock.passes(SWEEP_S)
         await session.set_variables({"ROUTE_STATUS": "DIAL"})
 
-    async with FastAgiDoor(AgiSettings(port=0, header_deadline_s=0.05, answer_deadline_s=0.2), handler) as door:
+    async with FastAgiDoor(AgiSettings(port=0), handler) as door:
         channel = await AgiChannel.ask(door.port, "sales")
         await channel.carry_out()
     assert channel.variables == {"ROUTE_STATUS": "DIAL"}
@@ -245,7 +253,7 @@ async def test_what_is_no_request_of_asterisks_is_cut_off_at_once(said: bytes) -
     async with FastAgiDoor(LOCAL, handler) as door:
         channel = await AgiChannel.connect(door.port)
         channel.say(said)
-        assert await asyncio.wait_for(channel.command(), 0.4) == ""
+        assert await asyncio.wait_for(channel.command(), PATIENCE_S) == ""
         assert (door.status().refused, door.status().broken) == (1, 0)
 
 
@@ -273,7 +281,7 @@ async def test_an_answer_that_is_none_ends_the_session_at_once(answer: bytes, go
         channel = await AgiChannel.ask(door.port, "sales")
         await channel.command()
         channel.say(answer)
-        assert await asyncio.wait_for(channel.command(), 0.4) == ""
+        assert await asyncio.wait_for(channel.command(), PATIENCE_S) == ""
     assert len(reasons) == 1
     assert gone in reasons[0]
 
@@ -310,7 +318,7 @@ async def test_who_has_asked_keeps_his_place_and_who_says_nothing_loses_it() -> 
         await going_on.wait()
         await session.set_variables({"ROUTE_STATUS": session.request.script})
 
-    async with FastAgiDoor(AgiSettings(port=0, max_connections=3), handler) as door:
+    async with FastAgiDoor(replace(LOCAL, max_connections=3), handler) as door:
 
         async def until(*stands: int) -> None:
             while stands != (door.status().connections, door.status().sessions, door.status().refused):
@@ -332,7 +340,7 @@ async def test_who_has_asked_keeps_his_place_and_who_says_nothing_loses_it() -> 
 
 async def test_one_address_leaves_room_for_others() -> None:
     networks = (ip_network("192.0.2.0/24"),)
-    async with FastAgiDoor(AgiSettings(port=0, max_connections=4, allowed_networks=networks), silent) as door:
+    async with FastAgiDoor(replace(LOCAL, max_connections=4, allowed_networks=networks), silent) as door:
         quiet = [await AgiChannel.connect(door.port) for _ in range(4)]
         assert await quiet[0].command() == ""
         other = await AgiChannel.connect(door.port, local="127.0.0.2")

@@ -173,6 +173,11 @@ def test_anchors_and_merges_are_understood(tmp_path: Path) -> None:
     assert load_document(write(tmp_path, text)).tree["items"] == [{"id": "a", "size": 2}, {"id": "a", "size": 1}]
 
 
+def test_a_mapping_with_a_merge_may_come_again_by_an_alias(tmp_path: Path) -> None:
+    text = "base: &base {id: a, size: 1}\nbig: &big {<<: *base, size: 2}\nitems: [*big, *big]\n"
+    assert load_document(write(tmp_path, text)).tree["items"] == [{"id": "a", "size": 2}] * 2
+
+
 def test_an_empty_file_is_an_empty_configuration(tmp_path: Path) -> None:
     assert load_document(write(tmp_path, "# nothing\n")).tree == {}
 

@@ -16,7 +16,9 @@ from agi_router.routing.errors import Failure, RoutingError
 from agi_router.routing.route import Request, Send
 from agi_router.routing.template import Template
 from agi_router.routing.url_template import UrlTemplate
+from tests.clock import StandingClock
 from tests.component.http_api import LOOPBACK, Connection, api, raw_server
+from tests.patience import PATIENCE_S
 
 ADA = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nada"
 BOMB = gzip.compress(b"0" * 20_000_000)
@@ -43,7 +45,8 @@ async def client(clock: Clock) -> AsyncIterator[LookupClient]:
 
 
 def request(port: int, **changes: Any) -> Request:
-    return replace(Request(method="GET", url=UrlTemplate.parse(f"http://127.0.0.1:{port}/")), **changes)
+    url = UrlTemplate.parse(f"http://127.0.0.1:{port}/")
+    return replace(Request(method="GET", url=url, deadline_s=PATIENCE_S), **changes)
 
 
 async def ask(client: LookupClient, asked: Request) -> Answer:
@@ -87,6 +90,13 @@ class ClosesKeptConnections:
         await asyncio.sleep(self._hangs_s)
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is busy for a while may still find that a kept connection had ended."""
+    monkeypatch.setattr("agi_router.lookup.connections.STALE_S", PATIENCE_S)
+
+
+@pytest.mark.usefixtures("unhurried")
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 async def test_a_kept_connection_that_the_server_has_closed_loses_no_call(client: LookupClient, method: str) -> None:
     server = ClosesKeptConnections()
@@ -98,6 +108,7 @@ async def test_a_kept_connection_that_the_server_has_closed_loses_no_call(client
     assert server.connections == len(server.heard) == 3
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_kept_connections_that_all_have_ended_lose_no_call(client: LookupClient) -> None:
     server = ClosesKeptConnections()
     async with raw_server(server) as port:
@@ -133,14 +144,15 @@ async def test_an_api_is_left_alone_as_long_as_it_asks_for_within_a_minute(
 
 
 async def test_an_api_is_not_blamed_for_a_token_that_came_late() -> None:
-    """0.1 s are left of the deadline, and the API, which is well, needs 0.2 s."""
+    """One second is left of the deadline, and the API, which is well, needs two."""
+    clock = StandingClock()
 
     async def issue(_: web.Request) -> web.Response:
-        await asyncio.sleep(0.4)
+        await clock.passes(19)
         return web.json_response({"access_token": "t", "token_type": "Bearer"})
 
     async def answer(_: web.Request) -> web.Response:
-        await asyncio.sleep(0.2)
+        await clock.passes(2)
         return web.Response(text="ada")
 
     async with api(issue) as login, api(answer) as port:
@@ -148,7 +160,7 @@ async def test_an_api_is_not_blamed_for_a_token_that_came_late() -> None:
         upstreams = Upstreams()
         upstreams.configure([f"http://127.0.0.1:{port}"], {f"http://127.0.0.1:{port}": UpstreamLimits(failures=1)})
         async with LookupClient(LOOPBACK, (), upstreams, [auth]) as client:
-            asked = request(port, auth=auth, deadline_s=0.5)
+            asked = request(port, auth=auth, deadline_s=20)
             assert (await failure(client, asked)).code == "api_timeout"
             assert (await ask(client, asked)).body == b"ada"
 
@@ -211,7 +223,7 @@ async def test_a_server_that_drips_is_left_at_the_deadline(client: LookupClient,
             await writer.drain()
             await asyncio.sleep(0.01)
 
-    async with raw_server(drip) as port, asyncio.timeout(2):
+    async with raw_server(drip) as port, asyncio.timeout(PATIENCE_S):
         assert (await failure(client, request(port, deadline_s=0.2))).code == "api_timeout"
 
 

@@ -1,9 +1,7 @@
 """What the API said before, used again: from the cache instead of asking, from the memory when the API is down."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +20,10 @@ from ari_app.storage.last_good import LastGoodAnswers, open_last_good
 from ari_app.storage.last_good_reader import read_last_good
 from ari_app.storage.serving import open_database
 from ari_app.storage.settings import StorageSettings
+from tests.clock import leap
+from tests.component.locking import writing_beside
+from tests.patience import PATIENCE_S
+from tests.sqlite import make_database
 
 CONFIG = """\
 directory:
@@ -34,11 +36,11 @@ network: {allowed_networks: [127.0.0.0/8]}
 defaults: {region: US, fallback: [{endpoint: reception}]}
 routes:
   remembering:
-    request: {url: "URL/?n={{callerNumber}}&id={{callId}}", deadline_s: 0.3}
+    request: {url: "URL/?n={{callerNumber}}&id={{callId}}", deadline_s: 10}
     response: {type: user, path: owner}
     remember: {last_good_s: 60}
   caching:
-    request: {url: "URL/?n={{callerNumber}}&id={{callId}}", deadline_s: 0.3}
+    request: {url: "URL/?n={{callerNumber}}&id={{callId}}", deadline_s: 10}
     response: {type: user, path: owner}
     remember: {cache_s: 60}
   forgetful:
@@ -85,6 +87,12 @@ class Api:
         return response
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is slow is not taken for one that does not remember."""
+    monkeypatch.setattr("ari_app.storage.last_good_reader.RECALL_S", PATIENCE_S)
+
+
 @pytest.fixture
 async def api() -> AsyncIterator[Api]:
     api = Api()
@@ -95,7 +103,9 @@ async def api() -> AsyncIterator[Api]:
 
 @pytest.fixture
 def storage(tmp_path: Path) -> StorageSettings:
-    return StorageSettings.at(tmp_path / "calls.db")
+    made = StorageSettings.at(tmp_path / "calls.db")
+    make_database(made.path)
+    return made
 
 
 @pytest.fixture
@@ -181,7 +191,11 @@ async def test_an_api_that_does_not_come_to_the_question_is_down(router: Router,
 async def test_an_api_that_is_too_slow_is_down(router: Router, api: Api) -> None:
     await decide(router, info())
     api.waiting = asyncio.Event()
-    assert leads_to(await decide(router, info())) == ("456", "last_good", "api_timeout")
+    deciding = asyncio.create_task(decide(router, info()))
+    while api.asked < 2:
+        await asyncio.sleep(0)
+    leap(10)
+    assert leads_to(await deciding) == ("456", "last_good", "api_timeout")
 
 
 async def test_the_newest_answer_is_the_one_that_is_remembered(router: Router, api: Api) -> None:
@@ -354,7 +368,7 @@ async def test_a_row_that_somebody_else_has_written_fails_no_call(
     column, value = written
     await decide(router, info())
     await memory.flush()
-    with closing(sqlite3.connect(storage.path)) as other, other:
+    async with writing_beside(storage.path) as other:
         other.execute(f"UPDATE last_good_answers SET {column} = ?", (value,))
     await api.kill()
     assert leads_to(await decide(router, info())) == ("reception", "answer", "api_refused")

@@ -20,6 +20,7 @@ from agi_router.routing.route import Request, Send
 from agi_router.routing.template import Template
 from agi_router.routing.url_template import UrlTemplate
 from tests.component.http_api import LOOPBACK, api, raw_server, replies
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ async def client() -> AsyncIterator[LookupClient]:
 
 
 def request(url: str, **changes: Any) -> Request:
-    given: dict[str, Any] = {"method": "GET", "url": UrlTemplate.parse(url)} | changes
+    given: dict[str, Any] = {"method": "GET", "url": UrlTemplate.parse(url), "deadline_s": PATIENCE_S} | changes
     return Request(**given)
 
 
@@ -185,7 +186,7 @@ async def test_the_deadline_covers_the_body_too(client: LookupClient) -> None:
         await writer.drain()
         await asyncio.sleep(5)
 
-    async with raw_server(drip) as port, asyncio.timeout(2):
+    async with raw_server(drip) as port, asyncio.timeout(PATIENCE_S):
         assert (await failure(client, request(f"http://127.0.0.1:{port}/", deadline_s=0.2))).code == "api_timeout"
 
 
@@ -201,7 +202,7 @@ async def test_an_endless_answer_is_left_at_the_bound(client: LookupClient) -> N
         finally:
             stopped.set()
 
-    async with api(handler) as port, asyncio.timeout(2):
+    async with api(handler) as port, asyncio.timeout(PATIENCE_S):
         answer = await ask(client, request(f"http://127.0.0.1:{port}/"))
         await stopped.wait()
     assert answer.failure is not None
@@ -350,7 +351,7 @@ async def test_cancelling_a_lookup_closes_its_connection(client: LookupClient) -
         await reader.read()
         closed.set()
 
-    async with raw_server(wait_for_the_end) as port, asyncio.timeout(3):
+    async with raw_server(wait_for_the_end) as port, asyncio.timeout(PATIENCE_S):
         lookup = asyncio.create_task(ask(client, request(f"http://127.0.0.1:{port}/")))
         await arrived.wait()
         lookup.cancel()

@@ -5,7 +5,7 @@ Every way out is tried: a lookup, its second URL, a token endpoint, and the conn
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import Any
 
@@ -21,6 +21,7 @@ from agi_router.routing.errors import RoutingError
 from agi_router.routing.route import Request
 from agi_router.routing.url_template import UrlTemplate
 from tests.component.dns import DnsResolver, NameServer, name_server
+from tests.patience import PATIENCE_S
 
 ALLOWED, FORBIDDEN = "127.0.0.1", "127.0.0.2"
 ONLY_ALLOWED = NetworkGuard((ip_network(ALLOWED),))
@@ -125,7 +126,7 @@ async def outcome(request: Request, guard: NetworkGuard, told: list[LookupProgre
 
 
 def request(url: str, **changes: Any) -> Request:
-    return Request(method="GET", url=UrlTemplate.parse(url), **changes)
+    return replace(Request(method="GET", url=UrlTemplate.parse(url), deadline_s=PATIENCE_S), **changes)
 
 
 @pytest.mark.parametrize("address", INSIDE)

@@ -8,7 +8,7 @@ import trustme
 from agi_router.document import ConfigError
 from agi_router.routing.auth import ApiKeyAuth, BearerAuth, ClientAuth, KeyPlace, NoAuth, OAuth2Auth
 from agi_router.routing.route import Send
-from tests.component.agi_router.settings_text import ROUTE, load, problems, with_route
+from tests.component.agi_router.settings_text import ROUTE, asked, load, problems, with_route
 
 OAUTH = "type: oauth2, token_url: 'https://login.example.com/', client_id: c"
 
@@ -41,7 +41,7 @@ OAUTH = "type: oauth2, token_url: 'https://login.example.com/', client_id: c"
 )
 def test_credentials(tmp_path: Path, auth: str, meant: object) -> None:
     (tmp_path / "token").write_text("from-file\n")
-    assert load(tmp_path, with_route(f"auth: {auth}")).routes[0].request.auth == meant
+    assert asked(load(tmp_path, with_route(f"auth: {auth}")).routes[0]).auth == meant
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_credentials(tmp_path: Path, auth: str, meant: object) -> None:
     ],
 )
 def test_method_and_send_follow_from_each_other(tmp_path: Path, keys: str, method: str, send: Send) -> None:
-    request = load(tmp_path, with_route(keys)).routes[0].request
+    request = asked(load(tmp_path, with_route(keys)).routes[0])
     assert (request.method, request.send) == (method, send)
 
 
@@ -172,7 +172,7 @@ def test_a_field_whose_text_no_header_can_carry_is_told(tmp_path: Path, text: st
 
 def test_fields_are_free_in_their_names_where_they_are_no_headers(tmp_path: Path) -> None:
     fields = "fields: {'X Y': 1, Host: 2, authorization: ä, Authorization: 3}\n      auth: {type: bearer, token: t}"
-    assert len(load(tmp_path, with_route(fields)).routes[0].request.fields) == 4
+    assert len(asked(load(tmp_path, with_route(fields)).routes[0]).fields) == 4
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_url_that_cannot_be_is_told(tmp_path: Path, url: str, said: str) -> No
 
 def test_a_private_authority_is_found_beside_the_configuration(tmp_path: Path) -> None:
     trustme.CA().cert_pem.write_to_path(tmp_path / "ca.pem")
-    assert load(tmp_path, with_route("ca_file: ca.pem")).routes[0].request.ca_file == tmp_path / "ca.pem"
+    assert asked(load(tmp_path, with_route("ca_file: ca.pem")).routes[0]).ca_file == tmp_path / "ca.pem"
 
 
 def test_a_file_that_holds_no_certificate_is_told(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ routes:
 
 def test_routes_may_share_a_refresh_token_only_with_equal_settings(tmp_path: Path) -> None:
     settings = load(tmp_path, SHARED.replace("SCOPE", "client_auth: basic"))
-    assert len({route.request.auth for route in settings.routes}) == 1
+    assert len({asked(route).auth for route in settings.routes}) == 1
     with pytest.raises(ConfigError, match=r"routes\.support\.request\.auth: has the refresh_token of .*config.yaml:6"):
         load(tmp_path, SHARED.replace("SCOPE", "scope: a"))
 

@@ -22,7 +22,7 @@ from agi_router.routing.numbers import NumberFormat
 from agi_router.routing.policy import DialPolicy
 from agi_router.routing.route import AnswerFormat, FallbackStep, Remember, Send
 from agi_router.routing.template import Template
-from tests.component.agi_router.settings_text import MINIMAL, load, problems, with_route
+from tests.component.agi_router.settings_text import MINIMAL, asked, load, problems, with_route
 
 FULL = """\
 directory:
@@ -84,8 +84,8 @@ def test_a_full_configuration_becomes_settings(tmp_path: Path) -> None:
 
 def test_a_route_is_asked_read_and_rung_as_it_says(tmp_path: Path) -> None:
     sales, support = load(tmp_path, FULL).routes
-    assert (sales.request.method, sales.request.send, sales.request.deadline_s) == ("GET", Send.QUERY, 2.5)
-    assert sales.request.auth == BasicAuth("u", "s3same")
+    assert (asked(sales).method, asked(sales).send, asked(sales).deadline_s) == ("GET", Send.QUERY, 2.5)
+    assert asked(sales).auth == BasicAuth("u", "s3same")
     assert [path.pointer.path for path in sales.response.paths] == ["/calls/0/user/id", "/owner"]
     assert (sales.response.format, sales.response.type) == (AnswerFormat.JSON, DestinationType.USER)
     assert sales.ringing.timeout_s == 25
@@ -96,8 +96,8 @@ def test_a_route_is_asked_read_and_rung_as_it_says(tmp_path: Path) -> None:
         (ExternalDestination("+12025550123", ("spare",)), 25),
     ]
     assert sales.fallback[2].destination == HangupDestination(HangupCause.BUSY)
-    assert (support.request.method, support.request.send, support.request.auth) == ("POST", Send.JSON, NoAuth())
-    assert support.request.body == {"filters": [{"value": Template.parse("{{callerNumberNational}}"), "limit": 1}]}
+    assert (asked(support).method, asked(support).send, asked(support).auth) == ("POST", Send.JSON, NoAuth())
+    assert asked(support).body == {"filters": [{"value": Template.parse("{{callerNumberNational}}"), "limit": 1}]}
     assert (support.response.format, support.response.paths) == (AnswerFormat.TEXT, ())
     assert (support.ringing.timeout_s, support.fallback) == (15, None)
     assert support.remember == Remember(cache_s=0, last_good_s=0)

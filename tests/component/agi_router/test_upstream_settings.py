@@ -10,6 +10,7 @@ from agi_router.lookup.upstream import UpstreamLimits
 from agi_router.routing.auth import Auth, BasicAuth, BearerAuth, NoAuth
 from agi_router.routing.needs import Needs
 from agi_router.settings import RoutingSections, routing_settings
+from tests.component.agi_router.settings_text import asked
 
 ROUTE = """\
 defaults: {region: US}
@@ -32,7 +33,7 @@ def load(folder: Path, text: str) -> RoutingSettings:
 
 
 def second_auth(folder: Path, keys: str) -> Auth:
-    request = load(folder, ROUTE.replace("KEYS", keys)).routes[0].request
+    request = asked(load(folder, ROUTE.replace("KEYS", keys)).routes[0])
     assert request.second is not None
     return request.second.auth
 
@@ -46,13 +47,13 @@ def problem(folder: Path, text: str) -> str:
 
 
 def test_a_request_without_second_url_has_no_second(tmp_path: Path) -> None:
-    request = load(tmp_path, ROUTE.replace("KEYS", BASIC)).routes[0].request
+    request = asked(load(tmp_path, ROUTE.replace("KEYS", BASIC)).routes[0])
     assert (request.second, request.second_auth, request.urls) == (None, NoAuth(), (request.url,))
 
 
 def test_the_second_request_is_the_first_at_another_url(tmp_path: Path) -> None:
     keys = f"second_url: 'https://api.example.com/v2?l={{{{var.LANG}}}}'\n      {BASIC}method: PUT"
-    request = load(tmp_path, ROUTE.replace("KEYS", keys)).routes[0].request
+    request = asked(load(tmp_path, ROUTE.replace("KEYS", keys)).routes[0])
     assert request.second is not None
     assert request.second.url.render({"var.LANG": "en"}) == "https://api.example.com/v2?l=en"
     assert (request.second.method, request.second.auth) == ("PUT", BasicAuth("u", "p"))

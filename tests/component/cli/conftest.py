@@ -12,6 +12,7 @@ from ari_app.storage.settings import StorageSettings
 from tests.command import Command
 from tests.component.cli import ANSWERED, LOST
 from tests.component.storage_events import answered_call, arrived, at
+from tests.sqlite import make_database
 
 
 async def _broken(_: web.Request) -> web.Response:
@@ -86,7 +87,9 @@ async def calls_on_record(command: Command) -> None:
         e.LookupFailed(at=at(63), code="api_timeout", message="the API was too slow", remedy="look at it"),
         e.SentToDialplan(at=at(64), reason="no step was answered"),
     ]
-    async with open_call_log(StorageSettings.at(command.config.with_name("calls.db"))) as log:
+    storage = StorageSettings.at(command.config.with_name("calls.db"))
+    make_database(storage.path)
+    async with open_call_log(storage) as log:
         for call_id, happened in ((ANSWERED, answered_call()), (LOST, lost)):
             for event in happened:
                 log.write(call_id, event)

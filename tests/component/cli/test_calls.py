@@ -1,5 +1,7 @@
 """`agi-router calls`: the log, and one call step by step."""
 
+import csv
+import io
 import sqlite3
 
 import pytest
@@ -52,6 +54,62 @@ async def test_the_log_marks_the_calls_that_came_outside_business_hours(command:
     assert '  closed: Sun 2026-03-01 10:31 in Europe/Berlin is outside "office"; ' in (await command("calls", LOST)).out
     [record] = (await command("calls", "--json")).json
     assert (record["route"], record["closed_by"], record["error_code"]) == ("sales", "office", "")
+
+
+@pytest.mark.usefixtures("calls_on_record")
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--number", "+49 1511 2345678"], [LOST]),
+        (["--number", "0151 12345678", "--number", "(415) 555-0177"], [ANSWERED]),
+        (["--from", "2026-03-01T10:31:00", "--zone", "Europe/Berlin"], [LOST]),
+        (["--to", "2026-02-28"], []),
+        (["--from", "2026-03-01", "--to", "2026-03-01", "--limit", "1"], [LOST]),
+        (["--user", "nobody"], []),
+    ],
+)
+async def test_calls_are_found_by_what_is_known_of_them(
+    command: Command, options: list[str], expected: list[str]
+) -> None:
+    assert [record["call_id"] for record in (await command("calls", "--json", *options)).json] == expected
+
+
+@pytest.mark.parametrize("name", ["456", "ada@example.com", "101"])
+async def test_a_user_is_found_by_what_people_know_of_him(command: Command, name: str) -> None:
+    config = command.config.read_text()
+    command.config.write_text(config.replace("name: Ada,", 'name: Ada, email: ada@example.com, extension: "101",'))
+    rung = e.LegDialled(at=at(1), leg="leg-1", endpoint="PJSIP/ada", contact="sip:ada@192.0.2.1", user="456")
+    async with open_call_log(StorageSettings.at(command.config.with_name("calls.db"))) as log:
+        for event in (arrived(), rung, e.CallEnded(at=at(4), by="caller", cause=16)):
+            log.write(LOST, event)
+    assert [record["call_id"] for record in (await command("calls", "--json", "--user", name)).json] == [LOST]
+
+
+@pytest.mark.usefixtures("calls_on_record")
+async def test_the_log_as_csv_has_a_line_for_each_call(command: Command) -> None:
+    ran = await command("calls", "--csv")
+    assert [line["call_id"] for line in csv.DictReader(io.StringIO(ran.out))] == [LOST, ANSWERED]
+    ran = await command("calls", "--csv", "--limit", "1")
+    assert [line["caller_number"] for line in csv.DictReader(io.StringIO(ran.out))] == ["+4915112345678"]
+
+
+@pytest.mark.usefixtures("calls_on_record")
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--from", "yesterday"], "--from: yesterday is neither a day nor a moment"),
+        (
+            ["--from", "2026-03-01", "--zone", "Europe/Berln"],
+            "--zone: Europe/Berln is no time zone; did you mean",
+        ),
+        (["--zone", "berlin"], '--zone: berlin is no time zone; did you mean "Europe/Berlin"?'),
+        (["--from", "2026-03-02", "--to", "2026-03-01"], "before it begins"),
+    ],
+)
+async def test_a_period_that_is_none_is_told(command: Command, options: list[str], told: str) -> None:
+    ran = await command("calls", *options)
+    assert ran.status != 0
+    assert told in " ".join(ran.err.split())
 
 
 @pytest.mark.usefixtures("calls_on_record")

@@ -51,3 +51,11 @@ async def test_where_the_agi_door_opens_is_summed_up_too(command: Command) -> No
     shown, told = await command("check-config"), await command("check-config", "--json")
     assert re.search(r"^AGI door +\[::1\]:4600 *$", shown.out, re.MULTILINE)
     assert (closed, told.json["summary"]["agi"]) == (None, {"host": "::1", "port": 4600})
+
+
+async def test_where_the_rest_api_listens_is_summed_up_too(command: Command) -> None:
+    assert "REST API" not in (await command("check-config")).out
+    with command.config.open("a") as config:
+        config.write('web: {listen: ["127.0.0.1:8090", "[::1]:8091"]}\n')
+    shown = await command("check-config")
+    assert re.search(r"^REST API +http://127.0.0.1:8090, http://\[::1\]:8091 *$", shown.out, re.MULTILINE)

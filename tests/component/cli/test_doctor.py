@@ -64,6 +64,7 @@ async def test_without_asterisk_everything_else_is_still_looked_at(config: Path)
         "version": "skipped",
         "transfers": "skipped",
         "modules": "skipped",
+        "messages": "skipped",
         "recordings": "skipped",
         "rights": "skipped",
         "dialplan": "skipped",

@@ -99,6 +99,7 @@ async def test_the_dry_run_shows_what_goes_with_the_call(command: Command) -> No
     assert (await command("test-route", "sales", "+12025550105", "--json")).json["carries"] == {
         "caller_name": "Zoë [2J",
         "ring_timeout_s": 5,
+        "record": None,
         "headers": {"X-Contact": "77"},
         "variables": {"AGI_ROUTER_CRM_CONTACT": "77"},
         "notes": ["ring_timeout: 4 s became 5 s"],

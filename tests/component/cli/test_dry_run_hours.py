@@ -2,7 +2,8 @@
 
 import pytest
 
-from ari_app.cli.dry_run import Question, decide, wrong_with
+from ari_app.cli.dry_run import Files
+from ari_app.live.dry_run import Question, decide, wrong_with
 from ari_app.settings import load_settings
 from tests.command import Command
 from tests.promised import DRY_RUN_KEYS
@@ -59,7 +60,7 @@ async def test_the_dry_run_tells_until_when_a_route_is_open(command: Command) ->
 async def test_a_moment_is_told_by_the_clock_of_the_business_hours_or_with_its_offset(
     command: Command, at: str, is_closed: bool
 ) -> None:
-    outcome = await decide(load_settings(command.config), Question(route="sales", number="+12025550101", at=at))
+    outcome = await decide(Files(load_settings(command.config)), Question(route="sales", number="+12025550101", at=at))
     assert outcome.decision is not None
     assert (outcome.decision.closed is not None, outcome.decision.request is None) == (is_closed, is_closed)
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.command import Command, installed
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.usefixtures("calls_on_record")
 @pytest.mark.parametrize("words", [["calls", "--json"], ["calls"], ["dialplan"]])
@@ -29,7 +31,11 @@ async def test_a_router_serves_without_asterisk_tells_its_status_and_ends_on_sig
         assert router.returncode is None
     status = (await command("status", "--json")).json
     assert (status["pid"], status["live_calls"]) == (router.pid, 0)
-    assert str(router.pid) in (await command("status")).out
+    assert status["tasks"] == sum(status["tasks_by_coroutine"].values())
+    assert status["tasks_by_coroutine"]["Supervisor.run"] == 1
+    shown = (await command("status")).out
+    assert str(router.pid) in shown
+    assert "Supervisor.run" not in shown
     second = await command("serve")
     assert second.status == 1
     assert f"another agi-router (process {router.pid}) already serves" in second.err

@@ -19,6 +19,8 @@ from ari_app.live.reading import read_settings
 from ari_app.live.reload import Refused, Reloading, Taken
 from ari_app.settings import Settings, load_settings
 
+pytestmark = pytest.mark.long
+
 CONFIG = """\
 asterisk: {ari: {username: router, password_file: password}}
 storage: {url: calls.db}

@@ -18,6 +18,8 @@ from ari_app.cli.command import app
 from tests import warm
 from tests.command import installed
 
+pytestmark = pytest.mark.long
+
 CONFIG = """\
 asterisk: {ari: {url: "http://127.0.0.1:1", username: router, password: 8f14e45f}}
 storage: {url: calls.db}
@@ -50,12 +52,17 @@ async def command(config: Path, *words: str) -> Result:
 
 
 @asynccontextmanager
-async def started(config: Path, *, folder: Path | None = None) -> AsyncIterator[tuple[warm.Process, StreamReader]]:
-    """`agi-router serve`, killed at the end if it has not ended before; and its log."""
+async def started(
+    config: Path, *words: str, folder: Path | None = None
+) -> AsyncIterator[tuple[warm.Process, StreamReader]]:
+    """`agi-router serve`, or what these words run, killed at the end if it has not ended before; and its log."""
     reading, writing = socket.socketpair()
     with writing:
         router = await warm.start(
-            *("--config", str(config), "serve"), stdout=writing.fileno(), stderr=writing.fileno(), folder=folder
+            *("--config", str(config), *(words or ("serve",))),
+            stdout=writing.fileno(),
+            stderr=writing.fileno(),
+            folder=folder,
         )
     log, pipe = await asyncio.open_connection(sock=reading)
     try:

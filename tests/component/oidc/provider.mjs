@@ -1,4 +1,4 @@
-// An OAuth 2.0 server on a free port of the loopback: oidc-provider with three clients, and under /test what only a
+// An OAuth 2.0 server on a free port of the loopback: oidc-provider with a few clients, and under /test what only a
 // test may do. Its first line on stdout is its port; it ends with its stdin.
 import http from 'node:http';
 import { Provider, errors } from 'oidc-provider';
@@ -8,6 +8,8 @@ const requests = [];
 const arrived = [];
 let held = Promise.resolve();
 let release = () => {};
+let denies = false;
+const granted = [];
 
 const client = (id, auth, grants) => ({
   client_id: id,
@@ -25,10 +27,15 @@ const configuration = {
     client('posting', 'client_secret_post', ['client_credentials']),
     client('user', 'client_secret_basic', ['authorization_code', 'refresh_token']),
     client('public', 'none', ['authorization_code', 'refresh_token']),
+    // A program on somebody's desk: its redirect URI may have any port of the loopback (RFC 8252 section 7.3).
+    { ...client('desk', 'client_secret_post', ['authorization_code', 'refresh_token']),
+      application_type: 'native', redirect_uris: ['http://127.0.0.1/callback'] },
   ],
   scopes: ['openid', 'offline_access', 'calls'],
   ttl: { ClientCredentials: () => lives.access, AccessToken: () => lives.access, RefreshToken: 86400, Grant: 86400 },
   rotateRefreshToken: true,
+  pkce: { required: (_, { clientId }) => clientId === 'desk' },
+  interactions: { url: (_, interaction) => `/consent/${interaction.uid}` },
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
   features: {
     clientCredentials: { enabled: true },
@@ -70,6 +77,14 @@ server.listen(0, '127.0.0.1', () => {
     '/test/refresh-token': async ({ client_id: id }) => ({ refresh_token: await refreshToken(id) }),
     '/test/alive': async ({ token }) => ({ alive: Boolean(await find(token)) }),
     '/test/revoke': async ({ token }) => { await (await find(token)).destroy(); return {}; },
+    '/test/withdraw': async () => {
+      for (const grant of granted.splice(0)) {
+        await Promise.all([provider.AccessToken, provider.RefreshToken].map((kind) => kind.revokeByGrantId(grant)));
+        await (await provider.Grant.find(grant)).destroy();
+      }
+      return {};
+    },
+    '/test/deny': async () => { denies = true; return {}; },
     '/test/access-lives': async ({ seconds }) => { lives.access = Number(seconds); return {}; },
     '/test/hold': async () => { held = new Promise((done) => { release = done; }); return {}; },
     '/test/release': async () => { release(); held = Promise.resolve(); return {}; },
@@ -81,12 +96,34 @@ server.listen(0, '127.0.0.1', () => {
       release();
       held = Promise.resolve();
       lives.access = 3600;
+      denies = false;
       requests.length = 0;
       return {};
     },
   };
 
+  // What a user does on the pages of a login: she is ada, and allows what is asked for, or not.
+  const consent = async (ctx) => {
+    const { prompt, params, session } = await provider.interactionDetails(ctx.req, ctx.res);
+    if (denies) {
+      const denied = { error: 'access_denied', error_description: 'ada does not want to' };
+      return provider.interactionFinished(ctx.req, ctx.res, denied, { mergeWithLastSubmission: false });
+    }
+    if (prompt.name === 'login') {
+      return provider.interactionFinished(ctx.req, ctx.res, { login: { accountId: 'ada' } });
+    }
+    const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+    grant.addOIDCScope(params.scope);
+    granted.push(await grant.save());
+    return provider.interactionFinished(ctx.req, ctx.res, { consent: { grantId: granted.at(-1) } });
+  };
+
   provider.use(async (ctx, next) => {
+    if (ctx.path.startsWith('/consent/')) {
+      ctx.respond = false;
+      await consent(ctx);
+      return;
+    }
     const order = orders[ctx.path];
     if (order) {
       ctx.body = await order(ctx.query);

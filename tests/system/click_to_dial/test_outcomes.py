@@ -68,7 +68,7 @@ async def test_agent_and_customer_speak(rig: Rig, ada: Agent, customer: Phone) -
 async def test_an_agent_who_does_not_answer_is_told_nothing_of_a_missed_call(rig: Rig, ada: Agent) -> None:
     await click(rig, agent_ring_s=5)
     for call in await ada.called():
-        assert ELSEWHERE in (await call.cancelled(timeout_s=10) or "")
+        assert ELSEWHERE in (await call.cancelled() or "")
     await rig.idle()
     record = await rig.newest()
     assert (record.disposition, record.reason, record.cause) == (Disposition.AGENT_UNREACHED, "no_answer", 19)
@@ -146,7 +146,7 @@ async def test_an_agent_hears_that_the_customer_is_not_reached(
     await at_ada.answer()
     await (await customer.next_call()).reject(status)
     assert await at_ada.hears_sound()
-    await at_ada.ended(timeout_s=8)
+    await at_ada.ended()
     await rig.idle()
     record = await rig.newest()
     assert record.disposition is Disposition.CUSTOMER_UNREACHED
@@ -160,7 +160,7 @@ async def test_a_customer_who_does_not_answer_in_time_is_called_no_more(rig: Rig
     await at_ada.answer()
     at_customer = await customer.next_call()
     await at_customer.ring()
-    assert ELSEWHERE not in (await at_customer.cancelled(timeout_s=8) or "")
+    assert ELSEWHERE not in (await at_customer.cancelled() or "")
     assert await at_ada.hears_sound()
     await at_ada.hang_up()  # he has heard enough
     await rig.idle()

@@ -111,7 +111,7 @@ async def test_an_agent_who_waited_hears_that_nothing_comes_of_it(rig: Rig, ada:
     await again(rig)
     await at_customer.cancelled()
     assert await at_ada.hears_sound()
-    await at_ada.ended(timeout_s=8)
+    await at_ada.ended()
     await rig.idle()
     record = await rig.newest()
     assert (record.disposition, record.reason, record.recovered) == (Disposition.CUSTOMER_UNREACHED, "failed", True)
@@ -163,7 +163,7 @@ async def test_a_talk_goes_on_when_the_router_was_killed_and_ends_with_either_si
 async def test_a_talk_keeps_its_limit_when_the_router_was_killed(rig: Rig, ada: Agent, customer: Phone) -> None:
     at_ada, at_customer = await talk(rig, ada, customer, talk_s=4)
     await again(rig)
-    await at_customer.ended(timeout_s=6)
+    await at_customer.ended()
     await at_ada.ended()
     await rig.idle()
     assert (await rig.newest()).ended_by == "router"

@@ -19,7 +19,9 @@ CUSTOMER, CUSTOMERS_HZ = "+14155550123", 700
 
 
 def with_extensions(config: Config) -> None:
-    """Ada is 101, Bob 102."""
+    """Ada is 101, Bob 102; talks may be recorded, into files that stay in Asterisk's spool."""
+    config["defaults"]["recording"] = "on_demand"
+    config["recordings"]["keep_in_asterisk"] = True
     for user, extension in zip(config["directory"]["users"], ("101", "102"), strict=True):
         user["extension"] = extension
 

@@ -25,7 +25,7 @@ from tests.system.teams.team import (
 
 
 async def somebody_is_waited_for(rig: Rig) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (await rig.router.records() and await passed(rig)):
             await asyncio.sleep(0.05)  # the trace is read from outside
 
@@ -65,11 +65,10 @@ async def test_who_speaks_with_a_caller_of_ours_on_his_mobile_is_skipped_and_all
 
 
 async def test_wrap_up_follows_a_talk_also_over_a_restart_and_ends_by_itself() -> None:
-    change = team("21", "sequential", if_busy="skip", wrap_up_s=12)
+    change = team("21", "sequential", if_busy="skip", wrap_up_s=300)
     async with running(change) as rig, AsyncExitStack() as stack:
         ada, bob = await phones(stack, calling_the_team(rig), "ada", "bob")
         await short_talk(rig, bob)
-        ended = asyncio.get_running_loop().time()
         await give_up(rig, ada)
         await rig.router.kill()
         await rig.router.start()
@@ -77,8 +76,9 @@ async def test_wrap_up_follows_a_talk_also_over_a_restart_and_ends_by_itself() -
         assert await passed(rig) == [("Bob", "wrap_up", False)]
         (event,) = [event for event in await events(rig) if isinstance(event, e.MemberPassed)]
         assert event.for_s is not None
-        assert 0 < event.for_s < 12
-        await asyncio.sleep(ended + 12 - asyncio.get_running_loop().time())  # nothing tells its end
+        assert 0 < event.for_s < 300
+        rig.router.config["directory"]["teams"][0]["wrap_up_s"] = 1  # by now it is over
+        await rig.router.reload()
         await give_up(rig, bob)
 
 
@@ -93,9 +93,7 @@ async def test_a_busy_member_is_waited_for_and_rings_as_soon_as_he_is_free(order
         await call.progressed(180)
         await somebody_is_waited_for(rig)
         await outside.hang_up()
-        began = asyncio.get_running_loop().time()
-        at_bob = await bob.next_call()
-        assert asyncio.get_running_loop().time() - began < 2
+        at_bob = await bob.next_call(10)  # not only when the step's 25 s are over
         await at_bob.answer()
         await call.answered()
         await call.hang_up()
@@ -135,7 +133,7 @@ async def test_a_caller_who_waits_for_a_busy_member_may_give_up_or_wait_in_vain(
         await somebody_is_waited_for(rig)
         await call.cancel()
         in_vain = await rig.call()
-        assert await in_vain.final_status(8) == 486
+        assert await in_vain.final_status(20) == 486
         await outside.hang_up()
         await rig.idle()
         ends = [event.outcome for event in await events(rig) if isinstance(event, e.StepEnded)]

@@ -44,11 +44,11 @@ async def test_one_after_the_other_each_has_his_time_and_who_declines_or_is_away
         began = asyncio.get_running_loop().time()
         await at_bob.reject(603)
         at_ada = await ada.next_call()
-        assert asyncio.get_running_loop().time() - began < 2
+        assert asyncio.get_running_loop().time() - began < 5  # his time would have gone on for so long
         await at_ada.ring()
         async with Phone.provider(rig.asterisk.layout) as mobile:
-            at_dan = await mobile.next_call(8)
-            assert 4.5 < asyncio.get_running_loop().time() - began < 7.5
+            at_dan = await mobile.next_call()
+            assert 4.5 < asyncio.get_running_loop().time() - began < 10
             await at_ada.cancelled()
             await at_dan.answer()
             await call.answered()

@@ -77,7 +77,7 @@ async def test_a_customer_whose_agent_leaves_him_to_nobody_hears_why_and_goes_to
         await rig.router.until_told(LegEnded)
         await at_bob.reject(486)
         assert await at_customer.hears_sound()
-        await at_customer.ended(timeout_s=8)
+        await at_customer.ended()
         record, _ = await last(rig)
     assert record.disposition is Disposition.ANSWERED
 

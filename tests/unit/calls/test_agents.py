@@ -12,11 +12,12 @@ from agi_router.routing.destination import ExternalDestination, TeamDestination,
 from agi_router.routing.errors import Failure
 from agi_router.routing.step import EndpointTarget, Member, Refused, Ring, Step, TrunkTarget
 from agi_router.routing.treatment import Treatment
-from ari_app.calls.agents import SETTLE_S, agent_unready, unready, unready_now, without_unready
+from ari_app.calls.agents import agent_unready, unready, unready_now, without_unready
 from ari_app.calls.memberships import Membership
 from ari_app.calls.presence import Presence
 from ari_app.calls.roster import Person, Roster
 from ari_app.domain import events as e
+from tests.patience import PATIENCE_S
 
 ADA = Member("1", (EndpointTarget("ada"), EndpointTarget("desk")), "Ada")
 BOB = Member("2", (EndpointTarget("bob"),), "Bob")
@@ -162,18 +163,21 @@ def test_nothing_refuses_where_nothing_is_to(presence: Presence) -> None:
     assert unready_now(presence, planned(BOB, refuse_when=())) is None
 
 
-async def test_a_phone_that_registers_at_this_moment_is_waited_for(presence: Presence) -> None:
+async def test_a_phone_that_registers_at_this_moment_is_waited_for(
+    presence: Presence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ari_app.calls.agents.SETTLE_S", 2 * PATIENCE_S)  # nobody waits for its end
     presence.device_changed("PJSIP/bob", "UNAVAILABLE")
     asking = asyncio.create_task(agent_unready(presence, planned(BOB)))
     await asyncio.sleep(0)
     presence.device_changed("PJSIP/bob", "NOT_INUSE")
-    async with asyncio.timeout(SETTLE_S / 2):
+    async with asyncio.timeout(PATIENCE_S):
         assert await asking is None
 
 
 async def test_a_refusal_comes_soon(presence: Presence) -> None:
     presence.device_changed("PJSIP/bob", "UNAVAILABLE")
-    async with asyncio.timeout(SETTLE_S * 4):
+    async with asyncio.timeout(PATIENCE_S):
         refused = await agent_unready(presence, planned(BOB))
     assert refused is not None
     assert (refused.step, refused.why.code) == (planned(BOB).agent, "agent_not_registered")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -11,11 +12,15 @@ from agi_router.routing.destination import EndpointDestination
 from agi_router.routing.errors import Failure
 from agi_router.routing.step import EndpointTarget, Member, Refused, Ring, Step
 from agi_router.routing.treatment import Treatment
+from ari_app.access.key import KeyLimits
+from ari_app.access.rates import CallRates
 from ari_app.calls.ids import requester_id
 from ari_app.calls.ports import ChannelDestroyed, ChannelUp
+from ari_app.calls.supervisor import Rejected
 from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord, Disposition, fold
 from tests.fakes.switch import Exchange
+from tests.patience import PATIENCE_S
 
 REQUEST = CallRequest(user="456", number="102")
 
@@ -58,7 +63,7 @@ async def agent_rings() -> AsyncIterator[tuple[Exchange, str]]:
     async with exchange_with(planned(ringing("ada", "desk"), ringing("bob"))) as exchange:
         call_id = await exchange.supervisor.place(REQUEST)
         assert isinstance(call_id, str)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while len(exchange.switch.dialled) < 2:
                 await asyncio.sleep(0)
         yield exchange, call_id
@@ -122,9 +127,10 @@ async def test_a_refused_side_is_on_record_and_nothing_rings(first: First) -> No
     why = Failure("policy_region", "not there", "allow it")
     refused = Step(destination=EndpointDestination("bob"), timeout_s=5.0, action=Refused(why))
     async with exchange_with(planned(ringing("ada"), refused, first)) as exchange:
-        assert await exchange.supervisor.place(REQUEST) == why
+        placed = await exchange.supervisor.place(REQUEST)
         assert exchange.switch.requests == []
     told = record(exchange)
+    assert placed == Rejected(told.call_id, why)
     assert (told.disposition, told.error_code, told.agent) == (Disposition.REJECTED, "policy_region", "456")
     (step,) = [event for event in exchange.told.events if isinstance(event, e.StepEnded)]
     assert (step.outcome, step.remedy) == ("refused", "allow it")
@@ -143,3 +149,30 @@ async def test_nothing_is_placed_without_a_connection_to_asterisk() -> None:
         refusal = await exchange.supervisor.place(REQUEST)
         assert isinstance(refusal, Failure)
         assert refusal.code == "asterisk_unreachable"
+
+
+async def test_a_key_has_no_more_calls_at_a_time_than_it_may_and_what_is_refused_is_not_on_record() -> None:
+    limits = {"crm": KeyLimits(concurrent_calls=2), "other": KeyLimits(), "": KeyLimits(concurrent_calls=1)}
+    exchange = Exchange(key_rates=CallRates(limits.__getitem__))
+    plan = planned(ringing("ada"), ringing("bob"))
+    async with exchange:
+        exchange.rings.planned = replace(plan, key="crm")
+        placed = await asyncio.gather(*(exchange.supervisor.place(REQUEST) for _ in range(5)))
+        first, _ = [call_id for call_id in placed if isinstance(call_id, str)]
+        refusals = [why for why in placed if isinstance(why, Failure)]
+        assert [why.code for why in refusals] == ["key_concurrent_calls"] * 3
+        exchange.rings.planned = replace(plan, key="other")
+        assert isinstance(await exchange.supervisor.place(REQUEST), str), "another key"
+        exchange.rings.planned = replace(plan, key="")
+        for _ in range(2):
+            assert isinstance(await exchange.supervisor.place(REQUEST), str), "the command has none"
+        exchange.supervisor.live[first].withdraw()
+        async with asyncio.timeout(PATIENCE_S):
+            while first in exchange.supervisor.live:
+                await asyncio.sleep(0)
+        exchange.rings.planned = replace(plan, key="crm")
+        assert isinstance(await exchange.supervisor.place(REQUEST), str), "one has ended"
+        for call in exchange.supervisor.live.values():
+            call.withdraw()
+        await exchange.over()
+        assert len(exchange.told.calls) == 6

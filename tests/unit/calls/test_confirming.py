@@ -8,7 +8,9 @@ import pytest
 from agi_router.routing.treatment import Confirmation, Treatment
 from ari_app.calls.ports import ChannelLeft, ChannelUp, KeyPressed, RefusedError
 from ari_app.domain import events as e
+from tests.clock import leap
 from tests.fakes.switch import CALLER, Exchange
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ async def exchange() -> AsyncIterator[Exchange]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -103,12 +105,16 @@ async def test_a_prompt_ends_before_the_talk_begins(exchange: Exchange) -> None:
 
 async def test_a_caller_is_not_kept_by_a_phone_that_cannot_be_hung_up() -> None:
     exchange = Exchange("ada")
-    exchange.rings.confirm, exchange.rings.timeout_s = True, 1.0
-    exchange.rings.treated = Treatment(confirmation=Confirmation(timeout_s=0.3))
+    exchange.rings.confirm, exchange.rings.timeout_s = True, 20.0
+    exchange.rings.treated = Treatment(confirmation=Confirmation(timeout_s=10))
     exchange.switch.errors["hang_up"] = [RefusedError("500")]
     async with exchange:
         (leg,) = await rung(exchange)
         exchange.switch.deliver(ChannelUp(leg))
+        await exchange.until("play")
+        leap(10)
+        await exchange.until("hang_up")
+        leap(10)
         await exchange.until("send_to_dialplan")
         told = exchange.told.events
         assert [event.outcome for event in told if isinstance(event, e.StepEnded)] == ["unconfirmed"]

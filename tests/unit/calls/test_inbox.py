@@ -1,6 +1,6 @@
 import pytest
 
-from ari_app.calls.ids import leg_channel_id, new_call_id
+from ari_app.calls.ids import bridge_id, leg_channel_id, new_call_id
 from ari_app.calls.inbox import Inbox, InboxOverflowError, Switchboard
 from ari_app.calls.ports import ChannelDestroyed, ChannelEntered, ChannelEvent, ChannelLeft, ChannelRinging
 
@@ -65,8 +65,9 @@ def test_nothing_is_kept_of_a_call_that_is_over() -> None:
     inbox = Inbox("caller")
     desk.switchboard.watch("caller", inbox)
     desk.switchboard.watch("leg", inbox)
-    assert len(desk.switchboard) == 2
-    desk.switchboard.forget(["caller", "leg", "never-seen"], inbox)
+    desk.switchboard.watch(bridge := bridge_id(new_call_id()), inbox)
+    assert (len(desk.switchboard), desk.switchboard.channels) == (3, 2)
+    desk.switchboard.forget(["caller", "leg", bridge, "never-seen"], inbox)
     assert len(desk.switchboard) == 0
 
 

@@ -11,6 +11,7 @@ from ari_app.calls.presence import Busy, Presence, Why
 from ari_app.calls.roster import Person, Roster
 from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord, fold
+from tests.patience import PATIENCE_S
 
 ADA = Member("1", (EndpointTarget("ada"), EndpointTarget("desk")), "Ada")
 DAN = Member("4", (), "Dan")
@@ -185,14 +186,14 @@ async def test_who_waits_is_woken_by_a_device_that_is_free_again() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     known.device_changed("PJSIP/ada", "NOT_INUSE")
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_S):
         await waiting
 
 
 async def test_who_waits_is_woken_by_the_end_of_a_wrap_up_which_nothing_tells() -> None:
-    known = heard(*talk("1", ended_s_ago=19.9))
+    known = heard(*talk("1", ended_s_ago=19))
     assert known.busy(ADA) is not None
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_S):
         await known.until(lambda: known.busy(ADA) is None, [ADA])
 
 

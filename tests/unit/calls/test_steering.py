@@ -14,6 +14,7 @@ from ari_app.calls.ports import ChannelDestroyed, ChannelLeft, NotFoundError, Re
 from ari_app.calls.steering_request import HangUp, Hold, Mute, Resume, SendDigits, SteeringRequested
 from ari_app.domain import events as e
 from tests.fakes.switch import CALLER, Exchange, entered
+from tests.patience import PATIENCE_S
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
@@ -29,7 +30,7 @@ async def talking() -> AsyncIterator[tuple[Exchange, str, str]]:
         exchange.pick_up(leg)
         await exchange.until("add_to_bridge")
         (call,) = exchange.supervisor.live.values()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while not call.talking:
                 await asyncio.sleep(0)
         yield exchange, call.call_id, leg

@@ -21,6 +21,7 @@ from ari_app.calls.steering_request import (
 )
 from ari_app.domain import events as e
 from tests.fakes.switch import CALLER
+from tests.patience import PATIENCE_S
 from tests.unit.calls.test_steering import talking
 
 
@@ -31,7 +32,7 @@ async def test_a_flood_of_requests_is_refused_and_costs_nobody_his_talk() -> Non
         await exchange.until("send_digits")
         await asyncio.sleep(0)
         exchange.switch.held["send_digits"].set()
-        answers = await asyncio.wait_for(asyncio.gather(*asking), 3)
+        answers = await asyncio.wait_for(asyncio.gather(*asking), PATIENCE_S)
         codes = {answer.code for answer in answers if answer is not None}
         assert codes == {"too_many_requests"}
         assert answers[0] is None
@@ -48,7 +49,7 @@ async def test_a_hold_ends_for_the_one_who_stays_also_when_it_cannot_be_ended_fo
         assert await exchange.supervisor.steer(call_id, Hold()) is None
         exchange.switch.errors["unmute"] = [RefusedError("409 Channel not in Stasis")]
         asking = asyncio.create_task(exchange.supervisor.steer(call_id, Transfer("bob")))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while len(exchange.switch.dialled) < 2:
                 await asyncio.sleep(0)
         assert "stop_music" in exchange.switch.requests
@@ -70,7 +71,7 @@ async def test_a_hold_ends_when_asterisk_puts_another_phone_in_the_place_of_the_
             replaces=leg,
         )
         exchange.switch.deliver(newcomer)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while not any(isinstance(event, e.Transferred) for event in exchange.told.events):
                 await asyncio.sleep(0)
         assert "stop_music" in exchange.switch.requests
@@ -82,7 +83,7 @@ async def test_whoever_asks_is_not_left_waiting_when_the_router_loses_the_call()
     async with talking() as (exchange, call_id, _):
         exchange.switch.errors["remove_from_bridge"] = [UnreachableError("no connection")]
         exchange.switch.errors["destroy_bridge"] = [UnreachableError("no connection")]
-        refused = await asyncio.wait_for(exchange.supervisor.steer(call_id, Transfer("bob")), 3)
+        refused = await asyncio.wait_for(exchange.supervisor.steer(call_id, Transfer("bob")), PATIENCE_S)
         assert refused is not None
         assert refused.code == "call_lost"
 
@@ -91,7 +92,7 @@ async def test_what_is_asked_of_a_call_that_is_over_is_not_put_on_its_record() -
     async with talking() as (exchange, call_id, leg):
         exchange.switch.held["hang_up"] = asyncio.Event()
         exchange.switch.deliver(ChannelLeft(CALLER))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while not exchange.ends():
                 await asyncio.sleep(0)
         assert await exchange.supervisor.steer(call_id, HangUp()) is None
@@ -126,12 +127,12 @@ async def test_a_recording_that_asterisk_did_not_confirm_is_on_record_and_can_be
 async def test_a_router_that_stops_lets_nobody_consult_on() -> None:
     async with talking() as (exchange, call_id, _):
         asking = asyncio.create_task(exchange.supervisor.steer(call_id, Consult("bob")))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while len(exchange.switch.dialled) < 2:
                 await asyncio.sleep(0)
         exchange.pick_up(exchange.switch.dialled[1])
         assert await asking is None
-        await asyncio.wait_for(exchange.supervisor.stop(3), 5)
+        await asyncio.wait_for(exchange.supervisor.stop(3), PATIENCE_S)
         assert exchange.switch.requests.count("stop_music") == 1
     failed = [event for event in exchange.told.events if isinstance(event, e.TransferFailed)]
     assert [event.outcome for event in failed] == ["taken_back"]

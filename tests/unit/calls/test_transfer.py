@@ -20,6 +20,7 @@ from ari_app.calls.ports import (
 )
 from ari_app.domain import events as e
 from tests.fakes.switch import CALLER, Exchange
+from tests.patience import PATIENCE_S
 
 OTHER_CALL = "1772357400.99"
 
@@ -35,7 +36,7 @@ async def talking() -> AsyncIterator[tuple[Exchange, str]]:
         exchange.pick_up(leg)
         await exchange.until("add_to_bridge")
         (call,) = exchange.supervisor.live.values()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while not call.talking:
                 await asyncio.sleep(0)
         yield exchange, leg
@@ -43,7 +44,7 @@ async def talking() -> AsyncIterator[tuple[Exchange, str]]:
 
 async def dialled(exchange: Exchange, number: int) -> str:
     """The channel of the leg that is dialled as this one."""
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         while len(exchange.switch.dialled) < number:
             await asyncio.sleep(0.001)
     return exchange.switch.dialled[number - 1]
@@ -99,7 +100,7 @@ def other_call(exchange: Exchange) -> Inbox:
 
 async def wanted(inbox: Inbox) -> PartyWanted:
     """What the other call is asked for."""
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         notice: Notice = await inbox.get()
     assert isinstance(notice, PartyWanted)
     return notice
@@ -179,7 +180,7 @@ async def test_an_agent_whom_a_colleague_transfers_to_what_cannot_take_him_is_hu
         nowhere = Step(destination=VoicemailDestination("101"), timeout_s=5.0, action=LeaveMessage("101@default"))
         exchange.rings.transfer_target = lambda dialled: nowhere  # type: ignore[method-assign]
         exchange.switch.deliver(TransferRequested(CALLER, "101"))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while not exchange.ends():
                 await asyncio.sleep(0.001)
         exchange.switch.deliver(ChannelLeft(leg))

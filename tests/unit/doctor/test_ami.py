@@ -24,9 +24,11 @@ def known() -> Memberships:
 
 
 def test_a_link_that_can_be_had_is_told_with_what_it_knows(known: Memberships) -> None:
-    finding = judge_members(AMI, known)
+    finding = judge_members(AMI, known, may_pause=True)
     assert (finding.id, finding.status) == ("ami", "ok")
-    assert "1 queues, 1 members" in finding.found
+    assert finding.found.endswith("1 queues, 1 members")
+    without = judge_members(AMI, known, may_pause=False)
+    assert (without.status, "write = agent" in without.found) == ("ok", True)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,11 @@ def test_destinations_need_modules_and_contexts_of_their_own() -> None:
         "modules:app_voicemail",
     ]
     old = judge_dialplan(set(CONTEXTS), "agi-router", contexts_for(types))
-    assert [finding.id for finding in old] == ["dialplan:agi-router-queue", "dialplan:agi-router-voicemail"]
+    assert [finding.id for finding in old] == [
+        "dialplan:agi-router-queue",
+        "dialplan:agi-router-voicemail",
+        "dialplan:agi-router-voicemail-left",
+    ]
     assert "agi-router dialplan agi-router.conf > " in old[0].remedy
     assert modules_for({"user"}) == NEEDED
     assert contexts_for({"user"}) == CONTEXTS

@@ -98,6 +98,7 @@ def test_of_many_names_the_first_ten_are_told(tmp_path: Path) -> None:
         ("8f14e45f", "9a14e45f", ("asterisk.ari.password",)),
         ("url: calls.db", "url: others.db", ("storage.url",)),
         ("storage:", "control: {socket: c.sock}\nstorage:", ("control.socket",)),
+        ("{url: calls.db}", "{url: calls.db, keep_days: 30}", ("storage.keep_days",)),
         ("path: user}", "path: owner}", ()),
     ],
 )

@@ -8,6 +8,7 @@ from ari_app.control.settings import ControlError
 from ari_app.live.forms import read_form
 from ari_app.live.placing import CallForm
 from ari_app.live.steering import SteerForm
+from ari_app.live.webhook_forms import NewForm, RotateForm
 
 HOLD = {"call_id": "20261121T114416", "action": "hold"}
 
@@ -28,6 +29,13 @@ def test_a_wrong_request_for_a_call_names_the_field_and_its_bounds(wrong: dict[s
     with pytest.raises(ControlError) as refused:
         read_form(CallForm, {"number": "102"} | wrong)
     assert str(refused.value).startswith(message)
+
+
+def test_a_value_in_a_list_is_named_by_the_list_and_a_bound_by_all_its_digits() -> None:
+    with pytest.raises(ControlError, match=r"^directions is none of inbound, outbound, internal \[bad_request\]"):
+        read_form(NewForm, {"name": "crm", "url": "https://crm.example.com/hooks", "directions": ["in"]})
+    with pytest.raises(ControlError, match=r"^keep_old_s must be at most 2592000 \[bad_request\]"):
+        read_form(RotateForm, {"webhook": "crm", "keep_old_s": 10**7})
 
 
 def test_a_request_without_what_it_needs_is_told_so() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from ari_app.domain import events as e
-from ari_app.domain.story import LONGEST_TEXT, ago, printable
+from ari_app.domain.wording import LONGEST_TEXT, ago, printable
 from tests.unit.story.calls import arrived, at, dialled, told
 
 

@@ -17,6 +17,7 @@ from agi_router.routing.route import Request
 from agi_router.routing.url_template import UrlTemplate
 from tests.component.http_api import LOOPBACK, Handler, api
 from tests.component.oidc.server import Provider
+from tests.patience import PATIENCE_S
 
 
 @dataclass
@@ -46,7 +47,7 @@ async def asking(auth: OAuth2Auth, handler: Handler, memory: GrantMemory | None 
     ca_files = [auth.ca_file] if auth.ca_file else []
     async with api(handler) as port, LookupClient(LOOPBACK, ca_files, auths=[auth], grants=memory) as client:
         url = UrlTemplate.parse(f"http://127.0.0.1:{port}/")
-        yield Asking(client, Request(method="GET", url=url, auth=auth))
+        yield Asking(client, Request(method="GET", url=url, auth=auth, deadline_s=PATIENCE_S))
 
 
 def service(provider: Provider, **changes: Any) -> OAuth2Auth:

@@ -7,6 +7,7 @@ import pytest
 
 from agi_router.lookup.grants import ShortMemory
 from agi_router.routing.decision import FailedAttempt, SentRequest
+from tests.clock import leap
 from tests.component.agi_router.oauth2.asking import asking, service, user
 from tests.component.oidc.crm import Crm
 from tests.component.oidc.server import Provider
@@ -71,7 +72,10 @@ async def test_when_no_new_token_comes_the_401_stands_with_the_reason(provider: 
         await ask()
         await provider.revoke(crm.shown[0])
         await provider.hold()
-        answer = await ask(deadline_s=0.3)
+        last = asyncio.create_task(ask(deadline_s=20))
+        await provider.requests(at_least=2)
+        leap(20)
+        answer = await last
         await provider.release()
     assert answer.received.status == 401
     assert answer.failure is not None

@@ -24,6 +24,7 @@ from tests.component.agi_router.oauth2.asking import Asking, asking, service, us
 from tests.component.http_api import api, replies
 from tests.component.oidc.crm import Crm
 from tests.component.oidc.server import Provider
+from tests.patience import PATIENCE_S
 
 
 async def test_a_wrong_secret_is_told_once_and_not_tried_again_and_again(provider: Provider, crm: Crm) -> None:
@@ -56,7 +57,7 @@ async def test_a_refused_token_endpoint_is_asked_again_later_by_itself(
     provider: Provider, crm: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokens, "FIRST_RETRY_REFUSED_S", 0.05)
-    async with asking(service(provider, client_secret="wrong"), crm.handle) as ask, asyncio.timeout(5):
+    async with asking(service(provider, client_secret="wrong"), crm.handle) as ask, asyncio.timeout(PATIENCE_S):
         await ask.failure()
         assert await provider.requests(at_least=3) == [("client_credentials", "invalid_client")] * 2 + [("", "")]
 
@@ -66,7 +67,7 @@ async def test_a_slow_token_endpoint_costs_no_more_than_the_deadline_and_its_tok
 ) -> None:
     await provider.hold()
     async with asking(service(provider), crm.handle) as ask:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE_S):
             failed = await ask.failure(deadline_s=0.2)
         assert failed.code == "oauth_timeout"
         assert f"127.0.0.1:{provider.port}" in failed.message

@@ -13,6 +13,7 @@ from tests.component.agi_router.oauth2.asking import asking, service
 from tests.component.http_api import api, replies
 from tests.component.oidc.crm import Crm
 from tests.component.oidc.server import Provider
+from tests.patience import PATIENCE_S
 
 
 async def test_a_client_shows_its_credentials_once_and_its_token_with_every_question(
@@ -69,7 +70,7 @@ async def test_a_token_is_renewed_before_its_end_and_nobody_waits_for_it(
     monkeypatch.setattr(tokens, "SHORTEST_RENEWAL_S", 0.0)
     monkeypatch.setattr(tokens, "RENEW_SHARE", 0.99)
     await provider.let_tokens_live(60)
-    async with asking(service(provider), crm.handle) as ask, asyncio.timeout(5):
+    async with asking(service(provider), crm.handle) as ask, asyncio.timeout(PATIENCE_S):
         ask.source.keep_ready()
         await provider.requests(at_least=1)
         await ask()

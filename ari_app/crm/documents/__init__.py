@@ -1,0 +1,1 @@
+"""The documents of CRMs that come with the router."""

@@ -1,0 +1,1 @@
+"""Fetches recordings from Asterisk into a store, keeps them for their time, and signs links to them."""

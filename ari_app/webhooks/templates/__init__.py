@@ -1,0 +1,1 @@
+"""Templates: documents that turn notices into the webhooks of another system."""

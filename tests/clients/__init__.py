@@ -1,0 +1,1 @@
+"""Client programs of three telephony systems, written from the vendors' pages alone."""

@@ -1,0 +1,41 @@
+"""One Asterisk, one router with a REST API and one API key serve the calls of a file, one after the other."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from sandbox import Phone
+from tests.system.click_to_dial.clicking import Agent, agent, provider
+from tests.system.rig import Rig, running
+from tests.system.web.rest import Program, program, with_web
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Rig]:
+    async with running(with_web()) as rig:
+        yield rig
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def crm(shared: Rig) -> AsyncIterator[Program]:
+    async with program(shared) as crm:
+        yield crm
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def rig(shared: Rig) -> AsyncIterator[Rig]:
+    """Nothing is left of a test's calls after it."""
+    yield shared
+    await shared.idle()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def customer(rig: Rig) -> AsyncIterator[Phone]:
+    async with provider(rig) as phone:
+        yield phone
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ada(rig: Rig) -> AsyncIterator[Agent]:
+    async with agent(rig) as ada:
+        yield ada
