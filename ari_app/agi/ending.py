@@ -6,7 +6,7 @@ from typing import Final, assert_never
 
 from agi_router.fastagi.contacts import Evaluates
 from ari_app.agi.call import LONGEST_S, Dialling, DialplanCall, Playing, Queueing
-from ari_app.agi.report import Report, endpoint_of_key
+from ari_app.agi.report import Report, dialled_by, endpoint_of_key
 from ari_app.agi.results import ANSWER, PlacedLeg, causes, keys_of, result, winner
 from ari_app.calls.announcing import unplayable
 from ari_app.calls.clock import now
@@ -64,8 +64,8 @@ async def _dialled(
     call: DialplanCall, legs: Sequence[PlacedLeg], keys: Sequence[str], report: Report, dialplan: Evaluates
 ) -> str:
     """One word for how the Dial() ended: ANSWERED, or CANCELLED when the caller hung up in it."""
-    channels = keys_of(legs, keys)
-    won = winner(legs, channels, report) if report.dial == ANSWER else None
+    won = winner(legs, keys, report) if report.dial == ANSWER else None
+    channels = keys_of(legs, keys, won, report.peer)
     for leg in legs:  # before a question in whose midst the caller may hang up
         talk_s = (report.answered_ms or 0) / 1000 if leg is won else None
         call.volume.ended(leg_channel_id(call.call_id, leg.role), now(), talk_s)
@@ -94,11 +94,11 @@ async def _dialled(
     return most_telling(ended.outcome.value for _, ended in results)
 
 
-def answered(call: DialplanCall, peer: str) -> None:
-    """Somebody has picked up: the dialplan told so while the two speak."""
+def answered(call: DialplanCall, peer: str = "", dialled: str = "", *_: str) -> None:
+    """Somebody has picked up: the dialplan told so while the two speak. An older one does not say what it `dialled`."""
     if isinstance(call.doing, Dialling) and call.answered_at is None:
-        report = Report(peer=peer)
-        won = winner(call.doing.legs, {}, report)
+        report = Report(peer=peer, dialled=dialled_by(dialled))
+        won = winner(call.doing.legs, (), report)
         if won is not None:
             _tell_answer(call, won, report)
 

@@ -165,7 +165,7 @@ class DialplanCalls:
                 await session.set_variables(answers.failed("unknown"))
             return
         if word == ANSWERED:
-            answered(call, told[0] if told else "")
+            answered(call, *told)
             return
         report = Report.parse(told)
         call.channel = session.request.channel  # `answered` of before came by another one, and a transfer renames it

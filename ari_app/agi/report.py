@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Self
+from urllib.parse import unquote
 
 _KEY: Final = re.compile(r"PJSIP/[A-Za-z0-9_.+@-]{1,80}-[0-9a-f]{8}")
 
@@ -15,9 +16,10 @@ class Report:
 
     `dial` is DIALSTATUS, `queue` QUEUESTATUS, `playback` PLAYBACKSTATUS: of an earlier step, where the last one was of
     another kind. `cause` is HANGUPCAUSE (Q.850), 0 when Asterisk does not know it; `answered_ms` is
-    ANSWEREDTIME_MS. `peer` is the channel that answered (DIALEDPEERNAME), `by` the one that hung up
-    first (CHANNEL(hangupsource)), `member` the interface of a queue's member. `keys` are the channels of whose end
-    Asterisk knows the cause (HANGUPCAUSE_KEYS()), in the order in which they were made.
+    ANSWEREDTIME_MS. `peer` is the channel that answered (DIALEDPEERNAME), `dialled` the dial string that led to it
+    (DIALEDPEERNUMBER), `by` the one that hung up first (CHANNEL(hangupsource)), `member` the interface of a
+    queue's member. `keys` are the channels of whose end Asterisk knows the cause (HANGUPCAUSE_KEYS()), in the order in
+    which they were made.
     """
 
     dial: str = ""
@@ -27,6 +29,7 @@ class Report:
     answered_ms: int | None = None
     rang: bool = False
     peer: str = ""
+    dialled: str = ""
     by: str = ""
     member: str = ""
     keys: tuple[str, ...] = ()
@@ -55,10 +58,16 @@ class Report:
             answered_ms=_number(told.get("answered_ms", "")),
             rang=bool(told.get("rang")),
             peer=told.get("peer", ""),
+            dialled=dialled_by(told.get("dialled", "")),
             by=told.get("by", ""),
             member=told.get("member", ""),
             keys=tuple(sorted(filter(_KEY.fullmatch, keys), key=_made)),
         )
+
+
+def dialled_by(number: str) -> str:
+    """ "ada%2Fsip%3Aada%40192.0.2.1" -> "PJSIP/ada/sip:ada@192.0.2.1", as Dial() was told; "" of nothing."""
+    return f"PJSIP/{unquote(number)}" if number else ""
 
 
 def endpoint_of_key(key: str) -> str:

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from agi_router.fastagi.answer import CONTEXT
@@ -114,25 +115,37 @@ async def causes(dialplan: Evaluates, keys: Sequence[str]) -> Mapping[str, Known
     return found
 
 
-def keys_of(legs: Sequence[PlacedLeg], keys: Sequence[str]) -> Mapping[str, str]:
-    """By role the channel of each leg among `keys`, those that were made since; in both the order is that of Dial()."""
+def keys_of(
+    legs: Sequence[PlacedLeg], keys: Sequence[str], won: PlacedLeg | None = None, peer: str = ""
+) -> Mapping[str, str]:
+    """By role the channel of each leg among `keys`, those that were made since; `peer` is that of `won`.
+
+    The others have the order of Dial(). That may mistake two contacts of one device, or two numbers by one trunk, for
+    each other where Asterisk has a key of one of them only: it keeps none of a leg of which Dial() has read nothing.
+    """
+    found: dict[str, str] = {}
+    if won is not None and peer in keys:
+        found[won.role] = peer
     by_endpoint: dict[str, list[str]] = defaultdict(list)
     for key in keys:
-        by_endpoint[endpoint_of_key(key)].append(key)
-    return {leg.role: by_endpoint[leg.endpoint].pop(0) for leg in legs if by_endpoint[leg.endpoint]}
-
-
-def winner(legs: Sequence[PlacedLeg], channels: Mapping[str, str], report: Report) -> PlacedLeg | None:
-    """Who answered, by DIALEDPEERNAME."""
-    confirmed = _CONFIRMED.fullmatch(report.peer)
+        if key not in found.values():
+            by_endpoint[endpoint_of_key(key)].append(key)
     for leg in legs:
-        if confirmed is not None and leg.role.rpartition("-")[2] == confirmed[1]:
-            return leg
-        if confirmed is None and channels.get(leg.role) == report.peer:
-            return leg
+        if leg.role not in found and by_endpoint[leg.endpoint]:
+            found[leg.role] = by_endpoint[leg.endpoint].pop(0)
+    return found
+
+
+def winner(legs: Sequence[PlacedLeg], keys: Sequence[str], report: Report) -> PlacedLeg | None:
+    """Who answered: by what was dialled; where an older dialplan does not tell it, by the channel and the order."""
+    confirmed = _CONFIRMED.fullmatch(report.peer)
     if confirmed is not None:
-        return None
-    return next((leg for leg in legs if leg.endpoint == endpoint_of_key(report.peer)), None)
+        return next((leg for leg in legs if leg.role.rpartition("-")[2] == confirmed[1]), None)
+    channels = keys_of(legs, keys)
+    by_dial_string = (leg for leg in legs if report.dialled in (leg.contact, f"{leg.endpoint}/{leg.contact}"))
+    by_channel = (leg for leg in legs if channels.get(leg.role) == report.peer)
+    by_endpoint = (leg for leg in legs if leg.endpoint == endpoint_of_key(report.peer))
+    return next(chain(by_dial_string, by_channel, by_endpoint), None)
 
 
 def result(leg: PlacedLeg, known: Known | None, report: Report, *, has_won: bool) -> Result:

@@ -83,6 +83,7 @@ FOR_AGI_DOOR: Final = (
     _vital("func_strings.so", "the router cannot set its answer: there is no ARRAY()"),
     _useful("app_originate.so", "talks with numbers outside count only when they are over: there is no Originate()"),
     _useful("func_hangupcause.so", "why a leg came to nothing is not known: there is no HANGUPCAUSE()"),
+    _useful("func_uri.so", "which of two phones of one device has answered is a guess: there is no URIENCODE()"),
     _useful("app_read.so", "nobody can confirm a call by a key: there is no Read()"),
 )
 """What only the AGI door needs, or needs more than others do."""

@@ -52,6 +52,8 @@ class Phone:
         self.received: list[IncomingCall] = []
         self.takes_updates = False
         """Whether it says that it allows UPDATE (RFC 3311), by which Asterisk tells news while it rings."""
+        self.is_unplugged = False
+        """Whether it leaves calls without any answer, as a phone does whose registration has outlived it."""
         self.message_answer: tuple[int, str] | None = (200, "OK")
         self._messages: asyncio.Queue[Request] = asyncio.Queue()
         self._server = server
@@ -203,6 +205,8 @@ class Phone:
             call.receive(transaction)
         elif in_dialog:
             transaction.respond(transaction.response(481, "Call/Transaction Does Not Exist"))
+        elif request.method == "INVITE" and self.is_unplugged:
+            pass
         elif request.method == "INVITE":
             opening = asyncio.create_task(self._ring_up(transaction))
             self._openings.add(opening)

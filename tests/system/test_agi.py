@@ -11,7 +11,7 @@ from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
 from tests.system.doors import Door, running_by
 from tests.system.rig import ANSWER, Rig
-from tests.system.test_ringing import phones, ringing_at
+from tests.system.test_ringing import phones, ringing_at, sip_uris
 
 MOBILE = "+14155550123"
 
@@ -44,8 +44,25 @@ async def test_of_two_contacts_of_one_device_the_record_knows_which_answered() -
         await call.hang_up()
         record = await ended(rig)
         (leg,) = [leg for leg in record.legs if leg.outcome == "answered"]
-        assert leg.contact.endswith(f":{both[1].sip.local[1]}")
+        assert sip_uris(both[1]) == [leg.contact]
         assert record.ended_by == "caller"
+
+
+async def test_who_answered_is_known_among_contacts_of_which_asterisk_has_heard_nothing() -> None:
+    async with running_by(Door.AGI) as rig, AsyncExitStack() as stack:
+        three = await phones(stack, rig, "ada", "ada", "ada")
+        for plugged in range(3):
+            for number, phone in enumerate(three):
+                phone.is_unplugged = number != plugged
+            call = await rig.call()
+            await (await three[plugged].next_call()).answer()
+            await call.answered()
+            await call.hang_up()
+            await rig.idle()
+            record = await rig.newest()
+            outcomes = {leg.contact: leg.outcome for leg in record.legs}
+            told = dict.fromkeys(sip_uris(*three), "answered_elsewhere")
+            assert outcomes == told | dict.fromkeys(sip_uris(three[plugged]), "answered")
 
 
 async def test_a_redirecting_phone_is_not_followed_past_the_dial_policy() -> None:

@@ -40,11 +40,21 @@ def test_contacts_of_one_device_are_told_apart_by_their_order() -> None:
 
 
 def test_the_winner_is_the_channel_that_dial_names() -> None:
-    channels = {"leg-1": "PJSIP/ada-00000007", "leg-2": "PJSIP/ada-00000009"}
-    assert winner(LEGS, channels, Report(peer="PJSIP/ada-00000009")) is ADA_TWO
-    assert winner(LEGS, {}, Report(peer="PJSIP/ada-00000009")) is ADA
-    assert winner(LEGS, {}, Report(peer="Local/3@agi-router-agi-confirm-00000000;1")) is MOBILE
-    assert winner(LEGS, {}, Report(peer="Local/9@agi-router-agi-confirm-00000000;1")) is None
+    keys = ("PJSIP/ada-00000007", "PJSIP/ada-00000009")
+    assert winner(LEGS, keys, Report(peer="PJSIP/ada-00000009")) is ADA_TWO
+    assert winner(LEGS, (), Report(peer="PJSIP/ada-00000009")) is ADA
+    assert winner(LEGS, (), Report(peer="Local/3@agi-router-agi-confirm-00000000;1")) is MOBILE
+    assert winner(LEGS, (), Report(peer="Local/9@agi-router-agi-confirm-00000000;1")) is None
+
+
+def test_what_was_dialled_tells_the_winner_of_whom_alone_asterisk_has_a_key() -> None:
+    (key,) = keys = ("PJSIP/ada-00000009",)
+    report = Report.parse([f"dial=ANSWER&peer={key}&dialled=ada%2Fsip%3Aada%40192.0.2.2&keys={key}"])
+    assert report.dialled == "PJSIP/ada/sip:ada@192.0.2.2"
+    assert winner(LEGS, keys, report) is ADA_TWO
+    assert keys_of(LEGS, keys, ADA_TWO, key) == {"leg-2": key}
+    assert winner(LEGS, (), Report(peer="PJSIP/trunk-1-00000008", dialled="PJSIP/+1@trunk-1")) is MOBILE
+    assert winner(LEGS, keys, Report(peer=key, dialled="PJSIP/ada/sip:ada@192.0.2.9")) is ADA
 
 
 def test_legs_that_rang_to_the_end_ended_as_the_dial_did() -> None:
