@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import re
 import shutil
 import signal
 import tempfile
@@ -17,10 +18,18 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 START_DEADLINE_S = 60.0
 POLL_S = 0.01
 
+HEADLINE = "The following events occurred:\n"
+EVENT = re.compile(r"(?:\A|(?<=['.\n]))(?=\d{4}-\d\d-\d\d\t)")
+CAME_AGAIN = re.compile(r"[^:]*:[^:]*:[^:]*: Dead call \S+ \(successful\), received ")
+"""What is sent again, as its answer is late, is answered twice: the second time perhaps after the end of the call."""
+
 
 @dataclass(frozen=True, slots=True)
 class SippResult:
-    """How many calls went by the script, and how many did not. `errors` tells what else came, in sipp's words."""
+    """How many calls went by the script, and how many did not.
+
+    `errors` tells what else came, in sipp's words; but for answers that came again after the end of a good call.
+    """
 
     successful: int
     failed: int
@@ -82,6 +91,7 @@ class Sipp:
             *("-ci", address, "-cp", str(free_port(address)), "-nostdin"),
             *("-trace_stat", "-stf", str(self._statistics), "-fd", "1"),
             *("-trace_err", "-error_file", str(self._errors)),
+            *("-watchdog_interval", "0"),  # it takes a machine that is busy for too many calls, and at last gives up
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
@@ -128,7 +138,11 @@ class Sipp:
         return SippResult(int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"]), self._error_text())
 
     def _error_text(self) -> str:
-        return self._errors.read_text(errors="replace") if self._errors.exists() else ""
+        if not self._errors.exists():
+            return ""
+        told = self._errors.read_text(errors="replace").removeprefix(HEADLINE)
+        errors = "".join(event for event in EVENT.split(told) if not CAME_AGAIN.match(event))
+        return f"{HEADLINE}{errors}" if errors else ""
 
     async def _wait_until_listening(self) -> None:
         async with asyncio.timeout(START_DEADLINE_S):

@@ -7,15 +7,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from sandbox import Asterisk, Phone, Sipp
+from sandbox import Asterisk, Layout, Phone, Sipp
 from sandbox.errors import SandboxError
+from sandbox.layout import claim_network
+from sandbox.phone.transactions import ServerTransaction
 
 DID = "+14155550100"
 CALLER = "+14155550177"
@@ -219,6 +221,44 @@ async def test_sipp_counts_calls_that_found_a_busy_provider_as_failed() -> None:
         result = await caller.result()
         assert (result.successful, result.failed) == (0, 2)
         assert "486 Busy Here" in result.errors
+
+
+@pytest.fixture
+def layout() -> Iterator[Layout]:
+    """Addresses for sipp and a phone alone."""
+    network = claim_network()
+    yield network.layout()
+    network.release()
+
+
+async def test_a_sipp_that_was_late_takes_the_call_that_was_sent_again(layout: Layout) -> None:
+    trunk = (layout.trunk, layout.trunk_port)
+    async with Sipp.provider(layout) as provider, Phone("caller", server=trunk, address=layout.carrier) as caller:
+        call = await caller.call("out")
+        await call.progressed(180)
+        caller.sip.send(call.invite, trunk)
+        await call.answered()
+        await call.hang_up()
+        taken = await provider.finish()
+        assert (taken.successful, taken.failed) == (1, 0), taken.errors
+
+
+class SaysAllTwice(Phone):
+    def _on_request(self, transaction: ServerTransaction) -> None:
+        super()._on_request(transaction)
+        transaction.repeat()
+
+
+async def test_an_answer_that_comes_again_after_the_end_of_a_sipp_s_call_is_no_error(layout: Layout) -> None:
+    here = (layout.asterisk, layout.sip_port)
+    async with (
+        SaysAllTwice("asterisk", server=here, address=here[0], port=here[1]) as phone,
+        Sipp.caller(layout, "in", calls=3, at_once=1) as caller,
+    ):
+        for _ in range(3):
+            await (await phone.next_call()).answer()
+        result = await caller.result()
+        assert (result.successful, result.failed, result.errors) == (3, 0, "")
 
 
 async def test_without_a_router_the_call_goes_to_the_static_fallback_at_once() -> None:
