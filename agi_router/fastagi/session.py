@@ -1,9 +1,9 @@
 """One AGI call in the hands of its handler: what was asked, and the commands that answer it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
 
 from panoramisk.fast_agi import Request
 
@@ -12,9 +12,6 @@ from agi_router.fastagi.connection import Connection
 from agi_router.fastagi.errors import CommandError, HangUpError
 from agi_router.fastagi.request import AgiRequest
 from agi_router.routing.printable import printable
-
-SEPARATOR: Final = "\u241e"
-"""Between values that are read together: the picture of a record separator, which no dial string holds."""
 
 
 class Session:
@@ -38,15 +35,6 @@ class Session:
         _, data = await self.send(command("GET FULL VARIABLE", expression))
         return data
 
-    async def evaluate_all(self, expressions: Sequence[str]) -> list[str]:
-        """The same for several, in one command where they fit."""
-        if len(expressions) > 1:
-            with suppress(CommandError):  # too long
-                values = (await self.evaluate(SEPARATOR.join(expressions))).split(SEPARATOR)
-                if len(values) == len(expressions):  # else a value holds the separator
-                    return values
-        return [await self.evaluate(expression) for expression in expressions]
-
     async def set_variables(self, variables: Mapping[str, str]) -> None:
         """Set variables of the channel, by as few commands as they fit in.
 
@@ -54,10 +42,6 @@ class Session:
         """
         for line in list(set_commands(variables)):
             await self.send(line)
-
-    async def verbose(self, message: str, level: int = 1) -> None:
-        """Tell it on Asterisk's console, for an operator who reads there at this level or above."""
-        await self.send(command("VERBOSE", message[:1000], str(level)))
 
     @asynccontextmanager
     async def until_hang_up(self) -> AsyncIterator[None]:

@@ -106,9 +106,8 @@ class AgiRules:
                 assert not CONTROL.search(text), f"control characters in {text!r}"
             self._given = {f"V{number}": value for number, value in enumerate(request.variables.values())}
             await session.set_variables(self._given)
-            read = [await session.get_variable("NAME") or "", *await session.evaluate_all(["${A}", "${B}"])]
+            read = [await session.get_variable("NAME") or "", await session.evaluate("${A}${B}")]
             assert not CONTROL.search("".join(read)), f"control characters in {read!r}"
-            await session.verbose(request.caller_name)
             self._given["ALONE"] = request.caller_name
             await session.set_variables({"ALONE": request.caller_name})
             self.outcomes["answered"] += 1
