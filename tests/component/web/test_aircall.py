@@ -117,7 +117,14 @@ async def test_a_mistake_in_a_search_is_told(aircall: WebRig) -> None:
         assert query.partition("=")[0] in told["error"]
 
 
-@pytest.mark.parametrize("body", [{"number_id": 14155550100, "to": OUTSIDE}, {"to": OUTSIDE, "more": 1}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"number_id": 14155550100, "to": OUTSIDE},
+        {"number_id": 14155550100.0, "to": OUTSIDE},
+        {"to": OUTSIDE, "more": 1},
+    ],
+)
 async def test_a_call_is_started(aircall: WebRig, body: dict[str, Any]) -> None:
     assert await ask(aircall, "POST", "/users/456/calls", json=body) == (204, "")
     assert len(aircall.supervisor.live) == 1
@@ -128,6 +135,8 @@ REFUSED: list[tuple[str, Any, int]] = [
     ("ada@example.com", {"number_id": 14155550100, "to": OUTSIDE}, 404),
     ("456", {"number_id": 14155550111, "to": OUTSIDE}, 400),
     ("456", {"number_id": "1", "to": OUTSIDE}, 400),
+    ("456", {"number_id": True, "to": OUTSIDE}, 400),
+    ("456", {"number_id": 14155550100.5, "to": OUTSIDE}, 400),
     ("456", {"number_id": 14155550100, "to": "911"}, 400),
     ("456", {"number_id": 14155550100, "to": "nobody"}, 400),
     ("456", {"number_id": 14155550100}, 400),

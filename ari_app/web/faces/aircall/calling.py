@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import BaseModel, Field, StrictInt
+from pydantic import BaseModel, BeforeValidator, Field, StrictInt
 
 from agi_router.routing.click_to_dial import CallRequest, First
 from agi_router.routing.errors import Failure
@@ -18,10 +18,15 @@ from ari_app.web.services import Router
 resource = APIRouter()
 
 
+def _whole(value: object) -> object:
+    """14155550100.0 is a whole number too, as JSON Schema has it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class NewCall(BaseModel):
     """With whom, and which number of ours he sees. What else is sent is passed over."""
 
-    number_id: Annotated[StrictInt, Field(ge=0, le=10**15)] | None = Field(
+    number_id: Annotated[StrictInt, Field(ge=0, le=10**15), BeforeValidator(_whole)] | None = Field(
         None,
         description="the digits of a number of yours, with its country code; null: the trunk's",
         examples=[14155550100],
