@@ -19,7 +19,7 @@ from ari_app.calls.leg import Leg
 from ari_app.calls.ports import NotFoundError, TelephonyError, TransferRequested, UnreachableError
 from ari_app.calls.steering_request import CancelTransfer, SteeringRequested
 from ari_app.calls.taking_back import take_back
-from ari_app.calls.transfer import Failed, Onward, fail, put_in_callers_place, succeed, tell_asked
+from ari_app.calls.transfer import Failed, Onward, fail, put_in_callers_place, succeed, tell_asked, until_gone
 from ari_app.domain import events as e
 from ari_app.domain.causes import LegOutcome
 
@@ -50,6 +50,8 @@ async def consult(call: Call, leg: Leg, asked: TransferRequested, request: Steer
     consultation = call.consultation
     try:
         found = await _consult(call, consultation, request, action, step.timeout_s)
+        if isinstance(found, Failed):
+            await until_gone(call, agent)
         call.transferring, call.consultation = False, None
         return await _conclude(call, leg, consultation, request, found, by_caller=by_caller)
     except CallerGoneError:

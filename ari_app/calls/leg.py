@@ -43,8 +43,8 @@ class Leg:
     the bridge with the caller before anybody answered.
     What happens before the leg is `dialled` on record waits in `untold`; of a leg that is never dialled, nothing is.
     One that has to `confirm` is up when the right key was pressed; `key` is the first that was, and `decided` is set by
-    it or by the leg's end. With `auto_answer` its phone is asked to pick up by itself. A `newcomer` was not created by
-    us for this call: it came by a transfer.
+    it or by the leg's end. With `auto_answer` its phone is asked to pick up by itself. One that `hangs_up` is as good
+    as gone: its end is told a moment later. A `newcomer` was not created by us for this call: it came by a transfer.
     """
 
     role: str
@@ -75,6 +75,7 @@ class Leg:
     auto_answer: bool = False
     is_asked: bool = False
     key: str = ""
+    hangs_up: bool = False
     decided: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -123,6 +124,7 @@ class Leg:
                 if self.alive:
                     return self.end(event.cause, event.tech_cause)
             case ChannelHangingUp():
+                self.hangs_up = True
                 self.cause = self.cause or event.cause
             case ChannelLeft():
                 # A leg's cause follows with ChannelDestroyed; of other channels that may never be told.

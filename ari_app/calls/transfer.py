@@ -9,6 +9,7 @@ and its talk goes on; when it has hung up meanwhile, the caller goes on to the f
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +18,7 @@ from agi_router.routing.destination import HangupCause, HangupDestination
 from agi_router.routing.errors import Failure
 from agi_router.routing.step import HangUp, Refused, Ring, Step
 from ari_app.calls.bridging import LEG_GUARD, guard, guard_newcomer, let_speak, lift_guard
-from ari_app.calls.call import Call, CallerGoneError
+from ari_app.calls.call import LAST_EVENTS_S, Call, CallerGoneError, GivenUpError
 from ari_app.calls.clock import now
 from ari_app.calls.consent import go_on
 from ari_app.calls.handover import fetch, let_phone_leave, tell_joined, tell_phone
@@ -93,6 +94,8 @@ async def transfer(
     call.transferring = True
     try:
         found = await _find(call, transferer, request)
+        if isinstance(found, Failed):
+            await until_gone(call, transferer)
     except CallerGoneError:
         call.first_to_hang_up = call.caller.channel_id  # the phone that asked may have left before, and ended nothing
         raise
@@ -268,6 +271,16 @@ async def _let_speak(call: Call, leg: Leg) -> None:
     except (NotFoundError, RefusedError) as error:  # one of the two hung up just now, and the event is on its way
         call.log.info("two could not be bridged after a transfer", leg=leg.role, error=str(error))
         take_back(call, leg, LegOutcome.FAILED)
+
+
+async def until_gone(call: Call, transferer: Leg) -> None:
+    """Of a phone that hangs up in the moment in which its transfer fails the end may not be told yet: to give it the
+    caller back would end his call. Raises CallerGoneError.
+    """
+    with suppress(TimeoutError, GivenUpError):
+        async with asyncio.timeout(LAST_EVENTS_S):
+            while transferer.hangs_up and transferer.alive:
+                await call.next_event()
 
 
 async def fail(call: Call, leg: Leg, transferer: Leg, why: Failed, *, by_caller: bool) -> Leg | Onward:

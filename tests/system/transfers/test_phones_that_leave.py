@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from ari_app.calls.bridging import SETTLED_S
+from ari_app.domain.events import LegEnded
 from tests.system.rig import Rig
 from tests.system.transfers.talks import ADAS_HZ, BOBS_HZ, held, last, talking
 
@@ -56,8 +57,10 @@ async def test_a_caller_whose_transfer_fails_when_the_phone_has_gone_is_taken_by
         talk = await talking(rig, ada)
         await held(rig, talk)
         await talk.ada.transfer("102")
+        at_bob = await bob.next_call()
         await talk.ada.hang_up()
-        await (await bob.next_call()).reject(486)
+        await rig.router.until_told(LegEnded)
+        await at_bob.reject(486)
         ringing = await carol.next_call()
         await ringing.answer()
         assert await talk.caller.hears(BOBS_HZ, 0.3)

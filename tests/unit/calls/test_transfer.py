@@ -137,6 +137,24 @@ async def test_two_speak_on_when_the_call_that_wanted_one_of_them_has_not_waited
         assert [event.outcome for event in exchange.told.events if isinstance(event, e.LegEnded)] == ["answered"]
 
 
+async def test_a_phone_that_hangs_up_as_its_transfer_fails_is_not_given_the_caller_back() -> None:
+    async with talking() as (exchange, leg):
+        exchange.switch.deliver(TransferRequested(leg, "bob"))
+        new = await dialled(exchange, 2)
+        exchange.switch.deliver(ChannelHangingUp(leg, 16))
+        exchange.switch.deliver(ChannelDestroyed(new, 17))
+        await asyncio.sleep(0.05)  # time enough to let the two speak
+        exchange.switch.deliver(ChannelLeft(leg))
+        exchange.switch.deliver(ChannelDestroyed(leg, 16))
+        await dialled(exchange, 3)  # the fallback of his route
+        assert exchange.switch.requests.count("add_to_bridge") == 1
+        assert exchange.ends() == []
+        exchange.switch.deliver(ChannelHangingUp(CALLER, 16))
+        exchange.switch.deliver(ChannelLeft(CALLER))
+        await exchange.over()
+        assert [end.by for end in exchange.ends() if isinstance(end, e.CallEnded)] == ["caller"]
+
+
 async def test_a_second_transfer_key_is_answered_while_the_first_one_waits_for_another_call() -> None:
     async with talking() as (exchange, leg):
         asked = TransferRequested(leg, "102", Consultation(OTHER_CALL, "peer", "PJSIP/bob-1"))
