@@ -1,7 +1,10 @@
 """Talks that can be transferred, and what is on record of them."""
 
+import asyncio
+import re
 from dataclasses import dataclass
 
+from ari_app.calls.bridging import GUARD_PEER
 from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord
 from sandbox import Answer, Phone
@@ -10,6 +13,7 @@ from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
 from sandbox.tone import MUSIC_ON_HOLD_HZ
+from tests.patience import PATIENCE_S
 from tests.system.rig import CALLER, DID, Rig
 
 CALLERS_HZ, ADAS_HZ, BOBS_HZ = 500, 1000, 1400
@@ -57,10 +61,18 @@ async def last(rig: Rig) -> tuple[CallRecord, list[e.CallEvent]]:
 
 
 async def held(rig: Rig, talk: Talk) -> None:
-    """Ada's phone holds the call, and the router has taken note."""
+    """Ada's phone holds the call, and the router has lifted the guard: the phone may leave the call to others."""
     await talk.ada.hold()
     assert await talk.caller.hears(MUSIC_ON_HOLD_HZ, 0.1)
-    await rig.router.records()
+    async with asyncio.timeout(PATIENCE_S):
+        while await guarded(rig):
+            await asyncio.sleep(0.02)  # the variables of channels are filtered out of Asterisk's events
+
+
+async def guarded(rig: Rig) -> list[str]:
+    """The channels whose guard names a peer."""
+    shown = [await rig.asterisk.cli(f"core show channel {line.split('!')[0]}") for line in await rig.channels()]
+    return [text for text in shown if re.search(rf"^{GUARD_PEER}=.", text, re.MULTILINE)]
 
 
 async def count(rig: Rig) -> int:
