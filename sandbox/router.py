@@ -208,6 +208,11 @@ class Router(RunningRouter):
         """Have a call placed, as `agi-router call` does; its id. Raises ControlError."""
         return str((await asyncio.to_thread(ask, self._control, "call", arguments=request))["call_id"])
 
+    async def agents(self) -> Mapping[str, Mapping[str, Any]]:
+        """How each user stands, by his id, as `agi-router agents --json` prints it."""
+        told = await asyncio.to_thread(ask, self._control, "agents")
+        return {agent["user"]: agent for agent in told["agents"]}
+
     async def counters(self) -> Mapping[tuple[str, str], float]:
         """What the dial policy has counted, by scope (limits, route_limits, key_limits) and measure."""
         told = await asyncio.to_thread(ask, self._control, "policy")

@@ -83,6 +83,15 @@ class Call:
         """Whether, from now on, there is any sound for `seconds` without a break, such as a voice."""
         return await self.media.hears((), seconds, timeout_s)
 
+    async def falls_silent(self, seconds: float, *, timeout_s: float = PATIENCE_S) -> bool:
+        """Whether there is no sound for `seconds`, whatever came before, within `timeout_s`."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_s
+        while loop.time() < until:
+            if not await self.hears_sound(timeout_s=seconds):
+                return True
+        return False
+
     async def receives(self, keys: str, *, timeout_s: float = PATIENCE_S) -> bool:
         """Whether exactly these keys, in RTP (RFC 4733), have come or come within `timeout_s`."""
         return await self.media.receives(keys, timeout_s)

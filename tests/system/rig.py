@@ -14,7 +14,7 @@ from ari_app.domain.record import CallRecord
 from sandbox import Answer, Api, Asterisk, Layout, Phone
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import PATIENCE_S, Config, Process, Router, router_config
-from tests import warm
+from tests import patience, warm
 
 DID = "+14155550100"
 CALLER = "+14155550177"
@@ -96,6 +96,24 @@ class Rig:
         shown = await self.asterisk.cli("ari show app agi-router")
         (count,) = (line for line in shown.splitlines() if line.strip().startswith("Subscriptions:"))
         return [] if count.split()[1] == "0" else [count.strip()]
+
+    async def stands(self, user: str = ADA, **how: object) -> None:
+        """Wait until the router knows this of a user, such as state="free".
+
+        A phone is answered before Asterisk tells anybody else that it is registered, or in a call, or free again.
+        """
+        async with asyncio.timeout(patience.PATIENCE_S):
+            while {key: (await self.router.agents())[user][key] for key in how} != how:
+                await asyncio.sleep(0.02)  # the router is asked: it tells nobody
+
+    async def can_be_called(self, user: str = ADA) -> None:
+        """Wait until the router would let a call be placed for this agent."""
+        await self.stands(user, registered=True, state="free")
+
+    async def place(self, user: str, number: str, **more: Any) -> str:
+        """Ask for a call of an agent who is there, or just comes; its id."""
+        await self.can_be_called(user)
+        return await self.router.place(user=user, number=number, **more)
 
     async def call_by(self, route: str, value: object) -> OutgoingCall:
         """A customer calls by this route, whose API (at ANSWER) says that the call belongs `to` the value."""

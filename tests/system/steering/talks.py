@@ -1,5 +1,6 @@
 """What the tests of steering share: a talk that is live, and how it is steered."""
 
+import asyncio
 from dataclasses import dataclass
 
 import pytest
@@ -12,6 +13,7 @@ from sandbox.api import SEARCH, calls_of_user
 from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
+from tests.patience import PATIENCE_S
 from tests.system.rig import ADA, Rig
 
 CALLERS_HZ, ADAS_HZ, BOBS_HZ = 500, 1000, 1400
@@ -49,7 +51,7 @@ async def inbound(rig: Rig, ada: Phone) -> Talk:
 
 async def outbound(rig: Rig, ada: Phone, provider: Phone) -> Talk:
     """Ada has been called, and then the customer; both hear each other."""
-    call_id = await rig.router.place(user=ADA, number=CUSTOMER)
+    call_id = await rig.place(ADA, CUSTOMER)
     at_ada = await ada.next_call()
     await at_ada.answer()
     at_customer = await provider.next_call()
@@ -59,12 +61,20 @@ async def outbound(rig: Rig, ada: Phone, provider: Phone) -> Talk:
     return Talk(call_id, at_customer, at_ada)
 
 
+async def only_two(rig: Rig) -> None:
+    """Wait until the phones that somebody else has answered are gone from the live call."""
+    async with asyncio.timeout(PATIENCE_S):
+        while [len(call["parties"]) for call in await rig.router.live()] != [2]:
+            await asyncio.sleep(0.02)  # the router is asked: it tells nobody
+
+
 def hz_of(talk: Talk) -> int:
     return CALLERS_HZ if isinstance(talk.customer, OutgoingCall) else CUSTOMERS_HZ
 
 
 async def hears_nothing(call: OutgoingCall | IncomingCall) -> bool:
-    return not await call.hears_sound(timeout_s=0.4)
+    """What is on its way is still heard, and a mute takes effect a moment after Asterisk has said yes to it."""
+    return await call.falls_silent(0.4)
 
 
 async def last(rig: Rig) -> tuple[CallRecord, list[e.CallEvent]]:

@@ -90,10 +90,10 @@ async def test_a_talk_is_recorded_on_after_an_agent_has_hung_up_while_his_transf
         assert await talk.customer.hears_ringing()
         await at_bob.answer()
         await asking
-        assert await talk.customer.hears(BOBS_HZ, 0.5)
+        await rig.router.until_told(e.RecordingStarted, 2)
         (live,) = await rig.router.live()
         assert live["recording"] == f"{talk.call_id}-2"
-        assert await talk.customer.hears(BOBS_HZ, 0.3)
+        assert await talk.customer.hears(BOBS_HZ, 0.5)
         await talk.customer.hang_up()
     _, story = await last(rig)
     first, second = spooled(rig, story)

@@ -118,7 +118,7 @@ async def test_a_call_that_rings_is_hung_up_and_can_be_nothing_else(rig: Rig, ad
 
 
 async def test_a_call_that_was_asked_for_is_hung_up_while_the_agent_rings(rig: Rig, ada: Phone) -> None:
-    call_id = await rig.router.place(user=ADA, number=CUSTOMER)
+    call_id = await rig.place(ADA, CUSTOMER)
     at_ada = await ada.next_call()
     await at_ada.ring()
     await rig.router.steer(call_id, "hangup")
@@ -129,7 +129,7 @@ async def test_a_call_that_was_asked_for_is_hung_up_while_the_agent_rings(rig: R
 
 async def test_a_call_that_was_asked_for_is_hung_up_while_the_customer_rings(rig: Rig, ada: Phone) -> None:
     async with Phone.provider(rig.asterisk.layout) as provider:
-        call_id = await rig.router.place(user=ADA, number=CUSTOMER)
+        call_id = await rig.place(ADA, CUSTOMER)
         at_ada = await ada.next_call()
         await at_ada.answer()
         at_customer = await provider.next_call()

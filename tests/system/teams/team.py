@@ -96,4 +96,5 @@ async def busy_outside(rig: Rig, bob: Phone) -> IncomingCall:
     at_bob = await bob.next_call()
     await at_bob.answer()
     await call.answered()
+    await rig.stands("2", state="in_call")
     return at_bob

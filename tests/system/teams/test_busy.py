@@ -8,6 +8,7 @@ import pytest
 from ari_app.domain import events as e
 from sandbox import Phone
 from sandbox.router import Config
+from tests.patience import PATIENCE_S
 from tests.system.rig import CALLER, Rig, running
 from tests.system.teams.team import (
     DIALPLAN,
@@ -25,7 +26,7 @@ from tests.system.teams.team import (
 
 
 async def somebody_is_waited_for(rig: Rig) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not (await rig.router.records() and await passed(rig)):
             await asyncio.sleep(0.05)  # the trace is read from outside
 
@@ -77,8 +78,9 @@ async def test_wrap_up_follows_a_talk_also_over_a_restart_and_ends_by_itself() -
         (event,) = [event for event in await events(rig) if isinstance(event, e.MemberPassed)]
         assert event.for_s is not None
         assert 0 < event.for_s < 300
-        rig.router.config["directory"]["teams"][0]["wrap_up_s"] = 1  # by now it is over
+        rig.router.config["directory"]["teams"][0]["wrap_up_s"] = 1
         await rig.router.reload()
+        await rig.stands("2", state="free")
         await give_up(rig, bob)
 
 
@@ -93,7 +95,7 @@ async def test_a_busy_member_is_waited_for_and_rings_as_soon_as_he_is_free(order
         await call.progressed(180)
         await somebody_is_waited_for(rig)
         await outside.hang_up()
-        at_bob = await bob.next_call(10)  # not only when the step's 25 s are over
+        at_bob = await bob.next_call()  # not only when the step's 25 s are over, after which nobody rings
         await at_bob.answer()
         await call.answered()
         await call.hang_up()
@@ -121,9 +123,7 @@ async def test_a_member_who_becomes_free_joins_those_who_ring() -> None:
 
 
 async def test_a_caller_who_waits_for_a_busy_member_may_give_up_or_wait_in_vain() -> None:
-    def change(config: Config) -> None:
-        team("2", "sequential", if_busy="wait", timeout_s=5)(config)
-
+    change = team("2", "sequential", if_busy="wait")
     async with running(change, extra_dialplan=DIALPLAN) as rig, AsyncExitStack() as stack:
         (bob,) = await phones(stack, calling_the_team(rig), "bob")
         await devices_known(rig)
@@ -132,8 +132,10 @@ async def test_a_caller_who_waits_for_a_busy_member_may_give_up_or_wait_in_vain(
         await call.progressed(180)
         await somebody_is_waited_for(rig)
         await call.cancel()
+        team("2", "sequential", if_busy="wait", timeout_s=5)(rig.router.config)
+        await rig.router.reload()
         in_vain = await rig.call()
-        assert await in_vain.final_status(20) == 486
+        assert await in_vain.final_status(PATIENCE_S) == 486
         await outside.hang_up()
         await rig.idle()
         ends = [event.outcome for event in await events(rig) if isinstance(event, e.StepEnded)]
@@ -156,6 +158,7 @@ async def test_a_single_user_who_is_busy_is_skipped_as_well() -> None:
         await call.cancel()
         await at_ada.cancelled()
         await outside.hang_up()
+        await rig.stands("2", state="free")
         await give_up(rig, bob)
         assert await passed(rig, -2) == [("Bob", "in_call", False)]
 

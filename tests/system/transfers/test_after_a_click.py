@@ -10,8 +10,8 @@ from ari_app.domain.events import LegEnded
 from ari_app.domain.record import Disposition
 from sandbox import Phone
 from sandbox.phone.incoming import IncomingCall
-from tests.system.click_to_dial.clicking import CUSTOMER, CUSTOMER_HZ, click, provider
-from tests.system.rig import DID, Rig
+from tests.system.click_to_dial.clicking import CUSTOMER, CUSTOMER_HZ, provider
+from tests.system.rig import ADA, DID, Rig
 from tests.system.transfers.talks import ADAS_HZ, BOBS_HZ, consulting, last, talking
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def speaking(rig: Rig, ada: Phone) -> AsyncIterator[tuple[IncomingCall, IncomingCall]]:
     """Ada has asked for the customer, and speaks with him."""
     async with provider(rig) as customers:
-        await click(rig)
+        await rig.place(ADA, CUSTOMER)
         at_ada = await ada.next_call()
         await at_ada.answer()
         at_customer = await customers.next_call()

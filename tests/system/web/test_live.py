@@ -10,7 +10,7 @@ from sandbox import Phone
 from sandbox.tone import MUSIC_ON_HOLD_HZ
 from tests.system.click_to_dial.clicking import ADA_HZ, CUSTOMER_HZ, Agent
 from tests.system.rig import Rig
-from tests.system.steering.talks import BOBS_HZ, Talk, hears_nothing, outbound
+from tests.system.steering.talks import BOBS_HZ, Talk, hears_nothing, only_two, outbound
 from tests.system.web.rest import Program
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -19,7 +19,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 @pytest_asyncio.fixture(loop_scope="module")
 async def talk(rig: Rig, ada: Agent, customer: Phone) -> AsyncIterator[Talk]:
     """Ada has called a customer, and they speak."""
-    yield await outbound(rig, ada.phones[0], customer)
+    talk = await outbound(rig, ada.phones[0], customer)
+    await only_two(rig)
+    yield talk
 
 
 async def test_a_talk_is_held_muted_and_goes_on(rig: Rig, crm: Program, talk: Talk) -> None:

@@ -9,6 +9,7 @@ import pytest
 from sandbox import Phone
 from tests.system.click_to_dial.clicking import ADA_HZ, CUSTOMER, CUSTOMER_HZ, Agent
 from tests.system.rig import ADA, Rig
+from tests.system.steering.talks import only_two
 from tests.system.web.rest import Program
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -27,6 +28,7 @@ async def test_who_waits_for_the_answer_is_told_when_both_speak(
     assert (answer.status, answer.body["state"], answer.body["call"]["agent"]) == (200, "talking", ADA)
     assert await at_ada.hears(CUSTOMER_HZ, 0.2)
     assert await at_customer.hears(ADA_HZ, 0.2)
+    await only_two(rig)
     shown = await crm.ask("GET", f"/live/{answer.body['call_id']}")
     assert [party["state"] for party in shown.body["parties"]] == ["up", "up"]
     await at_customer.hang_up()
@@ -67,6 +69,7 @@ async def test_who_waits_is_answered_by_a_router_that_stops_and_the_two_speak_on
 
 
 async def test_an_agent_who_is_away_is_told_at_once(rig: Rig, crm: Program) -> None:
+    await rig.stands("77", registered=False)
     answer = await crm.place("77", CUSTOMER)
     assert (answer.status, answer.body["code"]) == (409, "agent_not_registered")
     record = await crm.ask("GET", f"/calls/{answer.body['call_id']}")
