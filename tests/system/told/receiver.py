@@ -12,10 +12,10 @@ from aiohttp import web
 from sandbox.router import LANE, Config
 from tests.command import Command
 from tests.component.http_api import api
+from tests.patience import PATIENCE_S
 from tests.system.rig import Rig
 
 HOST = "127.0.0.1"
-PATIENCE_S = 20
 
 
 @dataclass(frozen=True, slots=True)

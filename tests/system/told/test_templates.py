@@ -11,9 +11,11 @@ import pytest
 import pytest_asyncio
 
 from ari_app.domain.call_digits import in_digits
+from ari_app.domain.events import RecordingStarted
 from sandbox import Layout
 from sandbox.router import Config
 from sandbox.tone import one_second
+from tests.patience import PATIENCE_S
 from tests.system.click_to_dial.clicking import CUSTOMER, CUSTOMER_HZ, provider
 from tests.system.faces.vendors import QUEUES, TALK_S, served, with_faces
 from tests.system.rig import ADA, CALLER, DID, Rig, route, running
@@ -23,6 +25,8 @@ from tests.system.told.receiver import Receiver, reachable, subscribed
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TOKEN = "the token that the receiver checks"
+RECORDED_S = TALK_S + 0.5
+"""What is heard may have been on its way before it was recorded."""
 
 
 def with_receivers(config: Config) -> None:
@@ -62,14 +66,16 @@ async def ringotel(rig: Rig) -> AsyncIterator[Receiver]:
         yield receiver
 
 
-async def talk(rig: Rig, kind: str, whom: str) -> None:
+async def talk(rig: Rig, kind: str, whom: str, *, recorded: bool = False) -> None:
     """A customer is led to this user, team or queue; Ada's phone rings, she answers, and they talk."""
     async with rig.user("ada") as ada:
         caller = await rig.call_by(kind, whom)
         call = await ada.next_call()
         await call.ring()
         await call.answer()
-        assert await caller.hears(1000, TALK_S)
+        if recorded:
+            await rig.router.until_told(RecordingStarted)
+        assert await caller.hears(1000, RECORDED_S if recorded else TALK_S)
         await served(rig)
         await caller.hang_up()
         await over(rig)
@@ -165,12 +171,13 @@ async def test_queues_and_ring_groups_are_summed_up(
 
 async def test_a_user_places_a_call(rig: Rig, voipline: dict[str, Receiver], ringotel: Receiver) -> None:
     async with rig.user("ada") as ada, provider(rig) as customer:
-        await rig.router.place(user=ADA, number=CUSTOMER)
+        await rig.place(ADA, CUSTOMER)
         at_ada = await ada.next_call()
         await at_ada.answer()
         at_customer = await customer.next_call()
         await at_customer.answer()
-        assert await at_ada.hears(CUSTOMER_HZ, TALK_S)
+        await rig.router.until_told(RecordingStarted)
+        assert await at_ada.hears(CUSTOMER_HZ, RECORDED_S)
         await at_customer.hang_up()
         await at_ada.ended()
         await over(rig)
@@ -189,7 +196,7 @@ async def test_a_user_places_a_call(rig: Rig, voipline: dict[str, Receiver], rin
 
 
 async def test_a_recording_comes_with_a_link_that_opens_it(rig: Rig, voipline: dict[str, Receiver]) -> None:
-    await talk(rig, "recorded", ADA)
+    await talk(rig, "recorded", ADA, recorded=True)
     recording = await of_newest(rig, voipline["voipline"], "recording_inbound")
     assert (recording["caller_id"], recording["dest_number"]) == (CALLER, DID)
     assert await sound_of(recording["call_recording_link"]) > TALK_S * 16_000
@@ -200,7 +207,7 @@ async def test_a_message_that_a_caller_leaves_comes_with_its_sound(rig: Rig, voi
     (mailbox(rig) / "unavail.ulaw").write_bytes(one_second(UNAVAILABLE_HZ))
     caller = await rig.call_by("voicemail", "101")
     await caller.answered()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not list(mailbox(rig).glob("tmp/*.wav")):
             await asyncio.sleep(0.02)  # Asterisk has no event for "speak after the tone"
     await asyncio.sleep(2)  # what he says

@@ -8,12 +8,12 @@ import pytest
 
 from ari_app.storage.call_reader import read_calls
 from sandbox import Phone
+from tests.patience import PATIENCE_S
 from tests.sse import EventSource, Message, following
 from tests.system.click_to_dial.clicking import Agent
 from tests.system.rig import Rig
 from tests.system.web.rest import Program
 
-PATIENCE_S = 20
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -90,7 +90,7 @@ async def test_over_a_killed_router_nothing_is_lost_and_nothing_comes_twice(
 async def test_a_router_that_stops_ends_the_streams_and_is_not_held_up(rig: Rig, crm: Program) -> None:
     async with following(crm.http, crm.url, crm.key) as source:
         reading = asyncio.create_task(source.all())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             await rig.router.stop()
         assert await reading == []
     await rig.router.start()

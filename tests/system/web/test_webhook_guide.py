@@ -20,13 +20,13 @@ from sandbox.layout import free_port
 from sandbox.router import Config
 from tests.command import Command, Ran
 from tests.fakes.documented_api import BLOCK
+from tests.patience import PATIENCE_S
 from tests.system.rig import Rig, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GUIDE: Final = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text(encoding="utf-8")
 ADDRESS: Final = "127.0.0.1:9000"
-PATIENCE_S: Final = 20
 PORT: Final = "PORT"
 LANGUAGES: Final = {
     "python": (sys.executable, "receiver.python"),
