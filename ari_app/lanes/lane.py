@@ -135,6 +135,10 @@ class Lane(ABC, Generic[Item]):
             await self._hasten()
             self._hastens = False
         claimed = await self._claim(room, now() + self._pace.claim)
+        if self._is_over:
+            if claimed:
+                await self._release(claimed)
+            return None
         for item in claimed:
             self._begin(item)
         if len(claimed) == room:

@@ -2,16 +2,19 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from aiohttp import web
 from sqlalchemy import select
 
+from ari_app.domain.webhooks import Delivery
 from ari_app.lanes.health import Pauses
 from ari_app.lanes.schedule import Schedule
+from ari_app.storage.deliveries import StoredOutbox
 from ari_app.storage.schema import webhook_attempts, webhook_subscriptions
 from ari_app.storage.serving import Database, open_database
 from ari_app.storage.settings import StorageSettings
@@ -244,6 +247,34 @@ async def test_subscriptions_come_change_and_go_while_the_engine_runs(database: 
             await second.until_kept(last)
     assert len(first.heard) == 1
     assert [subject for subject, _ in second.kept] == ["call/2", "call/4b"]
+
+
+async def test_what_is_claimed_while_its_subscription_ends_is_given_back(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, claimed, goes_on = StoredOutbox.claim, asyncio.Event(), asyncio.Event()
+
+    async def slowly(outbox: StoredOutbox, *given: Any) -> Sequence[Delivery]:
+        """The database has done it, and the engine has not heard of it yet."""
+        if found := await claim(outbox, *given):
+            claimed.set()
+            await goes_on.wait()
+        return found
+
+    monkeypatch.setattr(StoredOutbox, "claim", slowly)
+    ids = await put(database.writer, "crm", ["call/1", "call/2"])
+    async with receiving() as crm:
+        known = KnownSubscriptions(to(crm))
+        async with engine(database, known) as running:
+            await claimed.wait()
+            known.put()
+            await until(lambda: not running.engine.receivers)
+            goes_on.set()
+        assert crm.heard == []
+        async with engine(database, KnownSubscriptions(to(crm)), is_alone=False):
+            await crm.until_kept(ids)
+            await until_settled(database)
+    assert await on_record(database.reader) == [(id_, "delivered", 1) for id_ in ids]
 
 
 async def test_a_stopping_engine_finishes_what_answers_in_time(database: Database) -> None:
