@@ -159,8 +159,8 @@ async def engine(
     pace: Pace = BRISK,
     *,
     guard: NetworkGuard = LOOPBACK,
-    within_s: float = 5.0,
-    stop_s: float = 5.0,
+    within_s: float = PATIENCE_S,
+    stop_s: float = PATIENCE_S,
     is_alone: bool = True,
 ) -> AsyncIterator[Running]:
     tally, news = Tally(), list[tuple[str, str]]()

@@ -2,9 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from ari_app.storage.serving import Database, open_database
 from ari_app.storage.settings import StorageSettings
 from ari_app.webhooks.tally import Result
 from tests.component.waiting_deliveries import on_record, put, subscribe
-from tests.component.webhooks.rig import BRISK, KnownSubscriptions, Receiver, Running, engine, receiving, taken, to
+from tests.component.webhooks.rig import BRISK, KnownSubscriptions, Receiver, engine, receiving, taken, to
 from tests.patience import PATIENCE_S
 
 CALLS = [f"call/{number % 5}" for number in range(20)]
@@ -43,6 +43,13 @@ async def until_settled(database: Database) -> None:
     """Nothing is pending any more."""
     async with asyncio.timeout(PATIENCE_S):
         while any(state == "pending" for _, state, _ in await on_record(database.reader)):
+            await asyncio.sleep(0.01)
+
+
+async def until_delivered(database: Database, ids: Collection[str]) -> None:
+    """It is on record that these were taken: a receiver knows of it before."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not {id_ for id_, state, _ in await on_record(database.reader) if state == "delivered"} >= set(ids):
             await asyncio.sleep(0.01)
 
 
@@ -85,7 +92,7 @@ async def test_a_dead_receiver_slows_nobody_else(database: Database) -> None:
     async with receiving(lambda _id, _count: None) as dead, receiving() as crm:
         async with engine(database, KnownSubscriptions(to(dead, "other"), to(crm)), within_s=60, stop_s=0.1):
             await dead.until(lambda: len(dead.heard) == 4)
-            await crm.until_kept(ids)
+            await until_delivered(database, ids)
             assert len(dead.heard) == 4
     record = await on_record(database.reader)
     assert {id_ for id_, state, _ in record if state == "pending"} == set(theirs)
@@ -102,20 +109,26 @@ async def test_some_requests_are_under_way_to_a_receiver_at_a_time(database: Dat
 
 
 async def test_a_receiver_that_fails_again_and_again_gets_one_request_at_a_time(database: Database) -> None:
+    """As long as it is well it answers only when it has four of them: so many are sent to it at a time."""
     together: list[int] = []
     ids = await put(database.writer, "crm", [f"call/{number}" for number in range(12)])
     async with receiving() as crm:
 
         def failing(_id: str, _count: int) -> web.Response:
             together.append(crm.at_once)
+            if crm.at_once == 4:
+                crm.gate.set()
+            elif len(crm.heard) == 31:
+                crm.gate.clear()
             return web.Response(status=500 if len(crm.heard) < 30 else 200)
 
         crm.answer, crm.pause_s = failing, 0.01
+        crm.gate.clear()
         async with engine(database, KnownSubscriptions(to(crm))):
             await crm.until_kept(ids)
-    assert max(together[:4]) > 1
+    assert together[:4] == [1, 2, 3, 4]
     assert set(together[8:30]) == {1}
-    assert max(together[31:]) > 1
+    assert together[30:34] == [1, 2, 3, 4]
 
 
 async def test_410_disables_and_what_waits_is_delivered_when_it_is_enabled_again(database: Database) -> None:
@@ -123,7 +136,7 @@ async def test_410_disables_and_what_waits_is_delivered_when_it_is_enabled_again
     async with receiving(lambda _id, count: web.Response(status=410 if count == 1 else 204)) as crm:
         known = KnownSubscriptions(to(crm))
         async with engine(database, known) as running:
-            await until(lambda: bool(running.news))
+            await until(lambda: bool(running.news) and not running.engine.receivers)
             assert "answered 410" in known.reasons["crm"]
             assert running.news == [("crm", known.reasons["crm"])]
             assert crm.heard == [ids[0]]
@@ -152,21 +165,31 @@ async def test_without_a_secret_nothing_is_tried_and_all_of_it_goes_when_there_i
     assert (lost[0], "delivered", 1) in await on_record(database.reader)
 
 
-async def test_after_the_last_attempt_a_delivery_is_given_up_and_the_next_one_goes(database: Database) -> None:
+class Wall:
+    """A clock on the wall that goes on when a test says so."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.now = datetime.now(UTC)
+        for name in ("ari_app.lanes.lane.now", "ari_app.webhooks.lane.now", "ari_app.storage.claims.moment"):
+            patch.setattr(name, lambda: self.now)
+
+
+async def test_after_the_last_attempt_a_delivery_is_given_up_and_the_next_one_goes(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though its attempts take longer than the schedule, the receiver is not dead: it takes others meanwhile."""
+    wall = Wall(monkeypatch)
     poison, healthy = await put(database.writer, "crm", ["call/1", "call/1"])
-
-    async def feed(running: Running) -> None:
-        """What the receiver takes meanwhile, or it would seem dead."""
-        number = 0
-        while not running.count(Result.GIVEN_UP):
-            number += 1
-            await put(database.writer, "crm", [f"call/x{number}"])
-            await asyncio.sleep(0.01)
-
     async with receiving(lambda id_, _count: web.Response(status=500 if id_ == poison else 204)) as crm:
-        pace = replace(BRISK, schedule=Schedule(waits=(timedelta(milliseconds=150),) * 3))
+        pace = replace(BRISK, schedule=Schedule(waits=(timedelta(hours=1),) * 3))
         async with engine(database, KnownSubscriptions(to(crm)), pace) as running:
-            await feed(running)
+            for attempts in range(1, 5):
+                async with asyncio.timeout(PATIENCE_S):
+                    while not any(made == attempts for _, _, made in await on_record(database.reader)):
+                        await asyncio.sleep(0.01)
+                if attempts < 4:
+                    await until_delivered(database, await put(database.writer, "crm", [f"call/x{attempts}"]))
+                    wall.now += timedelta(hours=2)
             await crm.until_kept([healthy])
             await until_settled(database)
     assert running.count(Result.GIVEN_UP) == 1

@@ -248,7 +248,8 @@ async def test_a_receiver_that_hangs_up_is_told_once(sender: Sender) -> None:
     assert "closed the connection" in outcome.error
 
 
-async def test_a_kept_connection_that_has_ended_costs_nothing(sender: Sender) -> None:
+async def test_a_kept_connection_that_has_ended_costs_nothing(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ari_app.webhooks.sending.STALE_S", PATIENCE_S)  # for who is busy as it ends
     seen = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
