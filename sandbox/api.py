@@ -11,7 +11,7 @@ from aiohttp import encode_basic_auth, web
 from sandbox.http_server import HttpServer
 
 SEARCH = "/v1/calls/search"
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from aiohttp import web
 from sandbox.crm.faults import Fault, Faults, Trouble
 from sandbox.http_server import HttpServer
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 Authorise = Callable[[str], Awaitable[bool]]
 """Whether this Authorization header, "" without one, is that of somebody who may ask."""

@@ -22,6 +22,7 @@ from sandbox.crm import Fault, GenericCrm, Trouble
 from tests.component.activities.worker import Job
 from tests.component.crm.connecting import TOKEN
 from tests.component.killed import KILLS, at_work, kill_at_random
+from tests.patience import PATIENCE_S
 
 CALLS = 200
 TROUBLES = (
@@ -40,17 +41,22 @@ pytestmark = pytest.mark.long
 
 
 async def until_all_is_told(settings: StorageSettings) -> Sequence[Activity]:
-    reader = reading_engine(settings)
+    """However long it takes, as long as it goes on."""
+    reader, stood = reading_engine(settings), (0, 0)
     try:
-        async with asyncio.timeout(240):
+        async with asyncio.timeout(PATIENCE_S) as patience:
             while True:
                 every = await ActivityRecords(reader, reader).page(ActivityFilter(), 10 * CALLS)
                 async with reader.connect() as connection:
                     ended = (
                         await connection.execute(select(calls.c.call_id).where(calls.c.ended_at.is_not(None)))
                     ).all()
-                if len(ended) == CALLS and len(every) >= CALLS and all(each.due_at is None for each in every):
+                left = sum(each.due_at is not None for each in every)
+                if len(ended) == CALLS and len(every) >= CALLS and not left:
                     return every
+                if stood != (stands := (len(ended), left)):
+                    stood = stands
+                    patience.reschedule(asyncio.get_running_loop().time() + PATIENCE_S)
                 await asyncio.sleep(0.2)
     finally:
         await reader.dispose()

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -256,14 +256,22 @@ async def test_several_activities_of_one_call_stay_unknown_while_there_are_sever
 async def test_what_happens_while_a_creation_comes_to_nothing_hides_nothing_of_that(
     start: Start, crm: GenericCrm, state: ActivityState
 ) -> None:
-    lost = Fault(trouble=Trouble.DISCONNECT, is_done=True, delay_s=0.3)
-    refused = Fault(status=422, delay_s=0.3)
-    crm.faults.next(*([lost] if state is ActivityState.UNKNOWN else [replace(refused, delay_s=0), refused, refused]))
+    lost, refused = Fault(trouble=Trouble.DISCONNECT, is_done=True), Fault(status=422)
+    faults = [lost] if state is ActivityState.UNKNOWN else [refused] * 3
+    crm.faults.next(*faults)
     told = await start(OnceBy.NOTHING)
+    goes_on = asyncio.Event()
+
+    async def lets_in(_authorization: str) -> bool:
+        if len(crm.requests) == len(faults):
+            await goes_on.wait()
+        return True
+
+    crm.authorise = lets_in
     await told.tell("call-1", arrived())
-    await until(told, "call-1", lambda each: each.state is ActivityState.CREATING and each.attempts != 1)
-    await crm.until(lambda: len(crm.requests) == (1 if state is ActivityState.UNKNOWN else 3))
+    await crm.until(lambda: len(crm.requests) == len(faults))
     await told.tell("call-1", CONTACT, ENDED)
+    goes_on.set()
     assert (await settled(told, "call-1", state)).error
 
 
@@ -316,12 +324,30 @@ async def test_a_clock_that_is_put_back_has_nobody_wait_for_the_time_it_was_ahea
     assert len(crm.of_call("call-1")) == 1
 
 
-async def test_an_activity_is_looked_for_only_when_the_crm_shows_it(start: Start, crm: GenericCrm) -> None:
-    crm.visible_after_s = 0.5
+async def test_an_activity_is_looked_for_only_when_the_crm_shows_it(
+    database: Database, crm: GenericCrm, tmp_path: Path
+) -> None:
+    """A creation may reach the CRM as late as at its deadline, and is shown `visible_after_s` later."""
+    deadline_s, visible_after_s = 0.5, 0.3
+    whole = document(OnceBy.FINDING)
+    find = replace(whole.hooks[HookName.FIND_ACTIVITY], visible_after_s=visible_after_s)
+    settings = settings_for(crm, document=replace(whole, hooks={**whole.hooks, HookName.FIND_ACTIVITY: find}))
     crm.faults.next(Fault(trouble=Trouble.DISCONNECT, is_done=True), of="POST")
-    told = await start(deadline_s=2.5)
-    await told.tell("call-1", *answered_call())
-    await settled(told, "call-1", ActivityState.STOPPED)
+    waited: list[timedelta] = []
+    async with connected(settings) as connector:
+        async with telling(database, tmp_path, connector, deadline_s=deadline_s) as told:
+
+            async def lets_in(_authorization: str) -> bool:
+                if crm.requests[-1].method == "GET":
+                    looked_at, tried_at = datetime.now(UTC), (await told.of("call-1")).tried_at
+                    assert tried_at is not None
+                    waited.append(looked_at - tried_at)
+                return True
+
+            crm.authorise = lets_in
+            await told.tell("call-1", *answered_call())
+            await settled(told, "call-1", ActivityState.STOPPED)
+    assert min(waited) >= timedelta(seconds=deadline_s + visible_after_s)
     assert len(crm.activities) == 1
 
 
