@@ -22,6 +22,7 @@ from tests.component.crm.connecting import connected
 from tests.component.crm.oauth import by_oauth, let_in_by
 from tests.component.http_api import LOOPBACK
 from tests.component.oidc.server import Provider, browse
+from tests.patience import PATIENCE_S
 
 ANY_PORT = LoginSettings(callback_port=0)
 
@@ -65,7 +66,7 @@ async def test_a_user_consents_in_a_browser_and_the_router_is_let_in(
     async with connected(settings) as connector:
         assert connector.standing().state is LoginState.NEEDED
         await connector.take(await logged_in(settings))
-        answer = await connector.run(HookName.USERS, {}, deadline_s=5)
+        answer = await connector.run(HookName.USERS, {}, deadline_s=PATIENCE_S)
         assert answer.records[0]["firstname"] == "Ada"
         standing = connector.standing()
     assert standing.state is LoginState.OK
@@ -77,9 +78,9 @@ async def test_tokens_are_renewed_when_the_crm_takes_them_no_more(
     settings: ConnectorSettings, provider: Provider, crm: GenericCrm
 ) -> None:
     async with connected(settings, login=await logged_in(settings)) as connector:
-        await connector.run(HookName.USERS, {}, deadline_s=5)
+        await connector.run(HookName.USERS, {}, deadline_s=PATIENCE_S)
         await provider.revoke(crm.requests[-1].headers["Authorization"].removeprefix("Bearer "))
-        await connector.run(HookName.CREATE_ACTIVITY, {"call_id": "1"}, deadline_s=5)
+        await connector.run(HookName.CREATE_ACTIVITY, {"call_id": "1"}, deadline_s=PATIENCE_S)
     assert len(crm.of_call("1")) == 1
 
 
@@ -99,7 +100,7 @@ async def test_a_consent_that_was_withdrawn_is_seen(settings: ConnectorSettings,
     await provider.revoke_refresh_token(login.refresh_token, "desk")
     async with connected(settings, login=login) as connector:
         with pytest.raises(HookError) as caught:
-            await connector.run(HookName.CREATE_ACTIVITY, {"call_id": "1"}, deadline_s=5)
+            await connector.run(HookName.CREATE_ACTIVITY, {"call_id": "1"}, deadline_s=PATIENCE_S)
         standing = connector.standing()
     assert (caught.value.failure.code, caught.value.is_undone) == ("oauth_refused", True)
     assert standing.state is LoginState.REFUSED
@@ -176,6 +177,6 @@ async def test_client_credentials_need_nobody(tmp_path: Path, provider: Provider
     properties = {"Base URL": crm.url, "Client ID": "service", "Client Secret": provider.secret("service")}
     settings = ConnectorSettings(name="crm", document=document, properties=properties)
     async with connected(settings) as connector:
-        await asyncio.gather(*(connector.run(HookName.USERS, {}, deadline_s=5) for _ in range(5)))
+        await asyncio.gather(*(connector.run(HookName.USERS, {}, deadline_s=PATIENCE_S) for _ in range(5)))
         assert connector.standing().state is LoginState.OK
     assert await provider.requests() == [("client_credentials", "")]

@@ -16,12 +16,11 @@ from ari_app.crm.document import shipped
 from ari_app.crm.settings import ConnectorSettings
 from ari_app.domain.crm import HookAnswer, HookError, HookName, OnceBy, Record, Upload
 from sandbox.tryton import DATABASE, Attachment, Tryton, seeds
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.long
 
 LOOPBACK = NetworkGuard((ip_network("127.0.0.0/8"),))
-DEADLINE_S = 20.0  # Tryton verifies a password with much arithmetic, on as many cores as there are
-
 CALL = {
     "call_id": "20261121T201530-9f3a2c1b77aa",
     "direction": "inbound",
@@ -61,7 +60,7 @@ async def crm(tryton: Tryton) -> AsyncIterator[Connector]:
 
 
 async def run(crm: Connector, hook: HookName, **values: str) -> HookAnswer:
-    return await crm.run(hook, values, deadline_s=DEADLINE_S)
+    return await crm.run(hook, values, deadline_s=PATIENCE_S)
 
 
 async def created(crm: Connector, **values: str) -> str:
@@ -75,7 +74,7 @@ async def attachment(tryton: Tryton, activity_id: str) -> Attachment:
 
 
 async def listed(crm: Connector, hook: HookName) -> list[Record]:
-    return [record async for page in crm.pages(hook, {}, deadline_s=DEADLINE_S) for record in page.records]
+    return [record async for page in crm.pages(hook, {}, deadline_s=PATIENCE_S) for record in page.records]
 
 
 async def test_users_have_their_names_and_addresses(crm: Connector) -> None:
@@ -217,7 +216,7 @@ async def test_the_recording_is_put_into_the_calls_attachment(tryton: Tryton, cr
     wav.write_bytes(b"RIFF" + bytes(range(256)) * 1000)
     upload = Upload(path=wav, file_name="call.wav", media_type="audio/wav")
     values = {**CALL, "activity_id": activity, "file_name": "call.wav"}
-    answer = await crm.run(HookName.UPDATE_CALL_RECORDING, values, deadline_s=DEADLINE_S, upload=upload)
+    answer = await crm.run(HookName.UPDATE_CALL_RECORDING, values, deadline_s=PATIENCE_S, upload=upload)
     kept = await attachment(tryton, activity)
     assert (kept.name, kept.data) == ("call.wav", wav.read_bytes())
     assert "UklGR" not in answer.sent.body

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from agi_router.lookup import tokens
 from tests.component.oidc.crm import Crm
 from tests.component.oidc.server import Provider, running_provider
 
@@ -18,6 +19,12 @@ def started_provider() -> Iterator[Provider]:
 async def provider(started_provider: Provider) -> Provider:
     await started_provider.reset()
     return started_provider
+
+
+@pytest.fixture
+def ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each token is too near its end for a second question, and lives long enough for the first one."""
+    monkeypatch.setattr(tokens, "LEEWAY_S", 100_000.0)
 
 
 @pytest.fixture

@@ -18,17 +18,17 @@ from tests.component.oidc.crm import Crm
 from tests.component.oidc.server import Provider
 
 
+@pytest.mark.usefixtures("ending")
 async def test_each_new_refresh_token_takes_the_place_of_the_old_one(provider: Provider, crm: Crm) -> None:
     """The server takes a refresh token once: a second use of one ends the whole grant."""
-    await provider.let_tokens_live(1)
     async with asking(await user(provider), crm.handle) as ask:
         for _ in range(3):
             assert (await ask()).body == b"ada"
     assert await provider.requests() == [("refresh_token", "")] * 3
 
 
+@pytest.mark.usefixtures("ending")
 async def test_a_refresh_token_that_was_replaced_outlives_the_client(provider: Provider, crm: Crm) -> None:
-    await provider.let_tokens_live(1)
     auth, memory = await user(provider), ShortMemory()
     for _ in range(3):
         async with asking(auth, crm.handle, memory) as ask:
@@ -126,10 +126,10 @@ async def test_a_memory_of_another_refresh_token_is_not_taken(provider: Provider
     assert crm.shown[0] != crm.shown[1]
 
 
+@pytest.mark.usefixtures("ending")
 async def test_a_rotated_refresh_token_survives_in_the_database_where_nobody_can_read_it(
     provider: Provider, crm: Crm, tmp_path: Path
 ) -> None:
-    await provider.let_tokens_live(1)
     auth, storage = await user(provider), StorageSettings.at(tmp_path / "router.db")
     for _ in range(2):
         async with open_database(storage) as database, writing_grants(database) as grants:

@@ -59,7 +59,8 @@ async def test_a_refused_token_endpoint_is_asked_again_later_by_itself(
     monkeypatch.setattr(tokens, "FIRST_RETRY_REFUSED_S", 0.05)
     async with asking(service(provider, client_secret="wrong"), crm.handle) as ask, asyncio.timeout(PATIENCE_S):
         await ask.failure()
-        assert await provider.requests(at_least=3) == [("client_credentials", "invalid_client")] * 2 + [("", "")]
+        first, again, _on_its_way = (await provider.requests(at_least=3))[:3]
+    assert first == again == ("client_credentials", "invalid_client")
 
 
 async def test_a_slow_token_endpoint_costs_no_more_than_the_deadline_and_its_token_is_used_later(

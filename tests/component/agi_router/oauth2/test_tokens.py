@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from agi_router.lookup import tokens
 from agi_router.routing.auth import ClientAuth, OAuth2Auth
 from agi_router.routing.decision import FailedAttempt, SentRequest
 from agi_router.routing.url_template import UrlTemplate
+from tests.clock import leap
 from tests.component.agi_router.oauth2.asking import asking, service
 from tests.component.http_api import api, replies
 from tests.component.oidc.crm import Crm
@@ -55,38 +55,33 @@ async def test_parameters_such_as_a_resource_reach_the_server(provider: Provider
     assert "auth.parameters" in failed.remedy
 
 
+@pytest.mark.usefixtures("ending")
 async def test_an_expired_token_is_replaced_before_it_is_shown(provider: Provider, crm: Crm) -> None:
-    """Tokens that live a second are too near their end for a second question."""
-    await provider.let_tokens_live(1)
     async with asking(service(provider), crm.handle) as ask:
         for _ in range(3):
             assert (await ask()).body == b"ada"
     assert len(set(crm.shown)) == len(crm.shown) == len(await provider.requests()) == 3
 
 
-async def test_a_token_is_renewed_before_its_end_and_nobody_waits_for_it(
-    provider: Provider, crm: Crm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tokens, "SHORTEST_RENEWAL_S", 0.0)
-    monkeypatch.setattr(tokens, "RENEW_SHARE", 0.99)
-    await provider.let_tokens_live(60)
-    async with asking(service(provider), crm.handle) as ask, asyncio.timeout(PATIENCE_S):
+async def test_a_token_is_renewed_before_its_end_and_nobody_waits_for_it(provider: Provider, crm: Crm) -> None:
+    async with asking(service(provider), crm.handle) as ask:
         ask.source.keep_ready()
-        await provider.requests(at_least=1)
         await ask()
-        first = ask.source.state()
+        first = ask.source.state().obtained_at
+        assert first is not None
         await provider.hold()
+        leap(3540)  # it has a minute left to live
         await provider.requests(at_least=2)
         assert (await ask()).body == b"ada"
         assert len(set(crm.shown)) == 1
         await provider.release()
-        await provider.requests(at_least=3)  # a third renewal begins when the second token has been held for a while
+        async with asyncio.timeout(PATIENCE_S):
+            while (second := ask.source.state().obtained_at) == first:
+                await asyncio.sleep(0.01)
         await ask()
-        second = ask.source.state()
     assert len(set(crm.shown)) == 2
-    assert first.obtained_at is not None
-    assert second.obtained_at is not None
-    assert first.obtained_at < second.obtained_at
+    assert second is not None
+    assert first < second
 
 
 async def test_a_caller_who_hangs_up_leaves_the_token_to_the_others(provider: Provider, crm: Crm) -> None:
