@@ -29,7 +29,10 @@ class IncomingCall(Call):
         self._transaction = transaction
         self._takes_updates = takes_updates
         transaction.on_cancel = lambda cancel: self._end(Ending("cancel", cancel.headers.get("Reason")))
-        transaction.respond(transaction.response(100, "Trying"))
+        if transaction.cancelled is None:
+            transaction.respond(transaction.response(100, "Trying"))
+        else:  # both have come before this phone has opened its port for audio
+            transaction.on_cancel(transaction.cancelled)
 
     @property
     def headers(self) -> Headers:

@@ -116,6 +116,7 @@ class ServerTransaction:
     def __init__(self, sip: "SipSocket", request: Request, peer: Peer) -> None:
         self.request = request
         self.acknowledged = asyncio.Event()
+        self.cancelled: Request | None = None
         self.on_cancel: Callable[[Request], None] = lambda _: None
         self._sip = sip
         self._peer = peer
@@ -254,6 +255,7 @@ class SipSocket(asyncio.DatagramProtocol):
         cancel.respond(cancel.response(200, "OK"))
         if not invite.answered:
             invite.respond(invite.response(487, "Request Terminated"))
+            invite.cancelled = cancel.request
             invite.on_cancel(cancel.request)
 
 
