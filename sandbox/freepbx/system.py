@@ -36,7 +36,7 @@ class FreePbx(Pages):
             "queues_additional": "\n".join(_queue(queue) for queue in self.queues),
             "res_parking": "#include res_parking_additional.conf\n",
             "res_parking_additional": PARKING,
-            "features": "[general]\n[featuremap]\nblindxfer = ##\natxfer = *2\ndisconnect = **\n[applicationmap]\n",
+            "features": FEATURES,
             "voicemail": "[general]\nformat = wav\n[default]\n"
             + "".join(f"{it.number} => 1234,{it.name}\n" for it in self.extensions),
         }.items():
@@ -159,6 +159,18 @@ type = identify
 endpoint = provider
 match = {layout.carrier}
 match = {layout.trunk}
+"""
+
+# A phone of the tests may stand still between two keys, on a machine that is busy.
+FEATURES = """\
+[general]
+featuredigittimeout = 5000
+transferdigittimeout = 10
+[featuremap]
+blindxfer = ##
+atxfer = *2
+disconnect = **
+[applicationmap]
 """
 
 PARKING = """\

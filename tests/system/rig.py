@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import aiohttp
 import pytest
 
+from ari_app.calls.presence import IN_USE
+from ari_app.calls.roster import TECHNOLOGY
 from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord
 from sandbox import Answer, Api, Asterisk, Layout, Phone
@@ -20,6 +23,7 @@ DID = "+14155550100"
 CALLER = "+14155550177"
 ADA = "456"
 ANSWER = "/answer"
+PARKING_LOT = " holding_bridge "
 
 Change = Callable[[Config], None]
 
@@ -55,19 +59,34 @@ class Rig:
         """A phone that registers under this name."""
         return Phone.user(self.asterisk.layout, name, tone_hz=tone_hz)
 
+    @contextlib.asynccontextmanager
+    async def online(self, name: str) -> AsyncIterator[Phone]:
+        """The same; Asterisk tells a phone that it is registered a moment before it takes its endpoint for online."""
+        authorization = aiohttp.encode_basic_auth(self.asterisk.ari_username, self.asterisk.ari_password)
+        async with self.user(name) as phone, aiohttp.ClientSession(headers={"Authorization": authorization}) as http:
+            async with asyncio.timeout(PATIENCE_S):
+                while await self._state(http, name) != "online":
+                    await asyncio.sleep(0.02)  # Asterisk has an event for it, which is sent to applications
+            yield phone
+
+    async def _state(self, http: aiohttp.ClientSession, endpoint: str) -> str:
+        async with http.get(f"{self.asterisk.ari_url}/ari/endpoints/PJSIP/{endpoint}") as answer:
+            return str((await answer.json())["state"])
+
     async def idle(self) -> None:
         """Wait until the router has no call; then check that nothing is left anywhere."""
         await self.router.until(lambda status: status["live_calls"] == 0)
         await self.nothing_is_left()
 
     async def nothing_is_left(self) -> None:
-        """No channel, bridge, task or subscription, and no record without an end."""
+        """No channel, bridge, task or subscription, no phone that is taken for busy, and no record without an end."""
         status = await self.router.until(lambda status: status["watched_channels"] == 0)
         assert status["events_lost"] == 0
         await self._until_empty(self.router.tasks_beyond_rest)
         await self._until_empty(self.channels)
         await self._until_empty(self.bridges)
         await self._until_empty(self.subscriptions)
+        await self._until_empty(self.phones_in_use)
         assert [record for record in await self.router.records() if record.ended_at is None] == []
 
     async def _until_empty(self, listing: Callable[[], Awaitable[list[str]]]) -> None:
@@ -87,9 +106,18 @@ class Rig:
         return (await self.asterisk.cli("core show channels concise")).split()
 
     async def bridges(self) -> list[str]:
-        """The ids of Asterisk's bridges."""
+        """The ids of Asterisk's bridges, but for that of a parking lot, which stays once somebody was parked there."""
         lines = (await self.asterisk.cli("bridge show all")).splitlines()[1:]
-        return [line.split()[0] for line in lines if line.strip()]
+        return [line.split()[0] for line in lines if line.strip() and PARKING_LOT not in line]
+
+    async def phones_in_use(self) -> list[str]:
+        """The phones of users of which the router thinks that they ring or are in a call."""
+        return [
+            device
+            for agent in (await self.router.agents()).values()
+            for device, state in agent["devices"].items()
+            if device.startswith(TECHNOLOGY) and state in {*IN_USE, "RINGING"}
+        ]
 
     async def subscriptions(self) -> list[str]:
         """What our application is subscribed to, as far as Asterisk counts it: [] for nothing."""
