@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sandbox.layout import free_port
 from sandbox.router import Config
+from tests.patience import PATIENCE_S
 from tests.system.rig import Change, Rig, running
 
 BOTH_DOORS = """
@@ -36,7 +37,8 @@ async def running_by(door: Door, change: Change | None = None, extra_dialplan: s
     async with running(both, extra_dialplan=BOTH_DOORS + extra_dialplan) as rig:
         await rig.asterisk.cli(f"dialplan set global DOOR {door}")
         await rig.asterisk.cli(f"dialplan set global AGI_ROUTER_HOST 127.0.0.1:{port}")
-        async with asyncio.timeout(30):  # who comes in the middle of the first reconciliation is no case of these tests
+        # Who comes in the middle of the first reconciliation is no case of these tests.
+        async with asyncio.timeout(PATIENCE_S):
             while "connected to Asterisk" not in rig.router.log_tail():
                 await asyncio.sleep(0.02)
         yield rig

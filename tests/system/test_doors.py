@@ -12,6 +12,7 @@ from ari_app.domain import events as e
 from sandbox import Answer, Phone
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
+from tests.patience import PATIENCE_S
 from tests.system.doors import Door, running_by
 from tests.system.rig import ANSWER, Change, Rig
 
@@ -52,7 +53,7 @@ class Case:
 
     def configure(self, config: Config) -> None:
         """Change the router's configuration."""
-        config["routes"]["sales"]["request"]["deadline_s"] = 1 if self.delay_s and self.phones else 8
+        config["routes"]["sales"]["request"]["deadline_s"] = 1 if self.delay_s and self.phones else 10
         if self.answer is not None:
             request = config["routes"]["sales"]["request"]
             request["url"] = request["url"].split("/v1/")[0] + ANSWER
@@ -74,7 +75,7 @@ async def told(case: Case, door: Door) -> tuple[dict[str, Any], list[Any]]:
             await rig.asterisk.cli("queue reload all")
         await case.play(Scene(rig, phones, await rig.call()))
         await rig.router.until(lambda status: status["live_calls"] == 0)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while (await rig.record()).ended_at is None:
                 await asyncio.sleep(0.02)
         await rig.nothing_is_left()
@@ -197,13 +198,13 @@ def team(order: str) -> Change:
 
     def change(config: Config) -> None:
         config["directory"]["users"].append({"id": "3", "name": "Carol", "devices": ["PJSIP/carol"]})
-        config["directory"]["teams"] = [{"id": "7", "members": ["77", "3"], "order": order, "ring_each_s": 5}]
+        config["directory"]["teams"] = [{"id": "7", "members": ["77", "3"], "order": order, "ring_each_s": 20}]
 
     return change
 
 
 def with_queue(config: Config) -> None:
-    config["directory"]["queues"] = [{"id": "support", "name": "support-queue", "timeout_s": 10}]
+    config["directory"]["queues"] = [{"id": "support", "name": "support-queue", "timeout_s": 60}]
 
 
 def with_ivr(config: Config) -> None:
@@ -233,7 +234,7 @@ CASES = [
     Case(name="fallback", phones=("ada", "carol"), play=user_is_busy_and_carol_answers),
     Case(name="nobody_registered", play=nobody_there),
     Case(name="caller_gives_up", phones=("ada",), play=caller_gives_up),
-    Case(name="caller_gives_up_early", play=caller_gives_up_while_the_api_thinks, answer=ADA, delay_s=5),
+    Case(name="caller_gives_up_early", play=caller_gives_up_while_the_api_thinks, answer=ADA, delay_s=60),
     Case(name="external", phones=("provider",), play=number_answers, answer={"type": "external", "to": MOBILE}),
     Case(
         name="failover",
@@ -286,7 +287,7 @@ CASES = [
     Case(name="announcement_missing", play=hears_it_and_is_rejected, answer={"type": "announcement", "to": "nope"}),
     Case(name="closed", play=nobody_there, change=always_closed),
     Case(name="api_down", phones=("carol",), play=carol_answers, change=api_is_down),
-    Case(name="api_slow", phones=("carol",), play=carol_answers, answer=ADA, delay_s=3),
+    Case(name="api_slow", phones=("carol",), play=carol_answers, answer=ADA, delay_s=60),
 ]
 
 

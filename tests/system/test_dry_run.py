@@ -51,9 +51,9 @@ async def nothing_happened(rig: Rig, *phones: Phone) -> None:
 async def test_devices_are_shown_with_contacts_and_state_and_nobody_rings() -> None:
     async with (
         running(with_more_devices) as rig,
-        rig.user("ada") as ada,
-        rig.user("ada") as again,
-        rig.user("ada-desk") as desk,
+        rig.online("ada") as ada,
+        rig.online("ada") as again,
+        rig.online("ada-desk") as desk,
         Phone.provider(rig.asterisk.layout) as provider,
     ):
         ran = await dry_run(rig.router, "sales", CALLER, "--json")
@@ -87,7 +87,7 @@ async def test_devices_are_shown_with_contacts_and_state_and_nobody_rings() -> N
 
 
 async def test_without_the_router_devices_are_shown_all_the_same_and_without_asterisk_they_are_named() -> None:
-    async with running() as rig, rig.user("ada") as ada:
+    async with running() as rig, rig.online("ada") as ada:
         await rig.router.stop()
         ran = await dry_run(rig.router, "sales", CALLER, "--json")
         assert ran.status == 0

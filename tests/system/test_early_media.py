@@ -12,6 +12,7 @@ from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
 from sandbox.tone import MUSIC_ON_HOLD_HZ, RINGING_HZ
+from tests.patience import PATIENCE_S
 from tests.system.rig import ANSWER, DID, Rig, origin, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -27,10 +28,10 @@ def to_the_outside(config: Config) -> None:
     config["routes"]["sales"] = {
         "request": {"url": f"{api}{ANSWER}"},
         "response": {"type": "user", "path": "to"},
-        "fallback": [{"endpoint": "carol", "timeout_s": 8}],
+        "fallback": [{"endpoint": "carol", "timeout_s": 25}],
     }
     config["routes"]["music"] = config["routes"]["sales"] | {"waiting": "music"}
-    config["routes"]["short"] = config["routes"]["sales"] | {"ringing": {"timeout_s": 5}}
+    config["routes"]["short"] = config["routes"]["sales"] | {"ringing": {"timeout_s": 8}}
     config["routes"]["now"] = config["routes"]["sales"] | {"answer": "now"}
     one = {"endpoint": "PJSIP/trunk", "caller_id": DID}
     config["trunks"] = [{**one, "name": "first"}, {**one, "name": "second", "number_format": "digits"}]
@@ -146,7 +147,7 @@ async def test_when_the_time_of_the_step_is_over_the_caller_hears_ringing_again(
     rig: Rig, provider: Phone, carol: Phone
 ) -> None:
     caller, at_provider = await hearing(rig, provider, route="short")
-    await at_provider.cancelled(8)
+    await at_provider.cancelled(PATIENCE_S)
     at_carol = await carol.next_call()
     assert await hears_ringing(caller)
     record = await speak(rig, caller, at_carol, CAROL_HZ)

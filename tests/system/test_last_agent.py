@@ -10,7 +10,7 @@ from tests.system.test_dry_run import dry_run
 def with_last_agent(config: Config) -> None:
     """Ada has one phone; whom the API does not know is put through to the last agent, and then to carol."""
     config["directory"]["users"][0]["devices"] = ["PJSIP/ada"]
-    config["routes"]["sales"]["fallback"] = [{"last_agent": 600, "timeout_s": 6}, {"endpoint": "carol"}]
+    config["routes"]["sales"]["fallback"] = [{"last_agent": 600, "timeout_s": 20}, {"endpoint": "carol"}]
 
 
 async def talk(rig: Rig, phone: Phone, *, withheld: bool = False) -> None:
@@ -50,7 +50,7 @@ async def test_who_calls_again_reaches_whom_he_spoke_with_and_else_the_chain_goe
         assert (record.agent, record.destination_type, record.step) == (ADA, "last_agent", 1)
 
         ran = await dry_run(rig.router, "sales", CALLER)
-        assert "then last_agent 600 (Ada), at most 6 s" in ran.rows
+        assert "then last_agent 600 (Ada), at most 20 s" in ran.rows
 
         await talk(rig, carol, withheld=True)
         assert refusals(await newest(rig)) == ["last_agent_no_number"]
