@@ -223,11 +223,6 @@ class Router(RunningRouter):
         calls: Sequence[Mapping[str, Any]] = (await asyncio.to_thread(ask, self._control, "live"))["calls"]
         return calls
 
-    async def agents(self) -> Mapping[str, Mapping[str, Any]]:
-        """How each user stands, by his id, as `agi-router agents --json` prints it."""
-        told = await asyncio.to_thread(ask, self._control, "agents")
-        return {agent["user"]: agent for agent in told["agents"]}
-
     async def steer(self, call_id: str, action: str, value: str = "", *, party: str = "") -> None:
         """Have this done to a live call, as `agi-router steer` does. Raises ControlError."""
         asked = {"call_id": call_id, "action": action, "value": value, "party": party}

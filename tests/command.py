@@ -33,14 +33,19 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`agi-router --config` this file."""
+    """`agi-router --config` this file; or a module of the tests that is started in the same way."""
 
     config: Path
+    module: str = ""
 
     async def __call__(self, *words: str, extra: Mapping[str, str] | None = None) -> Ran:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             process = await warm.start(
-                *("--config", str(self.config), *words), stdout=out, stderr=err, environment=environment(extra)
+                *("--config", str(self.config), *words),
+                stdout=out,
+                stderr=err,
+                environment=environment(extra),
+                module=self.module,
             )
             status = await process.wait()
             out.seek(0)

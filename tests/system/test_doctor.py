@@ -25,6 +25,8 @@ from tests.system.rig import Change, Rig, running, warm_router
 OF_THE_MACHINE = {"host-name", "disk", "transfers"}
 """What they find depends on where the tests run, and on the version of its Asterisk."""
 
+PATIENT = "tests.system.patient_doctor"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -48,7 +50,7 @@ class Diagnosis:
         }
 
 
-async def examine(rig: Rig, *words: str, change: Change | None = None) -> Diagnosis:
+async def examine(rig: Rig, *words: str, change: Change | None = None, module: str = PATIENT) -> Diagnosis:
     """`agi-router doctor --json` with the router's configuration, or a changed copy of it."""
     file = rig.router.config_path
     if change is not None:
@@ -56,7 +58,7 @@ async def examine(rig: Rig, *words: str, change: Change | None = None) -> Diagno
         change(config)
         file = _written(file.with_name("changed.yaml"), config)
     async with asyncio.timeout(PATIENCE_S):
-        ran = await Command(file)("doctor", "--json", *words)
+        ran = await Command(file, module)("doctor", "--json", *words)
     assert ran.err == ""
     answer = ran.json
     assert (ran.status == 0) == answer["ok"]
@@ -219,7 +221,7 @@ async def test_a_wrong_password_is_told_as_such_and_the_rest_is_still_looked_at(
 async def test_asterisk_that_is_down_or_without_ari_or_silent_is_told_apart() -> None:
     async with running(small) as rig, Wire(rig.asterisk.ari_url) as wire:
         wire.silence()
-        silent = await examine(rig, change=lambda config: config["asterisk"]["ari"].update(url=wire.url))
+        silent = await examine(rig, change=lambda config: config["asterisk"]["ari"].update(url=wire.url), module="")
         (rig.asterisk.config_dir / "ari.conf").write_text("[general]\nenabled = no\n")
         await rig.asterisk.cli("module reload res_ari.so")
         without = await examine(rig)

@@ -136,9 +136,7 @@ async def lamp(rig: Rig, extension: str, state: str) -> None:
 async def dials(rig: Rig, ada: Phone, code: str, *, dnd: bool) -> None:
     """Ada dials a code, and the router hears what came of it, and that her phone is free again."""
     await (await ada.call(code)).ended()
-    async with asyncio.timeout(PATIENCE_S):
-        while (await rig.router.agents())[ADA]["dnd"] is not dnd:
-            await asyncio.sleep(0.02)  # the router is asked: it tells nobody
+    await rig.stands(ADA, dnd=dnd)
     await rig.idle()
 
 
