@@ -1,13 +1,22 @@
-"""The databases of the component tests: each test that asks for `settings` is run with SQLite and with PostgreSQL."""
+"""What component tests share: their loop, and the databases.
 
-from collections.abc import Iterator
+Each test that asks for `settings` is run with SQLite and with PostgreSQL.
+"""
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from ari_app.storage.settings import StorageSettings
+from tests.loop import PatientLoop
 from tests.postgresql import Cluster, running_cluster
 from tests.sqlite import make_database
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], AbstractEventLoop]]:
+    return {"patient": PatientLoop}
 
 
 @pytest.fixture(scope="session")
