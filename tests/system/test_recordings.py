@@ -104,7 +104,7 @@ async def calling(rig: Rig, by: str, record: object) -> OutgoingCall:
 
 async def called(rig: Rig, ada: Phone, provider: Phone, **more: object) -> Talk:
     """Ada has asked for a customer, and both have picked up."""
-    call_id = await rig.router.place(user=ADA, number=CUSTOMER, **more)
+    call_id = await rig.place(ADA, CUSTOMER, **more)
     at_ada = await ada.next_call()
     await at_ada.answer()
     at_customer = await provider.next_call()

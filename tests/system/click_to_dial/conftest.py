@@ -25,4 +25,5 @@ async def customer(rig: Rig) -> AsyncIterator[Phone]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def ada(rig: Rig) -> AsyncIterator[Agent]:
     async with agent(rig) as ada:
+        await rig.can_be_called()
         yield ada

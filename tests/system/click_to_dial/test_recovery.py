@@ -187,6 +187,7 @@ async def test_while_no_router_runs_the_end_of_one_side_ends_the_other(
 async def test_asterisk_restarts_in_each_state(rig: Rig, customer: Phone) -> None:
     for state in ("agent rings", "customer rings", "talk"):
         async with agent(rig) as ada:
+            await rig.can_be_called()
             match state:
                 case "agent rings":
                     await click(rig)
@@ -242,6 +243,7 @@ async def test_what_happened_behind_a_cut_wire_is_found_when_it_is_mended() -> N
         rig.router.config["asterisk"]["ari"]["url"] = wire.url
         await rig.router.start()
         async with agent(rig) as ada:
+            await rig.can_be_called()
             await click(rig)
             at_ada, *_ = await ada.called()
             await cut(rig, wire)

@@ -137,7 +137,7 @@ async def test_a_transfer_is_told_with_whom_the_caller_speaks_now(office: Office
 async def test_a_call_by_click_is_outbound_and_one_activity(office: Office) -> None:
     rig = office.rig
     async with rig.user("ada", ADAS_HZ) as ada, Phone.provider(rig.asterisk.layout) as customer:
-        call_id = await rig.router.place(user=ADA, number=CUSTOMER)
+        call_id = await rig.place(ADA, CUSTOMER)
         await (await ada.next_call()).answer()
         at_customer = await customer.next_call()
         await at_customer.answer()

@@ -310,7 +310,7 @@ async def test_who_asks_for_a_call_sees_the_customer_s_name_while_his_phone_ring
     crms.first.add_contact(first_name="Grace", last_name="Hopper", phone=CUSTOMER)
     crms.first.delay_s = 0.4
     async with ada(crms) as phone, Phone.provider(crms.rig.asterisk.layout) as provider:
-        await crms.rig.router.place(user=ADA, number=CUSTOMER)
+        await crms.rig.place(ADA, CUSTOMER)
         agent = await phone.next_call()
         assert agent.caller_name == CUSTOMER
         await agent.ring()
@@ -329,7 +329,7 @@ async def test_an_agent_who_waits_for_the_customer_is_told_his_name(crms: Crms) 
     crms.first.add_contact(first_name="Grace", last_name="Late", phone=number)
     crms.first.delay_s = 0.8
     async with ada(crms) as phone, Phone.provider(crms.rig.asterisk.layout) as provider:
-        await crms.rig.router.place(user=ADA, number=number)
+        await crms.rig.place(ADA, number)
         agent = await phone.next_call()
         await agent.answer()
         customer = await provider.next_call()

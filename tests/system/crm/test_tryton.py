@@ -165,7 +165,7 @@ async def test_a_caller_who_is_unknown_becomes_a_party_that_has_the_call(premise
 async def test_a_call_that_ada_asks_for_is_attached_to_whom_she_calls(premises: Premises, ada: Phone) -> None:
     grace = await premises.tryton.records.party(seeds.GRACE)
     async with Phone.provider(premises.rig.asterisk.layout, tone_hz=700) as customer:
-        call_id = await premises.rig.router.place(user=ADA, number=seeds.GRACES_NUMBER)
+        call_id = await premises.rig.place(ADA, seeds.GRACES_NUMBER)
         agents = await ada.next_call()
         await agents.answer()
         customers = await customer.next_call()

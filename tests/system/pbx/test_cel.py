@@ -321,7 +321,7 @@ async def test_a_call_of_the_router_s_stays_one_entry_by_either_door(office: Off
 
 async def test_a_call_that_was_asked_for_stays_one_entry(office: Office) -> None:
     async def act() -> None:
-        await office.rig.router.place(user=ADA, number=OUTSIDE)
+        await office.rig.place(ADA, OUTSIDE)
         agent = await office.ada.next_call()
         await agent.answer()
         await (await office.provider.next_call()).answer()
