@@ -204,7 +204,8 @@ class Placing:
             return
         if contacts and len(contacts) > 1:
             taken = await self._call.telephony.read_variable(leg.channel_id, TAKEN_CONTACT)
-            leg.dial_string = f"{endpoint}/{taken}"
+            # A phone that has declined by now left no channel to ask. Asterisk takes the first contact that it lists.
+            leg.dial_string = f"{endpoint}/{taken}" if taken else contacts[0]
         elif contacts:
             leg.dial_string = contacts[0]
         self._call.legs.tell_dialled(leg)

@@ -270,6 +270,25 @@ async def test_a_device_that_is_rung_while_its_contacts_are_asked_rings_once_at_
         assert len([event for event in told if isinstance(event, e.LegEnded)]) == 3
 
 
+async def test_a_phone_that_declines_before_it_is_known_which_one_was_rung_does_not_ring_again() -> None:
+    async with Exchange("ada") as exchange:
+        exchange.switch.rings_and_asks = True
+        exchange.switch.contacts_each = 2
+        exchange.switch.taken_contact = ""  # its channel is gone
+        exchange.switch.held["contacts"] = asyncio.Event()
+        exchange.arrive()
+        await exchange.until("dial")
+        exchange.switch.deliver(ChannelDestroyed(exchange.switch.dialled[0], 21))
+        exchange.switch.held["contacts"].set()
+        async with asyncio.timeout(PATIENCE_S):
+            while len(exchange.switch.dialled) < 2:
+                await asyncio.sleep(0.001)
+        exchange.switch.deliver(ChannelDestroyed(exchange.switch.dialled[1], 21))
+        told = await exchange.over()
+        dialled = [event.contact for event in told if isinstance(event, e.LegDialled)]
+        assert dialled == [f"sip:ada@127.0.0.1:{port}" for port in (5060, 5061)]
+
+
 async def test_a_device_that_has_unregistered_since_it_was_rung_last_is_named_as_not_registered() -> None:
     async with Exchange("ada") as exchange:
         exchange.switch.rings_and_asks = True
