@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from aiohttp import encode_basic_auth, web
 
 from sandbox.http_server import HttpServer
+from sandbox.patience import PATIENCE_S
 
 SEARCH = "/v1/calls/search"
-PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ import aiohttp
 from sandbox import configuration
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout, Network, claim_network, try_claim
+from sandbox.patience import PATIENCE_S
 from sandbox.root import DEFAULT_ROOT, asterisk_root
 
 START_DEADLINE_S = 120.0
@@ -222,6 +223,15 @@ class Asterisk(RunningAsterisk):
                 return response.status == 200
         except aiohttp.ClientError:
             return False
+
+    async def until_logged(self, text: str, times: int = 1) -> None:
+        """Wait until its log has this so many times; a thread writes it. Raises SandboxError when it does not come."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while self.log_path.read_text(errors="replace").count(text) < times:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            raise SandboxError(f"Asterisk did not log {text!r}. {self._log_tail()}") from None
 
     def _log_tail(self, lines: int = 25) -> str:
         tail: list[str] = []

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol, Self
@@ -19,14 +20,13 @@ from ari_app.control.settings import ControlError, ControlSettings
 from ari_app.domain.events import CallEvent
 from ari_app.domain.record import CallRecord
 from ari_app.live.reload import DEADLINE_S
-from ari_app.live.steering import LONGEST_ANSWER_S
 from ari_app.storage.call_reader import read_calls
 from ari_app.storage.settings import StorageSettings
 from sandbox.asterisk import RunningAsterisk
 from sandbox.errors import SandboxError
+from sandbox.patience import PATIENCE_S
 
 POLL_S = 0.02
-PATIENCE_S = 20.0
 START_DEADLINE_S = 120.0
 """A second of imports, on a machine that may be busy with everything else that starts; its end is seen at once."""
 DATABASE = "calls.db"  # beside the configuration
@@ -63,7 +63,7 @@ def router_config(asterisk: RunningAsterisk, search_url: str) -> Config:
         "defaults": {"region": "US"},
         "routes": {
             "sales": {
-                "request": {"url": search_url},
+                "request": {"url": search_url, "deadline_s": 10},  # whoever answers may have much to do
                 "response": {"type": "user", "path": "calls[0].user.id"},
                 "ringing": {"timeout_s": 25},
                 "fallback": [{"endpoint": "PJSIP/carol", "timeout_s": 20}, {"hangup": "busy"}],
@@ -109,7 +109,7 @@ class RunningRouter:
     async def make_key(self, name: str, *scopes: str) -> str:
         """A key of the REST API, for programs on this machine. Raises ControlError when the name is taken."""
         wanted = {"name": name, "scopes": scopes}
-        return str((await asyncio.to_thread(ask, self._control, "create_key", arguments=wanted))["token"])
+        return str((await asyncio.to_thread(ask, self._control, "create_key", PATIENCE_S, wanted))["token"])
 
     def log_tail(self) -> str:
         """The end of its log, or where to find it."""
@@ -204,9 +204,33 @@ class Router(RunningRouter):
         self.config_path.write_text(yaml.safe_dump(self.config))
         return await asyncio.to_thread(ask, self._control, "reload", DEADLINE_S)
 
+    @contextlib.asynccontextmanager
+    async def reloading(self) -> AsyncIterator[None]:
+        """As `reload`, but what happens in this block happens while the configuration is read: no sooner, no later.
+
+        Raises SandboxError when it is not taken.
+        """
+        pipe = self.config_path.with_name("pipe")
+        os.mkfifo(pipe)
+        pipe.replace(self.config_path)
+        outcome = asyncio.create_task(asyncio.to_thread(ask, self._control, "reload", DEADLINE_S))
+        while (reader := _writable(self.config_path)) is None and not outcome.done():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(POLL_S)  # a process that takes a second of imports before it opens the file
+        try:
+            yield
+            pipe.write_text(yaml.safe_dump(self.config))
+            if reader is not None:
+                os.write(reader, pipe.read_bytes())
+            pipe.replace(self.config_path)
+        finally:
+            if reader is not None:
+                os.close(reader)
+        if not (told := await outcome)["taken"]:
+            raise SandboxError(f"the configuration was not taken: {told}")
+
     async def place(self, **request: Any) -> str:
         """Have a call placed, as `agi-router call` does; its id. Raises ControlError."""
-        return str((await asyncio.to_thread(ask, self._control, "call", arguments=request))["call_id"])
+        return str((await asyncio.to_thread(ask, self._control, "call", PATIENCE_S, request))["call_id"])
 
     async def agents(self) -> Mapping[str, Mapping[str, Any]]:
         """How each user stands, by his id, as `agi-router agents --json` prints it."""
@@ -215,18 +239,18 @@ class Router(RunningRouter):
 
     async def counters(self) -> Mapping[tuple[str, str], float]:
         """What the dial policy has counted, by scope (limits, route_limits, key_limits) and measure."""
-        told = await asyncio.to_thread(ask, self._control, "policy")
+        told = await asyncio.to_thread(ask, self._control, "policy", PATIENCE_S)
         return {(count["scope"], count["measure"]): count["value"] for count in told["counters"]}
 
     async def live(self) -> Sequence[Mapping[str, Any]]:
         """The live calls, as `agi-router live --json` prints them."""
-        calls: Sequence[Mapping[str, Any]] = (await asyncio.to_thread(ask, self._control, "live"))["calls"]
+        calls: Sequence[Mapping[str, Any]] = (await asyncio.to_thread(ask, self._control, "live", PATIENCE_S))["calls"]
         return calls
 
     async def steer(self, call_id: str, action: str, value: str = "", *, party: str = "") -> None:
         """Have this done to a live call, as `agi-router steer` does. Raises ControlError."""
         asked = {"call_id": call_id, "action": action, "value": value, "party": party}
-        await asyncio.to_thread(ask, self._control, "steer", LONGEST_ANSWER_S, asked)
+        await asyncio.to_thread(ask, self._control, "steer", PATIENCE_S, asked)
 
     def reload_by_signal(self) -> None:
         """Write `config`, and send SIGHUP."""
@@ -300,3 +324,13 @@ class Router(RunningRouter):
                 if sum(isinstance(event, kind) for event in happened) >= times:
                     return
                 await asyncio.sleep(POLL_S)
+
+
+def _writable(pipe: Path) -> int | None:
+    """A descriptor to write to this pipe; None while nobody reads it."""
+    try:
+        return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return None

@@ -13,6 +13,7 @@ from typing import Literal, Self
 
 from sandbox.errors import SandboxError
 from sandbox.layout import Layout, Peer, free_port, is_bound
+from sandbox.patience import PATIENCE_S
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 START_DEADLINE_S = 60.0
@@ -108,11 +109,11 @@ class Sipp:
     ) -> None:
         await self._leave()
 
-    async def result(self, timeout_s: float = 60.0) -> SippResult:
+    async def result(self, timeout_s: float = PATIENCE_S) -> SippResult:
         """Wait until a caller's calls are over. Raises SandboxError when that takes longer."""
         return await self._finished(timeout_s)
 
-    async def finish(self, timeout_s: float = 30.0) -> SippResult:
+    async def finish(self, timeout_s: float = PATIENCE_S) -> SippResult:
         """Tell a provider to take no more calls, and wait for the end of those it has."""
         self._process.send_signal(signal.SIGUSR1)
         return await self._finished(timeout_s)

@@ -11,8 +11,7 @@ from aiohttp import web
 
 from sandbox.crm.faults import Fault, Faults, Trouble
 from sandbox.http_server import HttpServer
-
-PATIENCE_S = 60.0
+from sandbox.patience import PATIENCE_S
 
 Authorise = Callable[[str], Awaitable[bool]]
 """Whether this Authorization header, "" without one, is that of somebody who may ask."""

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 from sipmessage import Address, MediaType, Request, Response
 
+from sandbox.patience import PATIENCE_S
 from sandbox.phone.dialog import ALLOW, Dialog
 from sandbox.phone.dtmf import INFO_TYPE, info_body
 from sandbox.phone.media import Media
@@ -17,8 +18,6 @@ from sandbox.phone.transfer import Transfer, refer_to
 from sandbox.tone import RINGING_HZ
 
 SDP = MediaType.parse("application/sdp")
-PATIENCE_S = 15.0
-"""Enough for a machine that is busy, and less than any ring timeout that would end a call in its own way."""
 
 M = TypeVar("M", Request, Response)
 How = Literal["bye", "cancel", "hung_up", "rejected", "failed"]

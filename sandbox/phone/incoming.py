@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from sipmessage import Address, Headers, Request, Response
 
-from sandbox.phone.calls import PATIENCE_S, Call, CallError, Ending, patience
+from sandbox.patience import PATIENCE_S
+from sandbox.phone.calls import Call, CallError, Ending, patience
 from sandbox.phone.dialog import ALLOW, Dialog
 from sandbox.phone.media import Media
 from sandbox.phone.transactions import ServerTransaction, SipSocket

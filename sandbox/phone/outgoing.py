@@ -9,7 +9,8 @@ from http import HTTPStatus
 from sipmessage import Address, CSeq, Request, Response
 
 from sandbox.layout import Peer
-from sandbox.phone.calls import PATIENCE_S, SDP, Call, CallError, Ending, patience
+from sandbox.patience import PATIENCE_S
+from sandbox.phone.calls import SDP, Call, CallError, Ending, patience
 from sandbox.phone.dialog import Dialog
 from sandbox.phone.media import Media
 from sandbox.phone.transactions import ClientTransaction, SipSocket

@@ -1,8 +1,9 @@
 """A SIP phone: it registers, takes calls and places them."""
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
@@ -10,7 +11,8 @@ from typing import Self
 from sipmessage import URI, Address, CSeq, MediaType, Parameters, Request, Response
 
 from sandbox.layout import Layout, Peer, is_bound, phone_password
-from sandbox.phone.calls import PATIENCE_S, Call, patience
+from sandbox.patience import PATIENCE_S
+from sandbox.phone.calls import Call, patience
 from sandbox.phone.dialog import new_request
 from sandbox.phone.digest import authorize
 from sandbox.phone.incoming import IncomingCall
@@ -104,17 +106,20 @@ class Phone:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            # Asterisk may be gone, and what it does not answer is not this phone's failure.
-            async with asyncio.timeout(GOODBYE_S if is_bound(self._server) else GONE_S):
-                await asyncio.gather(*(call.close() for call in self._calls.copy().values()), return_exceptions=True)
-                if self._password is not None:
-                    await self._register(0)
-        except TimeoutError:
-            pass
+            await self._leave(
+                asyncio.gather(*(call.close() for call in [*self._calls.values()]), return_exceptions=True)
+            )
+            if self._password is not None:
+                await self._leave(self._register(0))
         finally:
             for call in self._calls.values():
                 call.media.close()
             self.sip.close()
+
+    async def _leave(self, goodbye: Awaitable[object]) -> None:
+        """Asterisk may be gone, and what it does not answer is not this phone's failure."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(goodbye, GOODBYE_S if is_bound(self._server) else GONE_S)
 
     @property
     def contact(self) -> Address:
@@ -235,7 +240,8 @@ class Phone:
             on_end=lambda: self._forget(call_id),
             takes_updates=self.takes_updates,
         )
-        self._calls[call_id] = call
+        if not call.is_over:
+            self._calls[call_id] = call
         self.received.append(call)
         self._new_calls.put_nowait(call)
 

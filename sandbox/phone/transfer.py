@@ -3,6 +3,7 @@
 import asyncio
 from http import HTTPStatus
 
+from sandbox.patience import PATIENCE_S
 from sandbox.phone.dialog import Dialog
 from sandbox.phone.transactions import ServerTransaction
 
@@ -25,7 +26,7 @@ class Transfer:
         if status >= HTTPStatus.OK and not self._outcome.done():
             self._outcome.set_result(status)
 
-    async def outcome(self, timeout_s: float = 15.0) -> int:
+    async def outcome(self, timeout_s: float = PATIENCE_S) -> int:
         """The final status: 200 when the other side speaks with the target, else why not."""
         async with asyncio.timeout(timeout_s):
             return await asyncio.shield(self._outcome)
