@@ -39,6 +39,6 @@ async def running_by(door: Door, change: Change | None = None, extra_dialplan: s
         await rig.asterisk.cli(f"dialplan set global AGI_ROUTER_HOST 127.0.0.1:{port}")
         # Who comes in the middle of the first reconciliation is no case of these tests.
         async with asyncio.timeout(PATIENCE_S):
-            while "connected to Asterisk" not in rig.router.log_tail():
+            while "connected to Asterisk" not in rig.router.log_path.read_text():
                 await asyncio.sleep(0.02)
         yield rig

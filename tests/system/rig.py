@@ -15,9 +15,10 @@ from ari_app.calls.roster import TECHNOLOGY
 from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord
 from sandbox import Answer, Api, Asterisk, Layout, Phone
+from sandbox.patience import PATIENCE_S
 from sandbox.phone.outgoing import OutgoingCall
-from sandbox.router import PATIENCE_S, Config, Process, Router, router_config
-from tests import patience, warm
+from sandbox.router import Config, Process, Router, router_config
+from tests import warm
 
 DID = "+14155550100"
 CALLER = "+14155550177"
@@ -36,7 +37,7 @@ def origin(config: Config) -> str:
 def route(config: Config, response: dict[str, Any], *fallback: dict[str, Any]) -> dict[str, Any]:
     """A route for `Rig.call_by`: its API says, at ANSWER, whom a call belongs `to`."""
     return {
-        "request": {"url": f"{origin(config)}{ANSWER}"},
+        "request": {"url": f"{origin(config)}{ANSWER}", "deadline_s": 10},
         "response": {"path": "to", **response},
         "fallback": [*fallback],
     }
@@ -130,7 +131,7 @@ class Rig:
 
         A phone is answered before Asterisk tells anybody else that it is registered, or in a call, or free again.
         """
-        async with asyncio.timeout(patience.PATIENCE_S):
+        async with asyncio.timeout(PATIENCE_S):
             while {key: (await self.router.agents())[user][key] for key in how} != how:
                 await asyncio.sleep(0.02)  # the router is asked: it tells nobody
 
@@ -142,6 +143,14 @@ class Rig:
         """Ask for a call of an agent who is there, or just comes; its id."""
         await self.can_be_called(user)
         return await self.router.place(user=user, number=number, **more)
+
+    async def until_connected(self) -> None:
+        """Wait until an Asterisk that has just been started knows the router; that may not have seen the end of the
+        one before.
+        """
+        async with asyncio.timeout(PATIENCE_S):
+            while "agi-router" not in (await self.asterisk.cli("ari show apps")).split():
+                await asyncio.sleep(0.02)  # Asterisk has no event for it
 
     async def call_by(self, route: str, value: object) -> OutgoingCall:
         """A customer calls by this route, whose API (at ANSWER) says that the call belongs `to` the value."""

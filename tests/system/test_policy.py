@@ -15,6 +15,7 @@ from sandbox import Answer, Phone
 from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
+from tests.patience import PATIENCE_S
 from tests.system.rig import DID, Rig, running
 
 ANSWER = "/answer"
@@ -26,10 +27,10 @@ def limited(config: Config) -> None:
     """Users with a mobile, or with a phone besides; three calls outside at a time, two for the route `narrow`."""
     api = config["routes"]["sales"]["request"]["url"].partition("/v1/")[0]
     route = {
-        "request": {"url": f"{api}{ANSWER}"},
+        "request": {"url": f"{api}{ANSWER}", "deadline_s": 10},
         "response": {"type": "user", "path": "to"},
-        "ringing": {"timeout_s": 10},
-        "fallback": [{"endpoint": "carol", "timeout_s": 5}],
+        "ringing": {"timeout_s": 60},
+        "fallback": [{"endpoint": "carol", "timeout_s": 60}],
     }
     config["routes"] = {"sales": route, "narrow": route}
     one = {"endpoint": "PJSIP/trunk", "caller_id": DID}
@@ -79,7 +80,7 @@ async def talking(rig: Rig, provider: Phone, user: str = "mobile") -> tuple[Outg
 
 async def test_of_a_burst_no_more_reach_the_carrier_than_are_allowed(rig: Rig, provider: Phone) -> None:
     callers = await asyncio.gather(*(call(rig, "mobile") for _ in range(10)))
-    finals = [asyncio.create_task(caller.final_status(20)) for caller in callers]
+    finals = [asyncio.create_task(caller.final_status()) for caller in callers]
     ringing = [await provider.next_call() for _ in range(LIMIT)]
     for next_refused in itertools.islice(asyncio.as_completed(finals), 10 - LIMIT):
         assert await next_refused == 480, "the next step is Carol, who is not registered"
@@ -120,10 +121,10 @@ async def test_a_step_that_may_dial_nothing_is_refused_with_the_rule_and_the_nex
         caller = await call(rig, "mobile")
         await (await carol.next_call()).answer()
         await caller.answered()
-        assert await rig.step_ends() == [("refused", "policy_concurrent"), ("answered", "")]
         for each in (caller, *(each for each, _ in talks)):
             await each.hang_up()
         await rig.idle()
+        assert await rig.step_ends() == [("refused", "policy_concurrent"), ("answered", "")]
 
 
 async def test_the_next_trunk_is_the_same_call(rig: Rig, provider: Phone) -> None:
@@ -145,7 +146,7 @@ async def test_the_next_trunk_is_the_same_call(rig: Rig, provider: Phone) -> Non
 async def until_committed(rig: Rig, calls: int) -> None:
     """The log is written, and so many talks are in the database as the counters have them."""
     await rig.router.until(lambda status: status["events_pending"] == 0 and status["calls_in_setup"] == 0)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while sum(each.answered_at is not None for each in await read_outgoing(rig.router.storage)) < calls:
             await asyncio.sleep(0.05)  # nobody tells when the counters are committed
 
@@ -165,7 +166,7 @@ async def test_after_a_restart_talks_count_on_and_those_that_are_over_do_not(
     assert await counted(rig, "calls_per_day") == LIMIT
     caller, ringing = await talking(rig, provider)
     refused = await call(rig, "mobile")
-    assert await refused.final_status(20) == 480
+    assert await refused.final_status() == 480
     assert await refusals(rig) == ["policy_concurrent"]
     await at_other.hang_up()
     await stays.hang_up()

@@ -10,8 +10,9 @@ from sandbox import Answer, Phone
 from sandbox.api import SEARCH, calls_of_user
 from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
-from sandbox.router import PATIENCE_S, Config, Router
+from sandbox.router import Config, Router
 from tests.fakes.wire import Wire
+from tests.patience import PATIENCE_S
 from tests.system.rig import CALLER, DID, Rig, running, warm_router
 
 
@@ -197,6 +198,7 @@ async def test_asterisk_ends_under_the_router_and_the_next_call_is_routed(how: s
         else:
             await rig.asterisk.kill()
             await rig.asterisk.start()
+        await rig.until_connected()
         await rig.router.until(lambda status: bool(status["asterisk_connected"]) and status["live_calls"] == 0)
         await ada.register()
         call, _ = await talking(rig, ada)
@@ -214,7 +216,7 @@ async def test_a_caller_in_setup_when_asterisk_is_killed_is_closed_on_record() -
         await call.progressed(180)
         await rig.asterisk.kill()
         await rig.asterisk.start()
-        await rig.router.until(lambda status: bool(status["asterisk_connected"]))
+        await rig.until_connected()
         await rig.idle()
         assert (await rig.record()).ended_at is not None
 
@@ -250,7 +252,7 @@ async def test_a_call_that_is_set_up_while_the_wire_is_cut_goes_on_after_it() ->
             await plain.router.until(lambda status: not status["asterisk_connected"])
             await wire.mend()
             reached, _ = await asyncio.wait(
-                {asyncio.ensure_future(phone.next_call(10)) for phone in (ada, carol)},
+                {asyncio.ensure_future(phone.next_call()) for phone in (ada, carol)},
                 return_when=asyncio.FIRST_COMPLETED,
             )
             await reached.pop().result().answer()
@@ -262,7 +264,7 @@ async def test_a_call_that_is_set_up_while_the_wire_is_cut_goes_on_after_it() ->
 async def test_a_silent_wire_is_noticed_by_the_heartbeat() -> None:
     async with running() as plain, Wire(plain.asterisk.ari_url) as wire, plain.user("ada") as ada:
         await plain.router.kill()
-        plain.router.config["asterisk"]["ari"] |= {"url": wire.url, "heartbeat_s": 1, "request_timeout_s": 1}
+        plain.router.config["asterisk"]["ari"] |= {"url": wire.url, "heartbeat_s": 3}
         await plain.router.start()
         wire.silence()
         await plain.router.until(lambda status: not status["asterisk_connected"])
@@ -317,6 +319,7 @@ async def test_a_hundred_calls_at_once_are_all_answered_and_all_on_record() -> N
         config["directory"]["users"] = [
             {"id": str(number), "devices": [f"PJSIP/phone{number:03}"]} for number in range(1, count + 1)
         ]
+        config["routes"]["sales"]["ringing"] = {"timeout_s": 120}
 
     async with running(everyone, numbered_phones=count) as rig, contextlib.AsyncExitStack() as stack:
         numbers = range(1, count + 1)
@@ -325,11 +328,11 @@ async def test_a_hundred_calls_at_once_are_all_answered_and_all_on_record() -> N
 
         async def one(number: int) -> None:
             call = await rig.carrier.call(DID, caller=f"+1415555{number:04}")
-            ringing = await phones[number - 1].next_call(20)
-            await ringing.answer(20)
-            await call.answered(20)
-            await call.hang_up(timeout_s=20)
-            await ringing.ended(20)
+            ringing = await phones[number - 1].next_call()
+            await ringing.answer()
+            await call.answered()
+            await call.hang_up()
+            await ringing.ended()
 
         await asyncio.gather(*(one(number) for number in numbers))
         await rig.idle()

@@ -23,7 +23,7 @@ def with_a_screen_pop(config: Config) -> None:
     """Users `carrier` and `office` are each a number outside, the one by a carrier, the other by a trusted trunk."""
     api = origin(config)
     config["routes"]["sales"] = {
-        "request": {"url": f"{api}{ANSWER}"},
+        "request": {"url": f"{api}{ANSWER}", "deadline_s": 10},
         "response": {
             "type": "user",
             "path": "to",
@@ -152,7 +152,7 @@ async def test_caller_and_leg_have_the_variables_and_the_dialplan_reads_them(rig
         await call.final_status()
     await rig.idle()
     await rig.asterisk.cli("dialplan reload")
-    assert f"operator:4711:{CONTACT['url']}" in rig.asterisk.log_path.read_text(errors="replace")
+    await rig.asterisk.until_logged(f"operator:4711:{CONTACT['url']}")
     (told,) = await described(rig)
     assert (told.caller_name, told.ring_s) == ("Zoë Ω", 3600)
     assert told.variables["AGI_ROUTER_CRM_CONTACT"] == "4711"

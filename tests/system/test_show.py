@@ -19,7 +19,7 @@ OWN = "+14155550111"
 def with_routes(config: Config) -> None:
     sales = config["routes"]["sales"]
     sales |= {
-        "request": {"url": f"{origin(config)}{ANSWER}"},
+        "request": {"url": f"{origin(config)}{ANSWER}", "deadline_s": 10},
         "response": {"type": "user", "path": "to", "caller_name": "name", "headers": {"X-Route": "route"}},
         "show": {"name_prefix": "Sales: ", "headers": {"X-route": "{{routeName}}", "X-Called": "{{calledNumber}}"}},
     }

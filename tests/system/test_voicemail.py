@@ -10,6 +10,7 @@ import pytest_asyncio
 from ari_app.domain.record import Disposition
 from sandbox.router import Config
 from sandbox.tone import one_second
+from tests.patience import PATIENCE_S
 from tests.system.rig import Rig, route, running
 
 # One Asterisk and one router serve the calls of the whole file, one after the other.
@@ -43,7 +44,7 @@ async def test_a_caller_hears_the_greeting_and_leaves_a_message(rig: Rig, value:
     caller = await rig.call_by("voicemail", value)
     await caller.answered()
     assert await caller.hears(UNAVAILABLE_HZ, 0.3)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not list(mailbox(rig).glob("tmp/*.wav")):  # it records from the beep on
             await asyncio.sleep(0.1)
     await asyncio.sleep(1)  # what he says
