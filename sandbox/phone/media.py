@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import struct
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -17,6 +18,8 @@ PCMU = 0
 DOMINANT = 0.5  # a tone with more than half of the power: there can be only one
 LATE_FRAMES = 25
 """A mixing bridge fills what comes late with silence: so long a phone may stand still whose machine has much to do."""
+
+MOST_BYTES = 2048
 
 _HEADER = struct.Struct("!BBHII")
 _MIRRORED = {"sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
@@ -73,6 +76,7 @@ class Media(asyncio.DatagramProtocol):
         self._listeners: set[_Listener] = set()
         self.frames_received = 0
         self.keys_received = ""
+        self._last: list[bytes] = []  # what nobody had read when it was closed
         self._last_key_from: int | None = None
         self._key_received = asyncio.Event()
 
@@ -89,9 +93,21 @@ class Media(asyncio.DatagramProtocol):
         self.local = transport.get_extra_info("sockname")
 
     def close(self) -> None:
-        """Send and listen no more."""
+        """Send and listen no more. What has come by now is heard, also by who listens to it only then.
+
+        A phone that stood still has its call's last seconds and its end before it at once.
+        """
         if self._timer is not None:
             self._timer.cancel()
+        if self._transport.is_closing():
+            return
+        unread = self._transport.get_extra_info("socket").dup()
+        with unread, suppress(OSError):  # BlockingIOError: that was all
+            while True:
+                data, peer = unread.recvfrom(MOST_BYTES)
+                if (audio := _audio(data)) is not None:
+                    self._last.append(audio)
+                self.datagram_received(data, peer)
         self._transport.close()
 
     def hold(self, direction: str | None) -> None:
@@ -156,6 +172,10 @@ class Media(asyncio.DatagramProtocol):
         Silence of up to half a second is no break. Without any tone: whether there is sound, and no silence.
         """
         listener = _Listener(frequencies_hz, max(1, round(seconds / FRAME_S)))
+        if self._transport.is_closing():
+            for audio in self._last:
+                listener.hear(audio)
+            return listener.heard.is_set()
         self._listeners.add(listener)
         try:
             async with asyncio.timeout(timeout_s):
@@ -179,15 +199,14 @@ class Media(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, peer: Peer) -> None:  # noqa: ARG002 - asyncio's signature
         """Hand a frame to who listens. RTCP and what is no mu-law falls through the payload type."""
-        if len(data) <= _HEADER.size:
-            return
-        if data[1] & 0x7F == self._event_type:
+        if len(data) > _HEADER.size and data[1] & 0x7F == self._event_type:
             self._receive_key(data)
-        if data[1] & 0x7F != PCMU:
+        audio = _audio(data)
+        if audio is None:
             return
         self.frames_received += 1
         for listener in self._listeners:
-            listener.hear(data[_HEADER.size :])
+            listener.hear(audio)
 
     def _receive_key(self, data: bytes) -> None:
         """All packets of a key have one timestamp; the last one comes more than once."""
@@ -226,3 +245,8 @@ class Media(asyncio.DatagramProtocol):
         sequence, timestamp = self._frame & 0xFFFF, from_frame * FRAME_SAMPLES & 0xFFFFFFFF
         header = _HEADER.pack(0x80, payload_type, sequence, timestamp, self._source)
         self._transport.sendto(header + payload, self._remote)
+
+
+def _audio(packet: bytes) -> bytes | None:
+    """The frame in an RTP packet; None of RTCP, of a key, and of what is no mu-law."""
+    return packet[_HEADER.size :] if len(packet) > _HEADER.size and packet[1] & 0x7F == PCMU else None

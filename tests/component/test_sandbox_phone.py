@@ -1,6 +1,7 @@
 """Two phones, wire to wire: what SIP over UDP asks of them, without an Asterisk between."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from typing import Literal
 
@@ -12,7 +13,9 @@ from sandbox.demo.reports import Report, read
 from sandbox.layout import claim_network
 from sandbox.phone import Ending, Phone
 from sandbox.phone.calls import CallError
+from sandbox.phone.media import FRAME_SAMPLES, Media
 from sandbox.phone.transactions import ServerTransaction, SipSocket
+from sandbox.tone import one_second
 
 Pair = tuple[Phone, Phone]
 
@@ -83,6 +86,23 @@ async def test_early_media_is_heard_before_the_answer(phones: Pair) -> None:
     await ringing.reject(480)
     assert await call.final_status() == 480
     assert [progress.status for progress in call.progress] == [100, 183, 480]
+
+
+async def test_what_has_come_by_the_end_of_a_call_is_heard_also_after_it() -> None:
+    network = claim_network()
+    address = f"{network.prefix}.2"
+    media = await Media.open(address, None)
+    tone = one_second(1000)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far_end:
+        for at in range(0, len(tone), FRAME_SAMPLES):
+            far_end.sendto(bytes(12) + tone[at : at + FRAME_SAMPLES], media.local)
+    waiting = asyncio.create_task(media.hears((1000,), 0.5, 15.0))
+    await asyncio.sleep(0)
+    media.close()
+    assert await waiting
+    assert await media.hears((1000,), 0.5, 15.0)
+    assert not await media.hears((500,), 0.5, 15.0)
+    network.release()
 
 
 async def test_caller_cancels_and_both_see_it(phones: Pair) -> None:
