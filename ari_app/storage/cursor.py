@@ -28,7 +28,7 @@ class Cursor:
     def text(self, question: str) -> str:
         """As the client gets it. `question` is what was asked: it leads on in the answer to that, and in no other."""
         inside = _INSIDE.dump_json((self.at, self.call_id, self.number, self.total))
-        return base64.urlsafe_b64encode(_check(inside, question) + inside).decode().rstrip("=")
+        return _text(_check(inside, question) + inside)
 
     @classmethod
     def read(cls, text: str, question: str) -> Self:
@@ -37,7 +37,8 @@ class Cursor:
             whole = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             # The check finds accidents. It is no signature: what is inside is validated, and opens nothing.
             inside = whole[_CHECK_BYTES:]
-            if whole[:_CHECK_BYTES] == _check(inside, question):
+            # The same bytes can be written in several ways, of which we give one.
+            if _text(whole) == text and whole[:_CHECK_BYTES] == _check(inside, question):
                 return cls(*_INSIDE.validate_json(inside))
         except (ValueError, ValidationError):
             pass
@@ -46,6 +47,10 @@ class Cursor:
             "the cursor is damaged, or belongs to another question",
             "Send `next` of the page before as it is, with the same filters and order; or begin without a cursor.",
         )
+
+
+def _text(whole: bytes) -> str:
+    return base64.urlsafe_b64encode(whole).decode().rstrip("=")
 
 
 def _check(inside: bytes, question: str) -> bytes:
