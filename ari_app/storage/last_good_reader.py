@@ -5,6 +5,7 @@ import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Final
 
 import structlog
 from sqlalchemy import select
@@ -21,20 +22,25 @@ from ari_app.storage.uncut import readings_over, uncut
 RECALL_S = 0.5
 """The caller hears ringing meanwhile, and his fallback is next: he does not wait longer for a disk."""
 
+COMMAND_RECALL_S: Final = 10.0
+"""Nobody hears anything during a dry run, which has to open the database first."""
+
 log = structlog.get_logger("agi_router.last_good")
 
 
 class LastGoodReader(NoMemory):
     """Implements `agi_router.routing.memory.Memory`: recalls what is committed, remembers nothing."""
 
-    def __init__(self, reader: AsyncEngine, key: bytes) -> None:
+    def __init__(self, reader: AsyncEngine, key: bytes, recall_s: float | None = None) -> None:
+        """What takes longer than `recall_s`, or without it RECALL_S, is not recalled."""
         self._reader = reader
         self._key = key
+        self._recall_s = recall_s
 
     async def recall(self, question: str) -> Remembered | None:
-        """See the protocol. What cannot be read within RECALL_S is as good as forgotten, and the log says why."""
+        """See the protocol. What cannot be read in time is as good as forgotten, and the log says why."""
         try:
-            async with asyncio.timeout(RECALL_S):
+            async with asyncio.timeout(RECALL_S if self._recall_s is None else self._recall_s):
                 return await self._read(self._name(question))
         except (*FAILURES, ValueError, TypeError) as error:
             # TimeoutError is an OSError; the other two are a row that somebody else has written.
@@ -60,10 +66,10 @@ class LastGoodReader(NoMemory):
 
 @asynccontextmanager
 async def read_last_good(settings: StorageSettings) -> AsyncIterator[LastGoodReader]:
-    """The answers on disk. Raises StorageError when there is no database, or its key may not be read."""
+    """The answers on disk, for a command. Raises StorageError when there is no database, or its key may not be read."""
     reader = reading_engine(settings)
     try:
-        yield LastGoodReader(reader, stored_key(settings))
+        yield LastGoodReader(reader, stored_key(settings), COMMAND_RECALL_S)
     finally:
         await readings_over()
         await reader.dispose()

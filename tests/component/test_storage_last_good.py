@@ -29,7 +29,7 @@ BOB = Remembered(NOW, {"value": "77"})
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is recalled is not to depend on what else the machine does; one test is about the wait."""
-    monkeypatch.setattr(last_good_reader_module, "RECALL_S", 5.0)
+    monkeypatch.setattr(last_good_reader_module, "RECALL_S", PATIENCE_S)
 
 
 @pytest.fixture
@@ -129,6 +129,16 @@ async def test_a_call_does_not_wait_for_a_disk(answers: LastGoodAnswers, monkeyp
         assert await answers.recall(QUESTION) is None
     assert [entry["reason"] for entry in logs] == ["TimeoutError"]
     assert await answers.recall(QUESTION) == ADA
+
+
+async def test_a_dry_run_has_time_to_open_the_database(
+    database: Database, answers: LastGoodAnswers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers.remember(QUESTION, ADA, LATER)
+    await answers.flush()
+    monkeypatch.setattr(last_good_reader_module, "RECALL_S", 0.0)
+    async with read_last_good(database.settings) as on_disk:
+        assert await on_disk.recall(QUESTION) == ADA
 
 
 async def test_a_caller_who_leaves_while_his_answer_is_recalled_leaves_nothing_behind(

@@ -19,6 +19,7 @@ from ari_app.live.device_lookup import KnownDevice
 from ari_app.live.route_trials import AT_A_TIME
 from tests.command import Command
 from tests.component.web.rig import CONFIG, TOKEN, WebRig, web_rig
+from tests.patience import PATIENCE_S
 
 CALLER = "+14155550177"
 ENVIRONMENT = {"API_KEY": "geheim-im-url"}
@@ -78,6 +79,7 @@ async def api() -> AsyncIterator[CustomersApi]:
 @pytest.fixture
 async def web(tmp_path: Path, api: CustomersApi, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WebRig]:
     monkeypatch.setenv("API_KEY", ENVIRONMENT["API_KEY"])
+    monkeypatch.setattr("ari_app.storage.last_good_reader.RECALL_S", PATIENCE_S)
     before, _, rest = CONFIG.partition("routes:")
     after = rest[rest.index("web:") :]
     async with web_rig(tmp_path, before + ROUTES.replace("API/", f"{api.url}/") + after) as rig:
