@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# How long one example takes says more about what else the machine does than about the code.
-settings.register_profile("patient", deadline=None)
+# How long one example takes, or its making, says more about what else the machine does than about the code.
+settings.register_profile("exploring", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Each run has the same examples: what a new one finds is no fault of the change that is tested. Who looks for new ones
+# does so by --hypothesis-profile exploring.
+settings.register_profile("patient", settings.get_profile("exploring"), derandomize=True, database=None)
 settings.load_profile("patient")
 
 # A traceback with all variables takes a second of the event loop, which stories that break on purpose would wait for.
