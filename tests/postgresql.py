@@ -6,6 +6,7 @@ Each worker of pytest-xdist has one, for as long as it lives: also one that is k
 import asyncio
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,8 @@ import trustme
 from ari_app.storage.schema import event_positions, metadata
 from ari_app.storage.serving import upgrade
 from ari_app.storage.settings import StorageSettings
+from sandbox.layout import free_port
+from tests.patience import PATIENCE_S
 
 TEMPLATE: Final = "migrated"
 SHARED: Final = "shared"
@@ -43,6 +46,11 @@ _SPARE: Final = {
 
 _KNOWN: Final = ", ".join(f"'{name}'" for name in (*metadata.tables, "alembic_version"))
 _EMPTYING: Final = (
+    # What the test before has left behind may still commit, or hold the lock of who serves.
+    f"""
+    SELECT pg_terminate_backend(pid, {PATIENCE_S * 1000:.0f}) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+    """,
     "SET lock_timeout = '1s'",
     f"""
     DO $$ DECLARE other text; BEGIN
@@ -104,7 +112,7 @@ class Cluster:
             f"ALTER SYSTEM SET ssl = {ssl}",
             "SELECT pg_reload_conf()",
         )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 connection = await asyncpg.connect(self.settings("postgres").url)
                 try:
@@ -126,7 +134,7 @@ class Cluster:
                 stderr=output,
                 cwd="/",
             )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while (ended := self.process.poll()) is None and time.monotonic() < deadline:
             ready = [str(programs() / "pg_isready"), "--quiet", "--host", str(self.folder), "--port", str(self.port)]
             if subprocess.run(ready, check=False).returncode == 0:
@@ -137,13 +145,12 @@ class Cluster:
     def stop(self, number: signal.Signals = signal.SIGQUIT) -> None:
         """End it at once, with all connections: SIGQUIT, or as a kernel out of memory would do it: SIGKILL."""
         assert self.process is not None
-        if number is signal.SIGKILL:  # the server's processes notice the death of the first one only by and by
-            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-            for child in map(int, children):
-                with suppress(ProcessLookupError):  # some end by themselves at any moment
-                    os.kill(child, number)
-        self.process.send_signal(number)
-        self.process.wait(20)
+        with ExitStack() as ending:
+            children = _killed_children(self.process.pid, ending) if number is signal.SIGKILL else []
+            self.process.send_signal(number)
+            self.process.wait(PATIENCE_S)
+            for child in children:  # none keeps the memory that they share from the next server
+                assert select.select([child], [], [], PATIENCE_S)[0], "a process of the server outlives SIGKILL"
         self.process = None
 
     async def execute(self, *statements: str, database: str = "postgres") -> None:
@@ -211,9 +218,8 @@ def running_cluster() -> Iterator[Cluster]:
             stdout=subprocess.DEVNULL,
             cwd="/",
         )
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        cluster = Cluster(folder, port)
+        # Also while it is stopped nobody else gets this port by asking for any.
+        cluster = Cluster(folder, free_port("127.0.0.1", socket.SOCK_STREAM))
         cluster.start()
         asyncio.run(cluster.execute(f"CREATE DATABASE {TEMPLATE}"))
         asyncio.run(upgrade(cluster.settings(TEMPLATE)))
@@ -221,6 +227,23 @@ def running_cluster() -> Iterator[Cluster]:
         cluster.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # a process of the server may be removing its own files still
+
+
+def _killed_children(server: int, open_ends: ExitStack) -> list[int]:
+    """Kill the other processes of this server, which notice the death of the first one only by and by; their pidfds.
+
+    It is stopped before: it would start others, and see to it that the memory of those who were killed is made anew.
+    """
+    os.kill(server, signal.SIGSTOP)
+    os.waitid(os.P_PID, server, os.WSTOPPED | os.WNOWAIT)
+    killed = []
+    for child in map(int, Path(f"/proc/{server}/task/{server}/children").read_text().split()):
+        with suppress(ProcessLookupError):  # some end by themselves at any moment
+            descriptor = os.pidfd_open(child)
+            open_ends.callback(os.close, descriptor)
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            killed.append(descriptor)
+    return killed
 
 
 def as_nobody() -> list[str]:

@@ -17,6 +17,7 @@ from ari_app.storage.group_commit import committing_together
 from ari_app.storage.schema import UtcDateTime
 from ari_app.storage.serving import Database, open_database
 from ari_app.storage.settings import StorageSettings
+from tests.patience import PATIENCE_S
 
 METADATA = MetaData()
 JOBS = Table(
@@ -228,7 +229,7 @@ async def test_what_another_process_has_locked_is_passed_over_and_not_waited_for
         engine = sharing_engine(postgresql)
         open_ends.push_async_callback(engine.dispose)
         mine = await open_ends.enter_async_context(claiming(engine, "me"))
-        async with database.writer.begin() as connection, asyncio.timeout(20):
+        async with database.writer.begin() as connection, asyncio.timeout(PATIENCE_S):
             await connection.execute(update(JOBS).where(JOBS.c.id == 1).values(has_failed=True))
             assert ids(await take(mine)) == [2]
 
@@ -250,6 +251,6 @@ async def test_many_processes_share_what_there_is_and_no_two_of_them_get_the_sam
                 done += ids(got)
             return done
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             shares = await asyncio.gather(*map(work, workers))
     assert sorted(id_ for share in shares for id_ in share) == list(range(300))

@@ -226,17 +226,23 @@ async def test_two_processes_on_a_server_share_what_there_is(postgresql: Storage
             open_ends.push_async_callback(engine.dispose)
         outboxes = [await open_ends.enter_async_context(open_outbox(each, is_alone=False)) for each in engines]
         seen: list[tuple[int, str]] = []
+        at_work = asyncio.Barrier(len(outboxes))  # else the others may be done before one has begun
 
         async def work(outbox: StoredOutbox) -> int:
             done = 0
             while await outbox.next_due("crm") is not None:
-                for delivery in await claimed(outbox, 4):
+                claims = await claimed(outbox, 4)
+                if not done:
+                    assert claims
+                    await at_work.wait()
+                for delivery in claims:
                     seen.append((delivery.id, delivery.notice.subject))
                     await succeed(outbox, delivery)
                     done += 1
             return done
 
-        done = await asyncio.gather(*map(work, outboxes))
+        async with asyncio.timeout(PATIENCE_S):
+            done = await asyncio.gather(*map(work, outboxes))
     assert sum(done) == len(seen) == len({id_ for id_, _ in seen}) == 300
     assert all(done)
     for subject in {subject for _, subject in seen}:
