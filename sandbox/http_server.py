@@ -1,10 +1,13 @@
 """An HTTP server of the sandbox, in the process of who started it."""
 
+import socket
 from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
+
+from sandbox.layout import free_port
 
 
 class HttpServer(ABC):
@@ -34,10 +37,10 @@ class HttpServer(ABC):
 
     async def start(self) -> None:
         """Listen; after `stop`, on the same port as before."""
+        self._port = self._port or free_port(self._address, socket.SOCK_STREAM)  # nobody's either while it is stopped
         self._runner = web.AppRunner(self.application(), handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._address, self._port).start()
-        self._port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Go away: from now on connections are refused."""

@@ -132,6 +132,8 @@ def free_port(address: str, kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
     """A port of this address that is free now, and that nobody gets by asking for any; by default of UDP."""
     for port in islice(_own_ports(), PORTS_EACH):
         with socket.socket(socket.AF_INET, kind) as probe:
+            if kind is socket.SOCK_STREAM:  # as servers do: what is left of closed connections is in nobody's way
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((address, port))
             except OSError as error:
