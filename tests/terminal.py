@@ -4,6 +4,7 @@ import asyncio
 import os
 import pty
 import re
+from codecs import getincrementaldecoder
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,7 @@ class Terminal:
         self.text = ""
         self._descriptor = descriptor
         self._seen = 0
+        self._decoder = getincrementaldecoder("utf-8")()  # a reading may end within a letter
         self._news = asyncio.Event()
 
     def type(self, text: str) -> None:
@@ -38,7 +40,7 @@ class Terminal:
 
     def read(self) -> None:
         try:
-            self.text += os.read(self._descriptor, 65_536).decode()
+            self.text += self._decoder.decode(os.read(self._descriptor, 65_536))
         except OSError:  # the command has ended
             asyncio.get_running_loop().remove_reader(self._descriptor)
         self._news.set()

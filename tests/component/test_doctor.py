@@ -128,7 +128,7 @@ async def test_where_nobody_listens_the_connection_is_refused() -> None:
 # --- greeting ARI
 
 
-def ari(url: str, *, patience_s: float = 5) -> AriSettings:
+def ari(url: str, *, patience_s: float = PATIENCE_S) -> AriSettings:
     return AriSettings(url=url, username="router", password="8f14e45f", request_timeout_s=patience_s)
 
 
@@ -158,7 +158,7 @@ def answering(status: str, body: str, *headers: str) -> bytes:
 async def test_what_answers_instead_of_ari_is_told_apart(answer: bytes | None, trouble: Trouble) -> None:
     async with listening(answer) as server:
         with pytest.raises(UnreachedError) as unreached:
-            await greet(ari(f"http://127.0.0.1:{server.port}", patience_s=0.3 if answer is None else 5))
+            await greet(ari(f"http://127.0.0.1:{server.port}", patience_s=0.3 if answer is None else PATIENCE_S))
         assert unreached.value.trouble is trouble
 
 

@@ -38,6 +38,14 @@ class Wire(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.heard: asyncio.Queue[str] = asyncio.Queue()
+        self._last = ""
+
+    async def news(self) -> str:
+        """The next that is not the last once more: what is not answered within half a second is sent again."""
+        while (text := await self.heard.get()) == self._last:
+            pass
+        self._last = text
+        return text
 
     def datagram_received(self, data: bytes, peer: tuple[str, int]) -> None:
         self.heard.put_nowait(data.decode())
@@ -85,7 +93,8 @@ async def test_early_media_is_heard_before_the_answer(phones: Pair) -> None:
         await call.hang_up()
     await ringing.reject(480)
     assert await call.final_status() == 480
-    assert [progress.status for progress in call.progress] == [100, 183, 480]
+    # What is not answered within half a second is sent again, and answered again.
+    assert list(dict.fromkeys(progress.status for progress in call.progress)) == [100, 183, 480]
 
 
 async def test_what_has_come_by_the_end_of_a_call_is_heard_also_after_it() -> None:
@@ -268,7 +277,7 @@ async def test_a_transfer_names_the_call_that_it_replaces_and_hears_how_it_goes(
     phones: Pair, wire: tuple[asyncio.DatagramTransport, Wire]
 ) -> None:
     _, ben = phones
-    transport, heard = wire[0], wire[1].heard
+    transport, heard = wire
     async with Phone("cat", server=ben.sip.local, address=ben.sip.local[0]) as cat:
         other = await cat.call("ben")
         replaced = await ben.next_call()
@@ -277,13 +286,13 @@ async def test_a_transfer_names_the_call_that_it_replaces_and_hears_how_it_goes(
         host, port = transport.get_extra_info("sockname")
         transport.sendto(request("INVITE").replace(b"127.0.0.1:9>", f"{host}:{port}>".encode()))
         call = await ben.next_call()
-        assert "100 Trying" in await heard.get()
+        assert "100 Trying" in await heard.news()
         answering = asyncio.create_task(call.answer())
-        tag = (await heard.get()).split("To: ")[1].split("tag=")[1].split("\r\n")[0]
+        tag = (await heard.news()).split("To: ")[1].split("tag=")[1].split("\r\n")[0]
         transport.sendto(request("ACK", branch="z9hG4bK2"))
         await answering
         transferring = asyncio.create_task(call.transfer("cat", replaced=replaced))
-        refer = Message.parse((await heard.get()).encode())
+        refer = Message.parse((await heard.news()).encode())
         cats = other.invite
         assert (
             f"?Replaces={cats.call_id}%3Bto-tag%3D{cats.from_address.parameters['tag']}%3B" in refer.headers["Refer-To"]
@@ -292,7 +301,7 @@ async def test_a_transfer_names_the_call_that_it_replaces_and_hears_how_it_goes(
         transfer = await transferring
         for sequence, fragment in enumerate(("SIP/2.0 100 Trying", "SIP/2.0 486 Busy Here"), 2):
             transport.sendto(request("NOTIFY", f"z9hG4bK{sequence + 1}", tag, sequence, fragment))
-            assert "200 OK" in await heard.get()
+            assert "200 OK" in await heard.news()
         assert (await transfer.outcome(), transfer.statuses) == (486, [100, 486])
 
 

@@ -80,7 +80,7 @@ class Ari:
     ) -> None:
         await self._runner.cleanup()
 
-    def settings(self, *, request_sockets: int = 1, request_timeout_s: float = 5.0) -> AriSettings:
+    def settings(self, *, request_sockets: int = 1, request_timeout_s: float = PATIENCE_S) -> AriSettings:
         """How to reach it."""
         return AriSettings(
             url=f"http://127.0.0.1:{self._port}",

@@ -39,8 +39,10 @@ def fork_until_alone(control: socket.socket) -> str:
                 sys.exit()  # nobody will ask any more
             stdout, stderr, answer = descriptors
             told = socket.socket(fileno=answer)
+            parent = os.getpid()
             pid = os.fork()
             if pid == 0:
+                end_with(parent)
                 forget(selector)
                 told.close()
                 for number, descriptor in enumerate((stdout, stderr), 1):
@@ -51,6 +53,13 @@ def fork_until_alone(control: socket.socket) -> str:
             os.close(stderr)
             told.sendall(b"%d" % pid)
             selector.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, told))
+
+
+def end_with(parent: int) -> None:
+    """Be ended when the one that forked does, which may have been by now."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def forget(selector: selectors.BaseSelector) -> None:
@@ -73,7 +82,6 @@ def bury(pid: int, told: socket.socket) -> None:
 
 def become(argv: list[str], environment: dict[str, str], folder: str, module: str) -> str:
     """Take over what makes one process differ from another; the module that it runs."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
