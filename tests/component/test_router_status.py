@@ -17,7 +17,7 @@ asterisk: {ari: {username: router, password: 8f14e45f}}
 storage: {url: calls.db}
 network: {allowed_networks: [127.0.0.0/8]}
 defaults: {region: US}
-upstreams: [{origin: ORIGIN, failures: 2, max_concurrent: 7}]
+upstreams: [{origin: ORIGIN, failures: 2, open_s: 600, max_concurrent: 7}]
 routes: {sales: {request: {url: ORIGIN/who}, response: {format: text, type: user}}}
 """
 
