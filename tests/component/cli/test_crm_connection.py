@@ -260,9 +260,12 @@ async def test_a_program_that_logs_in_reads_json_alone(
     config.write_text(CONFIG.format(document="oauth.json", properties=json.dumps(given)))
     process = await installed("--config", str(config), "crm", "login", "office", "--json")
     assert process.stderr is not None
+    # A time for each, as the terminal of the other tests has it: a Python starts before the first one.
     async with asyncio.timeout(PATIENCE_S):
         await process.stderr.readuntil(b"\n")
+    async with asyncio.timeout(PATIENCE_S):
         await browse((await process.stderr.readuntil(b"\n")).decode().strip())
+    async with asyncio.timeout(PATIENCE_S):
         out, err = await process.communicate()
     assert process.returncode == 0, err
     assert json.loads(out) == {"name": "office", "users": 1, "connector": None}
