@@ -4,14 +4,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import aiohttp
 import pytest
 
-from ari_app.calls.presence import IN_USE
+from ari_app.calls.presence import IN_USE, UNREACHABLE
 from ari_app.calls.roster import TECHNOLOGY
+from ari_app.control.settings import ControlError
 from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord
 from sandbox import Answer, Api, Asterisk, Layout, Phone
@@ -43,6 +45,17 @@ def route(config: Config, response: dict[str, Any], *fallback: dict[str, Any]) -
     }
 
 
+class KnownPhone(Phone):
+    """A phone whose user waits, when it has registered, until it is `known`."""
+
+    known: Callable[[], Awaitable[None]]
+
+    async def register(self) -> None:
+        """See Phone."""
+        await super().register()
+        await self.known()
+
+
 @dataclass(frozen=True, slots=True)
 class Rig:
     """The parts, all running. The API knows CALLER as a customer of Ada."""
@@ -57,8 +70,28 @@ class Rig:
         return await self.carrier.call(DID, caller=caller, withheld=withheld, caller_name=caller_name)
 
     def user(self, name: str, tone_hz: int | None = 1000) -> Phone:
-        """A phone that registers under this name."""
-        return Phone.user(self.asterisk.layout, name, tone_hz=tone_hz)
+        """A phone that registers under this name, and that the router knows of by then."""
+        phone = KnownPhone.user(self.asterisk.layout, name, tone_hz=tone_hz)
+        phone.known = partial(self._can_reach, f"PJSIP/{name}")
+        return phone
+
+    async def _can_reach(self, device: str) -> None:
+        """Asterisk tells a phone that it is registered, and everybody else some time later.
+
+        A router that is not there, or not connected, hears of it when it is.
+        """
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                status = await self.router.status()
+                if status is None or not status["asterisk_connected"]:
+                    return
+                try:
+                    states = [agent["devices"].get(device) for agent in (await self.router.agents()).values()]
+                except ControlError:  # it is killed in this moment
+                    return
+                if not UNREACHABLE.intersection(states):
+                    return
+                await asyncio.sleep(0.02)  # the router is asked: it tells nobody
 
     @contextlib.asynccontextmanager
     async def online(self, name: str) -> AsyncIterator[Phone]:
