@@ -32,7 +32,8 @@ class CrmServer(HttpServer):
     """An HTTP server at `address`, on a free port, up between `async with` and its end.
 
     `authorise` None lets everybody in; whoever is not let in gets 401 without credentials, else `refusal`. `delay_s`
-    is how long each request takes. All of them may be changed at any time.
+    is how long each request takes, which is not carried out before `after` is set. All of them may be changed at any
+    time.
     """
 
     def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
@@ -41,6 +42,7 @@ class CrmServer(HttpServer):
         self.authorise: Authorise | None = None
         self.refusal = 403
         self.delay_s = 0.0
+        self.after: asyncio.Event | None = None
         self.requests: list[ReceivedRequest] = []
         self._news = asyncio.Condition()
 
@@ -80,6 +82,8 @@ class CrmServer(HttpServer):
         try:
             fault = self.faults.take(request.method, request.path)
             await asyncio.sleep(self.delay_s if fault is None else fault.delay_s)
+            if self.after is not None:
+                await self.after.wait()
             refused = await self._refused(request)
             if refused is not None:
                 return refused

@@ -39,6 +39,7 @@ def connected(crm: GenericCrm) -> Callable[[Config], None]:
                 "document": "generic",
                 "properties": {"Base URL": crm.url, "Access token": TOKEN},
                 "users": {"every": "never"},
+                "find": {"deadline_s": 10},
                 "activities": {"deadline_s": 3},
             }
         }
@@ -98,6 +99,7 @@ async def test_an_inbound_call_is_in_the_crm_while_it_goes_on_and_with_its_recor
         assert record.talk_s is not None and abs(row["duration_s"] - record.talk_s) <= 1
     await crm.until(lambda: any(file.activity_id == row["id"] for file in crm.files), IN_TIME_S)
     [file] = [file for file in crm.files if file.activity_id == row["id"]]
+    await rig.router.records()  # nothing waits to be written
     [stored] = [event for event in await rig.router.trace(call_id) if isinstance(event, e.RecordingStored)]
     content = (rig.router.config_path.parent / "recordings" / stored.place).read_bytes()
     assert (file.size, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
 from tests.command import Command
+from tests.patience import PATIENCE_S
 from tests.system.doors import BOTH_DOORS, Door
 from tests.system.rig import ADA, ANSWER, DID, Rig, origin, running
 
@@ -32,7 +33,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TOKEN = "token-of-the-crm"
 CUSTOMER = "+14155550123"
-"""A phone that rings so early has waited for no CRM that hangs: the deadline is twice as long."""
+DEADLINE_S = 10
+"""The longest that can be configured: what a test holds back comes in time also where the machine is busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,26 @@ class Crms:
             crm.requests.clear()
             crm.faults.clear()
             crm.delay_s = 0.0
+            crm.after = None
+
+    def hold_answer(self, **more: str) -> asyncio.Event:
+        """The API of the route answers when this is set: with Ada, and these."""
+        is_told = asyncio.Event()
+        self.rig.api.answers[ANSWER] = Answer(body={"to": ADA, **more}, after=is_told)
+        return is_told
+
+    def hold_contacts(self) -> asyncio.Event:
+        """Neither CRM answers before this is set."""
+        is_told = self.first.after = self.second.after = asyncio.Event()
+        return is_told
+
+    async def known(self) -> None:
+        """Wait until the router has the first CRM's answer on the live call."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(
+                record.ended_at is None and record.contact("first") for record in await self.rig.router.records()
+            ):
+                await asyncio.sleep(0.02)  # only the record tells
 
     def asked(self) -> list[str]:
         """The numbers that the first CRM was asked for."""
@@ -61,15 +83,19 @@ def asking_both(first: GenericCrm, second: GenericCrm, agi_port: int) -> Callabl
         config["agi"] = {"listen": f"127.0.0.1:{agi_port}"}
         config["network"]["allowed_networks"].append("127.0.0.1/32")
         config["routes"]["sales"] = {
-            "request": {"url": f"{origin(config)}{ANSWER}"},
+            "request": {"url": f"{origin(config)}{ANSWER}", "deadline_s": DEADLINE_S},
             "response": {"type": "user", "path": "to", "caller_name": "name"},
             "fallback": [],
         }
         config["directory"]["users"][0] |= {"devices": ["PJSIP/ada"], "extension": "101"}
         common: Config = {"document": "generic", "activities": {"enabled": False}, "users": {"every": "never"}}
         config["crm"] = {
-            "first": common | {"properties": properties(first), "find": {"shared": "ask"}},
-            "second": common | {"properties": properties(second), "find": {"unknown": "create", "show_name": False}},
+            "first": common | {"properties": properties(first), "find": {"deadline_s": DEADLINE_S, "shared": "ask"}},
+            "second": common
+            | {
+                "properties": properties(second),
+                "find": {"deadline_s": DEADLINE_S, "unknown": "create", "show_name": False},
+            },
         }
 
     return change
@@ -137,10 +163,18 @@ async def over(crms: Crms) -> CallRecord:
 
 async def with_contacts(crms: Crms) -> CallRecord:
     """The last call's record, once both CRMs have an answer on it."""
-    async with asyncio.timeout(30):
-        while len((record := await crms.rig.newest()).contacts) < 2:
-            await asyncio.sleep(0.02)
+    [record] = await all_with_contacts(crms, 1)
     return record
+
+
+async def all_with_contacts(crms: Crms, calls: int) -> Sequence[CallRecord]:
+    """The same of so many calls."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            records = (await crms.rig.router.records())[-calls:]
+            if all(len(record.contacts) == 2 for record in records):
+                return records
+            await asyncio.sleep(0.02)
 
 
 async def contact_events(crms: Crms, record: CallRecord) -> list[tuple[str, str]]:
@@ -157,9 +191,11 @@ def contact(record: CallRecord, connector: str = "first") -> CallContact:
 
 async def test_a_name_that_is_there_in_time_is_what_the_phone_rings_with(crms: Crms) -> None:
     crms.first.add_contact(id="7", first_name="Ben", last_name="Miller", phone="4155550101")
-    crms.rig.api.answers[ANSWER] = Answer(body={"to": ADA}, delay_s=0.5)
+    is_known = crms.hold_answer()
     async with ada(crms) as phone:
         call = await crms.rig.call("+14155550101", caller_name="CARRIER SAYS")
+        await crms.known()
+        is_known.set()
         ringing = await phone.next_call()
         assert (ringing.caller_name, ringing.caller_number) == ("Ben Miller", "+14155550101")
         record = await given_up(crms, call)
@@ -169,12 +205,13 @@ async def test_a_name_that_is_there_in_time_is_what_the_phone_rings_with(crms: C
 
 async def test_a_name_that_comes_later_is_told_to_a_phone_that_rings_and_stays_in_the_talk(crms: Crms) -> None:
     crms.first.add_contact(first_name="Ben", last_name="Late", phone="+14155550102")
-    crms.first.delay_s = 0.5
+    is_ringing = crms.hold_contacts()
     async with ada(crms) as phone:
         call = await crms.rig.call("+14155550102", caller_name="CARRIER SAYS")
         ringing = await phone.next_call()
         assert ringing.caller_name == "CARRIER SAYS"
         await ringing.ring()
+        is_ringing.set()
         assert await ringing.next_name() == "Ben Late"
         await ringing.answer()
         assert await ringing.next_name() == "Ben Late"  # as it is bridged
@@ -184,14 +221,16 @@ async def test_a_name_that_comes_later_is_told_to_a_phone_that_rings_and_stays_i
 
 async def test_a_phone_without_update_is_told_by_re_invite_when_it_has_answered(crms: Crms) -> None:
     crms.first.add_contact(first_name="Ben", last_name="Talks", phone="+14155550103")
-    crms.first.delay_s = 0.7
+    is_ringing = crms.hold_contacts()
     async with ada(crms, takes_updates=False) as phone:
         call = await crms.rig.call("+14155550103", caller_name="CARRIER SAYS")
         ringing = await phone.next_call()
         await ringing.ring()
+        is_ringing.set()
+        await crms.known()
         await ringing.answer()
         await call.answered()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while await ringing.next_name() != "Ben Talks":
                 pass
         await hung_up(crms, call)
@@ -215,11 +254,14 @@ async def test_a_crm_that_hangs_delays_nobody_s_phone(crms: Crms, door: Door) ->
 
 async def test_a_caller_who_hangs_up_during_the_search_has_its_answer_on_record_once(crms: Crms) -> None:
     crms.first.add_contact(first_name="Ben", last_name="Gone", phone="+14155550106")
-    crms.first.delay_s = 0.6
+    is_over = crms.hold_contacts()
     async with ada(crms) as phone:
         call = await crms.rig.call("+14155550106")
         await phone.next_call()
-        record = await given_up(crms, call)
+        await call.cancel()
+        await crms.rig.router.until(lambda status: status["live_calls"] == 0)
+        is_over.set()
+        record = await over(crms)
     assert contact(record).name == "Ben Gone"
     assert await contact_events(crms, record) == [("first", "ContactFound"), ("second", "ContactFound")]
 
@@ -227,9 +269,11 @@ async def test_a_caller_who_hangs_up_during_the_search_has_its_answer_on_record_
 async def test_a_number_of_several_contacts_is_left_to_whom_somebody_chooses(crms: Crms) -> None:
     crms.first.add_contact(id="1", first_name="Ann", last_name="Miller", phone="+14155550107", company_name="Acme")
     crms.first.add_contact(id="2", first_name="Ben", last_name="Miller", mobile="+14155550107")
-    crms.rig.api.answers[ANSWER] = Answer(body={"to": ADA}, delay_s=0.4)
+    is_known = crms.hold_answer()
     async with ada(crms) as phone:
         call = await crms.rig.call("+14155550107", caller_name="CARRIER SAYS")
+        await crms.known()
+        is_known.set()
         assert (await phone.next_call()).caller_name == "CARRIER SAYS"
         record = await given_up(crms, call)
     assert contact(record).state == "several"
@@ -265,9 +309,8 @@ async def test_an_unknown_caller_of_two_calls_at_the_same_moment_is_created_once
         for call in calls:
             await call.cancel()
         await crms.rig.idle()
-        await with_contacts(crms)
+        records = await all_with_contacts(crms, len(calls))
     assert [row["phone"] for row in crms.second.contacts] == ["+14155550108"]
-    records = (await crms.rig.router.records())[-2:]
     assert [contact(record, "second").source for record in records] == ["created", "created"]
     assert {contact(record, "second").contact_id for record in records} == {crms.second.contacts[0]["id"]}
 
@@ -286,9 +329,11 @@ async def test_who_withholds_his_number_is_not_looked_up_and_neither_is_a_number
 
 async def test_a_name_that_the_answer_gives_goes_before_the_contact_s(crms: Crms) -> None:
     crms.first.add_contact(first_name="Ben", last_name="Miller", phone="+14155550109")
-    crms.rig.api.answers[ANSWER] = Answer(body={"to": ADA, "name": "Mr Answer"}, delay_s=0.4)
+    is_known = crms.hold_answer(name="Mr Answer")
     async with ada(crms) as phone:
         call = await crms.rig.call("+14155550109")
+        await crms.known()
+        is_known.set()
         assert (await phone.next_call()).caller_name == "Mr Answer"
         record = await given_up(crms, call)
     assert contact(record).name == "Ben Miller"
@@ -296,10 +341,12 @@ async def test_a_name_that_the_answer_gives_goes_before_the_contact_s(crms: Crms
 
 async def test_at_the_agi_door_the_name_is_shown_if_it_is_there_with_the_answer(crms: Crms) -> None:
     crms.first.add_contact(first_name="Ben", last_name="Dialled", phone="+14155550110")
-    crms.rig.api.answers[ANSWER] = Answer(body={"to": ADA}, delay_s=0.5)
+    is_known = crms.hold_answer()
     await by(crms, Door.AGI)
     async with ada(crms) as phone:
         call = await crms.rig.call("+14155550110", caller_name="CARRIER SAYS")
+        await crms.known()
+        is_known.set()
         ringing = await phone.next_call()
         assert (ringing.caller_name, ringing.caller_number) == ("Ben Dialled", "+14155550110")
         record = await given_up(crms, call)
@@ -308,12 +355,13 @@ async def test_at_the_agi_door_the_name_is_shown_if_it_is_there_with_the_answer(
 
 async def test_who_asks_for_a_call_sees_the_customer_s_name_while_his_phone_rings(crms: Crms) -> None:
     crms.first.add_contact(first_name="Grace", last_name="Hopper", phone=CUSTOMER)
-    crms.first.delay_s = 0.4
+    is_ringing = crms.hold_contacts()
     async with ada(crms) as phone, Phone.provider(crms.rig.asterisk.layout) as provider:
         await crms.rig.place(ADA, CUSTOMER)
         agent = await phone.next_call()
         assert agent.caller_name == CUSTOMER
         await agent.ring()
+        is_ringing.set()
         assert await agent.next_name() == "Grace Hopper"
         await agent.answer()
         customer: IncomingCall = await provider.next_call()
@@ -327,13 +375,14 @@ async def test_who_asks_for_a_call_sees_the_customer_s_name_while_his_phone_ring
 async def test_an_agent_who_waits_for_the_customer_is_told_his_name(crms: Crms) -> None:
     number = "+14155550124"
     crms.first.add_contact(first_name="Grace", last_name="Late", phone=number)
-    crms.first.delay_s = 0.8
+    waits = crms.hold_contacts()
     async with ada(crms) as phone, Phone.provider(crms.rig.asterisk.layout) as provider:
         await crms.rig.place(ADA, number)
         agent = await phone.next_call()
         await agent.answer()
         customer = await provider.next_call()
         await customer.ring()
+        waits.set()
         assert await agent.next_name() == "Grace Late"
         await customer.answer()
         await agent.hang_up()
@@ -345,9 +394,11 @@ async def test_the_phone_book_has_the_name_when_the_crm_is_gone(crms: Crms) -> N
     ran = await Command(crms.rig.router.config_path)("crm", "sync", "first")
     assert ran.status == 0, ran.err
     crms.first.faults.mishap = lambda _method, _path: Fault(status=503)
-    crms.rig.api.answers[ANSWER] = Answer(body={"to": ADA}, delay_s=0.5)
+    is_known = crms.hold_answer()
     async with ada(crms) as phone:
         call = await crms.rig.call("+14155550112")
+        await crms.known()
+        is_known.set()
         assert (await phone.next_call()).caller_name == "Ben Booked"
         record = await given_up(crms, call)
     assert (contact(record).contact_id, contact(record).source) == ("12", "phone_book")
@@ -355,16 +406,16 @@ async def test_the_phone_book_has_the_name_when_the_crm_is_gone(crms: Crms) -> N
 
 async def test_what_a_killed_router_was_about_to_be_told_is_asked_again_by_the_next_one(crms: Crms) -> None:
     crms.first.add_contact(first_name="Ben", last_name="Again", phone="+14155550111")
-    crms.first.delay_s = crms.second.delay_s = 1.0
+    crms.hold_contacts()
     async with ada(crms) as phone:
         call = await crms.rig.call("+14155550111")
         ringing = await phone.next_call()
         await ringing.ring()
         await crms.rig.router.until_told(e.LegRinging)
         await crms.rig.router.kill()
-        crms.first.delay_s = crms.second.delay_s = 0.0
+        crms.first.after = crms.second.after = None
         await crms.rig.router.start()
-        await call.final_status()  # a route without a fallback has nothing more for who waited
+        await call.final_status(PATIENCE_S)  # a route without a fallback has nothing more for who waited
         record = await over(crms)
     assert contact(record).name == "Ben Again"
     assert await contact_events(crms, record) == [("first", "ContactFound"), ("second", "ContactFound")]

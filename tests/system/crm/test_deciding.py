@@ -16,10 +16,10 @@ from tests.system.doors import Door
 from tests.system.rig import CALLER, Rig
 
 
-def decided_by_the_crm(_: Config) -> dict[str, Any]:
+def decided_by_the_crm(_: Config, deadline_s: int = 10) -> dict[str, Any]:
     return {
         "sales": {
-            "request": {"crm": "office", "deadline_s": 2},
+            "request": {"crm": "office", "deadline_s": deadline_s},
             "remember": {"last_good_s": 604_800},
             "fallback": [{"hangup": "busy"}],
         }
@@ -107,7 +107,7 @@ async def test_who_owns_the_contact_by_now_is_rung_and_who_is_nobodys_contact_ta
 
 
 async def test_a_crm_that_is_too_slow_costs_the_caller_the_deadline_and_no_more() -> None:
-    async with company() as crm, running_with(crm, decided_by_the_crm) as rig:
+    async with company() as crm, running_with(crm, partial(decided_by_the_crm, deadline_s=2)) as rig:
         crm.faults.mishap = lambda _, __: Fault(delay_s=30)
         happened = await is_refused(rig)
         (failed,) = [event for event in happened if isinstance(event, e.LookupFailed)]

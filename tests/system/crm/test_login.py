@@ -49,12 +49,13 @@ async def rig(tmp_path: Path, provider: Provider, crm: GenericCrm) -> AsyncItera
                 "document": str(document),
                 "properties": properties,
                 "login": {"callback_port": 0},
+                "find": {"deadline_s": 10},
                 "activities": {"enabled": False},
             }
         }
         config["routes"] = {
             "sales": {
-                "request": {"url": f"{origin(config)}{ANSWER}"},
+                "request": {"url": f"{origin(config)}{ANSWER}", "deadline_s": 10},
                 "response": {"type": "user", "path": "to"},
                 "fallback": [{"hangup": "busy"}],
             }

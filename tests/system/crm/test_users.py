@@ -17,7 +17,7 @@ from tests.system.rig import ANSWER, CALLER, Rig, origin
 def answering_in_ids(config: Config) -> dict[str, Any]:
     return {
         "sales": {
-            "request": {"url": f"{origin(config)}{ANSWER}"},
+            "request": {"url": f"{origin(config)}{ANSWER}", "deadline_s": 10},
             "response": {"type": "user", "path": "to", "crm": "office"},
             "fallback": [{"hangup": "busy"}],
         }
