@@ -43,6 +43,7 @@ async def test_calls_of_asterisks_own_dialplan_are_rows_like_others(rig: Rig) ->
                 await (await carol.next_call()).ring()
             await ringing.answer()
             await call.answered()
+            assert await call.hears_sound()  # Asterisk has noted by now that they speak
             await asyncio.sleep(1.2)  # they have something to say, a whole second of it
             await call.hang_up()
             told = await newest(rig, entries)

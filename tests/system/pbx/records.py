@@ -16,13 +16,20 @@ from ari_app.storage.database import reading_engine
 from ari_app.storage.schema import call_parts
 from sandbox import Layout
 from sandbox.router import Config
+from tests.patience import PATIENCE_S
 from tests.system.rig import Rig, route
 
-PATIENCE_S = 20
 CAROL, DAVE = "78", "79"
 
+# Whoever is to be answered rings for longer than any machine is busy; 112, 202 and 402 are for those who are not.
 QUEUES = """\
 [plain-queue]
+strategy = ringall
+timeout = 60
+joinempty = yes
+member => PJSIP/bob
+member => PJSIP/carol
+[short-queue]
 strategy = ringall
 timeout = 2
 retry = 1
@@ -31,29 +38,33 @@ member => PJSIP/bob
 member => PJSIP/carol
 [local-queue]
 strategy = ringall
-timeout = 20
+timeout = 60
 joinempty = yes
 member => Local/ada@agi-router-member/n,0,Ada,PJSIP/ada
 """
 
 DIALPLAN = """
 [from-phones](+)
-exten => 101,1,Dial(PJSIP/ada,3)
+exten => 101,1,Dial(PJSIP/ada,60)
  same => n,Hangup(${HANGUPCAUSE})
-exten => 102,1,Dial(PJSIP/bob,3)
+exten => 102,1,Dial(PJSIP/bob,60)
  same => n,Hangup(${HANGUPCAUSE})
-exten => 103,1,Dial(PJSIP/carol,3)
+exten => 103,1,Dial(PJSIP/carol,60)
  same => n,Hangup(${HANGUPCAUSE})
-exten => 200,1,Dial(PJSIP/bob&PJSIP/carol,3)
+exten => 112,1,Dial(PJSIP/bob,3)
  same => n,Hangup(${HANGUPCAUSE})
-exten => 201,1,Dial(Local/102@from-phones/n&Local/103@from-phones/n,3)
+exten => 200,1,Dial(PJSIP/bob&PJSIP/carol,60)
+ same => n,Hangup(${HANGUPCAUSE})
+exten => 201,1,Dial(Local/102@from-phones/n&Local/103@from-phones/n,60)
  same => n,Hangup(${HANGUPCAUSE})
 exten => 202,1,Dial(PJSIP/bob,1)
- same => n,Dial(PJSIP/carol,3)
+ same => n,Dial(PJSIP/carol,60)
  same => n,Hangup(${HANGUPCAUSE})
-exten => 400,1,Queue(plain-queue,,,,4)
+exten => 400,1,Queue(plain-queue,,,,60)
  same => n,Hangup(19)
-exten => 401,1,Queue(local-queue,,,,8)
+exten => 401,1,Queue(local-queue,,,,60)
+ same => n,Hangup(19)
+exten => 402,1,Queue(short-queue,,,,8)
  same => n,Hangup(19)
 exten => 500,1,Answer()
  same => n,Echo()
@@ -103,11 +114,14 @@ def telling(*, cel: bool = False, cdr: bool = False) -> Callable[[Path, Layout],
 
 
 def with_directory(config: Config) -> None:
-    """Ada, Bob and Carol; Bob and Carol are a team, plain-queue is the queue `plain`. Route `gone` leads nowhere."""
+    """Ada, Bob and Carol; Bob and Carol are a team, plain-queue is the queue `plain`, and so on.
+
+    Route `gone` leads nowhere.
+    """
     config["routes"]["gone"] = route(config, {"type": "user"})
     config["directory"]["users"].append({"id": CAROL, "name": "Carol", "devices": ["PJSIP/carol"]})
     config["directory"]["teams"] = [{"id": "7", "name": "Sales", "members": ["77", CAROL]}]
-    config["directory"]["queues"] = [{"id": "plain", "name": "plain-queue"}, {"id": "local", "name": "local-queue"}]
+    config["directory"]["queues"] = [{"id": id_, "name": f"{id_}-queue"} for id_ in ("plain", "short", "local")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +155,9 @@ async def recorded(rig: Rig) -> Sequence[Recorded]:
     return [Recorded(call, tuple(part for of, part in parts if of == call.call_id)) for call in records]
 
 
-async def until(rig: Rig, condition: Callable[[Sequence[Recorded]], bool], patience_s: float = PATIENCE_S) -> None:
+async def until(rig: Rig, condition: Callable[[Sequence[Recorded]], bool]) -> None:
     """The history tells nobody: it is asked."""
-    async with asyncio.timeout(patience_s):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition(await recorded(rig)):
             await asyncio.sleep(0.1)
 

@@ -9,6 +9,7 @@ import pytest_asyncio
 from ari_app.domain.parts import PartKind
 from ari_app.domain.record import Direction, Disposition
 from sandbox import Phone
+from tests.patience import PATIENCE_S
 from tests.system.pbx.records import CAROL, DIALPLAN, newest, recorded, telling, with_directory
 from tests.system.rig import ADA, CALLER, Rig, running
 
@@ -47,6 +48,7 @@ async def test_an_answered_call(rig: Rig, ada: Phone, bob: Phone) -> None:
     call = await ada.call("102")
     await (await bob.next_call()).answer()
     await call.answered()
+    assert await call.hears_sound()
     await asyncio.sleep(1)  # they speak
     await call.hang_up()
     told = await newest(rig, before + 1)
@@ -69,6 +71,7 @@ async def test_a_group_is_one_entry_also_behind_local_channels(
     await bob.next_call()
     await (await carol.next_call()).answer()
     await call.answered()
+    assert await call.hears_sound()
     await asyncio.sleep(1)  # they speak
     await call.hang_up()
     told = await newest(rig, before + 1)
@@ -87,13 +90,13 @@ async def test_a_queue_tells_its_times_by_itself(rig: Rig, bob: Phone, carol: Ph
     await asyncio.sleep(1)  # he waits
     await ringing.answer()
     await call.answered()
-    await asyncio.sleep(0.3)  # they speak
+    assert await call.hears(1000, 0.3)
     await call.hang_up()
     told = await newest(rig, before + 1)
     queue = told.of(PartKind.QUEUE, "plain")
     assert (queue.outcome, queue.answered_by) == ("answered", CAROL)
     assert queue.waiting_s is not None
-    assert 0.4 < queue.waiting_s < 10
+    assert 0.4 < queue.waiting_s < PATIENCE_S
     assert told.call.direction is Direction.INBOUND
 
 
@@ -112,9 +115,10 @@ async def test_a_call_of_the_router_s_stays_one_entry(rig: Rig, ada: Phone) -> N
     call = await rig.call()
     await (await ada.next_call()).answer()
     await call.answered()
+    assert await call.hears_sound()
     await call.hang_up()
     await rig.idle()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not (told := (await recorded(rig))[-1]).call.linkedid:
             await asyncio.sleep(0.1)  # its Cdr comes, and tells nobody
     assert len(await recorded(rig)) == before + 1
