@@ -8,6 +8,7 @@ from ari_app.domain.record import CallRecord
 from sandbox import Phone
 from sandbox.phone.incoming import IncomingCall
 from sandbox.router import Config
+from tests.patience import PATIENCE_S
 from tests.system.rig import ADA, Rig
 
 CUSTOMER = "+14155550123"
@@ -19,7 +20,11 @@ ELSEWHERE = "elsewhere"
 
 
 def clickable(config: Config) -> None:
-    """Ada's extension is 101, Bob's 102; her phone on the desk picks up by itself."""
+    """Ada's extension is 101, Bob's 102; her phone on the desk picks up by itself.
+
+    A customer's phone may take its time before it rings: no other trunk is tried meanwhile.
+    """
+    config["trunks"][0]["setup_timeout_s"] = PATIENCE_S
     ada, bob = config["directory"]["users"]
     ada |= {
         "extension": "101",
@@ -39,9 +44,13 @@ class Agent:
 
     phones: tuple[Phone, ...]
 
+    async def reached(self) -> list[IncomingCall]:
+        """Her next call, at each of them; they do not ring yet, so that it does not matter whether it is over."""
+        return [await phone.next_call() for phone in self.phones]
+
     async def called(self) -> list[IncomingCall]:
         """Her next call, at each of them, ringing."""
-        calls = [await phone.next_call() for phone in self.phones]
+        calls = await self.reached()
         for call in calls:
             await call.ring()
         return calls

@@ -82,7 +82,7 @@ async def test_an_agent_who_does_not_answer_a_customer_has_missed_him(rig: Rig, 
     await click(rig, agent_ring_s=5, **FIRST)
     at_customer = await customer.next_call()
     await at_customer.answer()
-    for call in await ada.called():
+    for call in await ada.reached():
         assert ELSEWHERE not in (await call.cancelled() or "")
     assert await at_customer.hears_sound()
     await at_customer.ended()
@@ -117,8 +117,10 @@ async def test_a_free_member_of_the_team_gets_the_customer(rig: Rig, ada: Agent,
         # Bob is in a call by now: the next customer gets Ada.
         await click(rig, "+14155550124", user=ANYBODY, **TEAM)
         second = await customer.next_call()
+        await second.ring()
         await click(rig, "+14155550125", user=ANYBODY, **TEAM)
         third = await customer.next_call()
+        await third.ring()
         await second.answer()
         at_ada, *_ = await ada.called()
         await at_ada.answer()

@@ -10,6 +10,7 @@ from ari_app.domain.record import Disposition
 from sandbox import Phone
 from sandbox.phone.incoming import IncomingCall
 from sandbox.router import Config
+from tests.patience import PATIENCE_S
 from tests.system.click_to_dial.clicking import clickable, provider
 from tests.system.rig import Rig, running
 
@@ -18,6 +19,7 @@ COUNT = 50
 
 def everyone(config: Config) -> None:
     """A user for each of the numbered phones, and room for all of their customers."""
+    clickable(config)
     config["policy"]["limits"] = {"concurrent": COUNT}
     config["directory"]["users"] = [
         {"id": str(number), "devices": [f"PJSIP/phone{number:03}"]} for number in range(1, COUNT + 1)
@@ -40,21 +42,21 @@ async def test_fifty_at_once_each_speak_with_their_own_customer() -> None:
         async def pick_up(agent: int) -> IncomingCall:
             call_id = await rig.router.place(user=str(agent), number=number_of(agent))
             assert call_id
-            ringing = await phones[agent].next_call(20)
+            ringing = await phones[agent].next_call(PATIENCE_S)
             assert ringing.caller_number == number_of(agent)
-            await ringing.answer(20)
+            await ringing.answer(PATIENCE_S)
             return ringing
 
         at_agents = await asyncio.gather(*map(pick_up, agents))
-        at_customers = [await customers.next_call(20) for _ in agents]
-        await asyncio.gather(*(call.answer(20) for call in at_customers))
-        await rig.router.until(lambda status: status["calls_in_setup"] == 0, 20)
+        at_customers = [await customers.next_call(PATIENCE_S) for _ in agents]
+        await asyncio.gather(*(call.answer(PATIENCE_S) for call in at_customers))
+        await rig.router.until(lambda status: status["calls_in_setup"] == 0, PATIENCE_S)
         for call in at_agents[::2]:
-            await call.hang_up(timeout_s=20)
+            await call.hang_up(timeout_s=PATIENCE_S)
         ends = [call for call in at_customers if number_index(call) % 2]
-        await asyncio.gather(*(call.ended(20) for call in ends))
-        await asyncio.gather(*(call.hang_up(timeout_s=20) for call in at_customers if not call.is_over))
-        await asyncio.gather(*(call.ended(20) for call in at_agents))
+        await asyncio.gather(*(call.ended(PATIENCE_S) for call in ends))
+        await asyncio.gather(*(call.hang_up(timeout_s=PATIENCE_S) for call in at_customers if not call.is_over))
+        await asyncio.gather(*(call.ended(PATIENCE_S) for call in at_agents))
         await rig.idle()
         records = await rig.router.records()
         assert {(record.agent, record.called_number) for record in records} == {

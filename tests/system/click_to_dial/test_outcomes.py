@@ -67,7 +67,7 @@ async def test_agent_and_customer_speak(rig: Rig, ada: Agent, customer: Phone) -
 
 async def test_an_agent_who_does_not_answer_is_told_nothing_of_a_missed_call(rig: Rig, ada: Agent) -> None:
     await click(rig, agent_ring_s=5)
-    for call in await ada.called():
+    for call in await ada.reached():
         assert ELSEWHERE in (await call.cancelled() or "")
     await rig.idle()
     record = await rig.newest()
@@ -108,6 +108,7 @@ async def test_an_agent_who_declines_at_all_phones_ends_the_call(rig: Rig, ada: 
 
 
 async def test_an_agent_who_is_not_registered_is_refused_before_anything_rings(rig: Rig, customer: Phone) -> None:
+    await rig.stands(ADA, registered=False)
     with pytest.raises(ControlError, match="agent_not_registered"):
         await click(rig)
     await rig.idle()
@@ -272,7 +273,7 @@ async def test_a_phone_is_not_asked_to_pick_up_by_itself_for_somebody_else(rig: 
 
 
 async def test_a_talk_ends_at_the_limit_of_its_request(rig: Rig, ada: Agent, customer: Phone) -> None:
-    await click(rig, talk_s=2)
+    await click(rig, talk_s=5)
     at_ada, *_ = await ada.called()
     await at_ada.answer()
     at_customer = await customer.next_call()

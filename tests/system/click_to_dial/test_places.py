@@ -42,12 +42,13 @@ member => PJSIP/bob
 def office(config: Config) -> None:
     """Three ways outside, two campaigns, and internal numbers of each kind."""
     clickable(config)
-    one = {"endpoint": "PJSIP/trunk", "caller_id": DID, "setup_timeout_s": 1.0}
+    [main] = config["trunks"]
+    one = {"endpoint": "PJSIP/trunk", "setup_timeout_s": main["setup_timeout_s"]}
     config["trunks"] = [
-        {**one, "name": "main"},
-        {**one, "name": "national", "number_format": "national"},
-        {**one, "name": "dead", "endpoint": "PJSIP/trunk-dead"},
-        {"name": "bare", "endpoint": "PJSIP/trunk"},
+        {**one, "name": "main", "caller_id": DID},
+        {**one, "name": "national", "caller_id": DID, "number_format": "national"},
+        {"name": "dead", "caller_id": DID, "endpoint": "PJSIP/trunk-dead", "setup_timeout_s": 1.0},
+        {**one, "name": "bare"},
     ]
     config["campaigns"] = [
         {"id": "renewals", "trunk": "national", "caller_id": SECOND_DID},

@@ -19,6 +19,7 @@ from tests.clients.ameyo_outcomes import AgentNotAvailable, CustomerDidNotAnswer
 from tests.clients.scenario import Scenario
 from tests.clients.world import World
 from tests.command import Command
+from tests.patience import PATIENCE_S
 from tests.system.click_to_dial.clicking import ADA_HZ, CUSTOMER, CUSTOMER_HZ, provider
 from tests.system.faces import vendors
 from tests.system.rig import ADA, Rig, running
@@ -32,10 +33,8 @@ WORLD = replace(vendors.world(), campaign_id="12", inbound_campaign_id="13")
 
 
 def with_ameyo(config: Config) -> None:
-    """Nobody rings for long."""
     vendors.with_faces(config)
     config["web"]["faces"] = {"ameyo": {"requesting_hosts": [HOST]}}
-    config["click_to_dial"] = {"agent_ring_s": 5, "customer_ring_s": 5}
     config["campaigns"] = [
         {"id": "12", "queue": "support-queue"},
         {"id": "13", "direction": "inbound"},
@@ -105,7 +104,7 @@ async def both_answer(ada: Phone, customer: Phone) -> tuple[IncomingCall, Incomi
 async def test_an_agent_on_break(rig: Rig, crm: AmeyoClient, ada: Phone, customer: Phone) -> None:
     await rig.asterisk.cli(f"queue pause member {MEMBER} queue support-queue reason lunch")
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while "on break" not in (await Command(rig.router.config_path)("agents")).out:
                 await asyncio.sleep(0.02)  # the router is asked: it tells nobody
         await situation("agent_on_break").run(crm)
@@ -116,6 +115,7 @@ async def test_an_agent_on_break(rig: Rig, crm: AmeyoClient, ada: Phone, custome
 
 
 async def test_an_agent_who_is_not_logged_in(rig: Rig, crm: AmeyoClient, customer: Phone) -> None:
+    await rig.stands(ADA, registered=False)
     await situation("agent_not_logged_in").run(crm)
     assert (await rig.newest()).error_code == "agent_not_registered"
     async with rig.user("bob") as bob:  # no member of the campaign's queue
@@ -135,16 +135,27 @@ async def test_a_telephony_media_error(crm: AmeyoClient, ada: Phone, customer: P
     await at_ada.ended()
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def hasty(rig: Rig) -> AsyncIterator[None]:
+    """Nobody rings for long."""
+    rig.router.config["click_to_dial"] = {"agent_ring_s": 5, "customer_ring_s": 5}
+    await rig.router.reload()
+    yield
+    del rig.router.config["click_to_dial"]
+    await rig.router.reload()
+
+
+@pytest.mark.usefixtures("hasty")
 async def test_an_agent_who_does_not_answer(rig: Rig, crm: AmeyoClient, ada: Phone, customer: Phone) -> None:
     asking = begun(crm, situation("agent_does_not_answer"))
     at_ada = await ada.next_call()
-    await at_ada.ring()
     await at_ada.cancelled()
     await asking
     assert customer.received == []
     assert (await rig.newest()).disposition is Disposition.AGENT_UNREACHED
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_a_customer_who_does_not_answer(rig: Rig, crm: AmeyoClient, ada: Phone, customer: Phone) -> None:
     asking = begun(crm, situation("customer_does_not_answer"))
     at_ada = await ada.next_call()

@@ -122,6 +122,7 @@ async def test_a_hundred_queries_are_answered_in_15_minutes(rig: Rig) -> None:
 
 
 async def test_a_user_without_a_phone_is_not_called(rig: Rig, reports: VoiplineClient) -> None:
+    await rig.stands(BOB, registered=False)
     with pytest.raises(VoiplineRefused) as refused:
         await reports.call_to_number("102", CUSTOMER)
     assert refused.value.status == 409

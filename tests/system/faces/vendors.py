@@ -15,6 +15,7 @@ from tests.clients.scenario import Client, Scenario
 from tests.clients.verbatim import CommandLine
 from tests.clients.world import World
 from tests.command import Command
+from tests.patience import PATIENCE_S
 from tests.system.click_to_dial.clicking import CUSTOMER
 from tests.system.rig import ADA, CALLER, Rig, route
 
@@ -35,7 +36,8 @@ member => Local/ada@agi-router-member/n,0,Ada,PJSIP/ada
 
 
 def with_faces(config: Config) -> None:
-    """Ada has two phones and is the team; she and Bob have extensions."""
+    """Ada has two phones and is the team; she and Bob have extensions. No trunk is given up."""
+    config["trunks"][0]["setup_timeout_s"] = PATIENCE_S
     ada, bob = config["directory"]["users"]
     ada |= {"extension": "101", "devices": ["PJSIP/ada", "PJSIP/ada-desk"]}
     bob["extension"] = "102"
@@ -120,7 +122,7 @@ async def give_up(rig: Rig, kind: str, whom: str) -> None:
 
 async def served(rig: Rig) -> None:
     """The record knows who answered."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while (await rig.newest()).answered_at is None:
             await asyncio.sleep(0.05)  # the record has no event
 
