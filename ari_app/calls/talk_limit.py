@@ -11,7 +11,8 @@ from ari_app.calls.clock import now
 from ari_app.calls.ids import playback_id
 from ari_app.calls.ports import TelephonyError
 
-BEEP_S: Final = 0.5
+BEEP_S: Final = 3.0
+"""When the tone is over, also where Asterisk begins it late: stopped before it has begun, it would not be heard."""
 RETRY_S: Final = 1.0
 
 
@@ -34,7 +35,7 @@ async def _end_at_limit(call: Call, since: datetime) -> None:
     left_s = limit_s - (now() - since).total_seconds()
     if warn_s and left_s > warn_s:
         await asyncio.sleep(left_s - warn_s)
-        await _warn(call)
+        await _warn(call, min(BEEP_S, warn_s / 2))
         left_s = limit_s - (now() - since).total_seconds()
     await asyncio.sleep(max(0.0, left_s))
     call.cut_short = CutShort("router", f"the talk reached its limit of {limit_s:g} s")
@@ -46,10 +47,10 @@ async def _end_at_limit(call: Call, since: datetime) -> None:
             await asyncio.sleep(RETRY_S)
 
 
-async def _warn(call: Call) -> None:
+async def _warn(call: Call, over_after_s: float) -> None:
     try:
         await call.telephony.beep(call.bridge_id, playback_id(call.call_id))
-        await asyncio.sleep(BEEP_S)
+        await asyncio.sleep(over_after_s)
         await call.telephony.stop_playing(playback_id(call.call_id))
     except TelephonyError as error:
         call.log.info("the warning tone could not be played", error=str(error))
