@@ -15,8 +15,8 @@ from ari_app.asterisk.settings import AmiSettings, AriSettings
 from ari_app.calls.pbx_calls import Source
 
 PROBE: Final = "agr-probe-"
-PATIENCE_S: Final = 1.5
-"""Asterisk passes events on up to a second late."""
+PATIENCE_S: Final = 4.0
+"""Asterisk passes events on up to a second late, and later still where it has much to do."""
 
 
 @dataclass(frozen=True, slots=True)
