@@ -77,7 +77,8 @@ async def _first_of(search: asyncio.Task[ContactAnswer], is_created: asyncio.Eve
     """Nobody waits for a contact that is being created: it belongs to nobody yet."""
     creation = asyncio.create_task(is_created.wait())
     try:
-        await asyncio.wait({search, creation}, timeout=deadline_s + 2 * GRACE_S, return_when=asyncio.FIRST_COMPLETED)
+        for limit_s in (deadline_s, 2 * GRACE_S):
+            await asyncio.wait({search, creation}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
     finally:
         creation.cancel()
 

@@ -12,6 +12,7 @@ from ari_app.crm.finding import Finding
 from ari_app.crm.settings import FindSettings, SharedNumbers, UnknownNumbers
 from ari_app.domain.contacts import Contact, ContactKind, ContactSource, Found, Several, Unanswered, Unknown
 from ari_app.domain.crm import Abilities, HookAnswer, HookError, HookName, Record
+from tests.clock import StandingClock
 
 BEN = "+442071838750"
 NATIONAL = "02071838750"
@@ -158,11 +159,33 @@ async def test_a_crm_that_is_down_is_asked_once_and_the_phone_book_answers() -> 
 
 
 async def test_a_crm_that_is_slow_is_not_waited_for_beyond_the_deadline() -> None:
-    crm = ACrm({"442071838750": [record("7")]}, slow_s=0.1)
+    crm = ACrm({"442071838750": [record("7")]}, slow_s=1)
     late = await finding(crm).find(BEN, 0.2)
     assert isinstance(late, Unanswered)
     assert late.failure.code == "crm_too_late"
     assert isinstance(await finding(crm).find(BEN, 5), Found)
+
+
+class ACrmOfItsOwnDeadline(ACrm):
+    """Never answers, and says so when its time is up, as connectors do."""
+
+    async def run(
+        self, hook: HookName, values: Mapping[str, str], *, deadline_s: float, upload: object = None
+    ) -> HookAnswer:
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await asyncio.Future()
+        except TimeoutError:
+            await asyncio.sleep(0)  # it closes a connection
+            raise DOWN from None
+
+
+async def test_what_a_crm_says_at_its_deadline_is_told_also_by_a_machine_that_stood_still_then() -> None:
+    clock = StandingClock()
+    searching = asyncio.create_task(finding(ACrmOfItsOwnDeadline()).find(BEN, 2))
+    await clock.passes(0)
+    await clock.passes(5)
+    assert await searching == Unanswered(DOWN.failure)
 
 
 async def test_what_the_phone_book_says_is_not_kept_for_what_the_crm_would() -> None:
