@@ -99,8 +99,8 @@ async def talk(rig: Rig, kind: str, whom: str, phone: str = "ada") -> None:
     async with rig.user(phone) as user:
         caller = await rig.call_by(kind, whom)
         await (await user.next_call()).answer()
-        assert await caller.hears(1000, TALK_S)
-        await served(rig)
+        assert await caller.hears(1000, 0.2)
+        await spoken(rig)
         await caller.hang_up()
         await rig.idle()
 
@@ -118,6 +118,12 @@ async def give_up(rig: Rig, kind: str, whom: str) -> None:
             await caller.cancel()
         await ringing.cancelled()
         await rig.idle()
+
+
+async def spoken(rig: Rig) -> None:
+    """They have talked for TALK_S since the moment that the record has for the answer."""
+    await served(rig)
+    await asyncio.sleep(TALK_S)
 
 
 async def served(rig: Rig) -> None:
