@@ -1,7 +1,7 @@
 """What happens to a call, for whoever follows it while it goes on: the log, and a bell for each new event."""
 
 import asyncio
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -41,7 +41,7 @@ class Feed(CallWriter):
         self.witnesses: list[Callable[[str, CallEvent], None]] = []
         """They see every event as well; none of them waits or raises."""
         self._asked_for: dict[str, list[CallEvent]] = {}
-        self._over: deque[str] = deque()
+        self._over: dict[str, None] = {}  # a call that the dialplan goes on with may end later, too
 
     def write(self, call_id: str, event: CallEvent) -> None:
         """See the protocol."""
@@ -76,9 +76,10 @@ class Feed(CallWriter):
             return
         heard.append(event)
         if isinstance(event, e.CallEnded | e.SentToDialplan):
-            self._over.append(call_id)
+            self._over[call_id] = None
             if len(self._over) > MOST_OVER:
-                self._asked_for.pop(self._over.popleft(), None)
+                oldest = next(iter(self._over))
+                del self._over[oldest], self._asked_for[oldest]
 
     async def follow(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         """The command `follow`: `{"events": [{at, type, data}, ...], "is_over": ...}`, as soon as there is an event."""

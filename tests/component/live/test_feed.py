@@ -12,6 +12,7 @@ from tests.component.locking import writing_beside
 from tests.component.storage_events import answered_call, at
 
 REQUESTED = e.CallRequested(at=at(0), first="agent", user="456", user_name="Ada", number="+12025550123")
+SENT = e.SentToDialplan(at=at(8), reason="no step was answered")
 ENDED = e.CallEnded(at=at(9), by="caller", cause=16)
 
 
@@ -38,7 +39,7 @@ async def test_calls_that_are_over_are_not_kept_for_ever(tmp_path: Path, monkeyp
     async with open_call_log(StorageSettings.at(tmp_path / "calls.db")) as call_log:
         feed = Feed(call_log)
         for call_id in ("first", "second", "third"):
-            for event in (REQUESTED, ENDED):
+            for event in (REQUESTED, SENT, ENDED):
                 feed.write(call_id, event)
         assert list(feed._asked_for) == ["third"]
-        assert list(await feed.happened("first")) == list(await feed.happened("third")) == [REQUESTED, ENDED]
+        assert list(await feed.happened("first")) == list(await feed.happened("third")) == [REQUESTED, SENT, ENDED]
