@@ -16,7 +16,6 @@ from ari_app.crm.call_values import People, Person
 from ari_app.crm.connectors import Connectors
 from ari_app.crm.settings import ConnectorSettings, CrmSettings
 from ari_app.domain.crm import HookName
-from ari_app.domain.notices import Notices
 from ari_app.domain.recordings import RecordingStore, StoredRecording, StoreError
 from ari_app.lanes.lane import Pace
 from ari_app.live.activities import ActivityDesk, notice_of
@@ -26,6 +25,7 @@ from ari_app.storage.activity_marks import ActivityMarker, Wish
 from ari_app.storage.activity_records import StandingCalls
 from ari_app.storage.activity_store import open_activities
 from ari_app.storage.database import sharing_engine
+from ari_app.storage.outbox import OutboxWriter
 from ari_app.storage.serving import Database
 
 REQUESTS: Final = 4
@@ -64,7 +64,7 @@ async def telling_calls(
     store: RecordingStore,
     links: Links,
     crm_user_id: CrmUserId,
-    notices: Notices,
+    outbox: OutboxWriter,
 ) -> AsyncIterator[None]:
     """Tell CRMs of calls in the background until the block ends. `settings` gives those in force. Raises StorageError.
 
@@ -88,14 +88,14 @@ async def telling_calls(
             writer = sharing_engine(database.settings)
             open_ends.push_async_callback(writer.dispose)
         # The lock of who serves is held: what was claimed is by a router that has ended.
-        activities = await open_ends.enter_async_context(open_activities(writer, is_alone=True))
+        activities = await open_ends.enter_async_context(open_activities(writer, outbox, is_alone=True))
         sources = Sources(
             calls=StandingCalls(database.reader),
             file_of=files_of(store),
             people=people(lambda: settings().routing, crm_user_id),
             link_to=linking(settings, links),
             region=lambda: settings().routing.policy.region,
-            stuck=lambda activity: notices.tell(notice_of(activity)),
+            notice_of=notice_of,
         )
         engine = ActivityEngine(store=activities, sources=sources, pace=Pace(requests=REQUESTS))
         await open_ends.enter_async_context(telling_crms(engine, marker))

@@ -61,7 +61,7 @@ async def serve(config: Path, settings: Settings) -> None:
                 store=memory.recordings.store,
                 links=memory.recordings.links,
                 crm_user_id=parts.crm_users.users.crm_user_id,
-                notices=memory.notices,
+                outbox=memory.outbox,
             )
         )
         if settings.web is not None:

@@ -39,6 +39,7 @@ from ari_app.domain.activities import (
     Step,
 )
 from ari_app.domain.crm import Crm, HookAnswer, HookError, HookName, OnceBy, Upload
+from ari_app.domain.notices import Notice
 from ari_app.domain.recordings import StoredRecording
 from ari_app.domain.unavailable import UnavailableError
 from ari_app.lanes import lane
@@ -67,7 +68,7 @@ class FileOf(Protocol):
 class Sources:
     """Where it is known what a CRM is to be told. `link_to` makes a link to a recording, None where none can be.
 
-    `stuck` is told of each activity that needs a person from now on; it neither waits nor raises.
+    `notice_of` says what others are told of an activity that needs a person from now on.
     """
 
     calls: Calls
@@ -75,7 +76,7 @@ class Sources:
     people: People
     link_to: Callable[[str], str | None]
     region: Callable[[], str]
-    stuck: Callable[[Activity], None] = lambda _: None
+    notice_of: Callable[[Activity], Notice]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,12 +262,13 @@ class ActivityLane(lane.Lane[Activity]):
         await self._settle(activity, replace(activity, state=ActivityState.FAILED, due_at=None, error=reason))
 
     async def _settle(self, before: Activity, activity: Activity) -> None:
-        await self._surely(lambda: self._store.settle(activity))
+        needs_a_person = activity.state in NEEDS_A_PERSON and activity.due_at is None
+        is_new = needs_a_person and (before.state, before.error) != (activity.state, activity.error)
+        notice = self._sources.notice_of(activity) if is_new else None
+        await self._surely(lambda: self._store.settle(activity, notice))
         told = {"connector": activity.connector, "call": activity.call_id, "reason": activity.error}
-        if activity.state in NEEDS_A_PERSON and activity.due_at is None:
+        if needs_a_person:
             log.error("a call needs a person to look at its activity", state=activity.state.value, **told)
-            if (before.state, before.error) != (activity.state, activity.error):
-                self._sources.stuck(activity)
         elif activity.error and activity.attempts > before.attempts:
             log.info("a CRM has not taken what it was told; it is tried again", attempt=activity.attempts, **told)
 

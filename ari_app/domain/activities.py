@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from ari_app.domain.crm import HookName
+from ari_app.domain.notices import Notice
 from ari_app.domain.record import CallRecord
 from ari_app.domain.recordings import StoredRecording
 
@@ -112,10 +113,11 @@ class ActivityStore(Protocol):
     async def begin(self, activity: Activity, until: datetime) -> bool:
         """Put on record what is about to be done, and keep the claim; False when it is somebody else's by now."""
 
-    async def settle(self, activity: Activity) -> None:
+    async def settle(self, activity: Activity, notice: Notice | None = None) -> None:
         """Put on record how it stands, and let go of it. It is due at once when more has become of the call since.
 
-        That the CRM has it counts, whoever has claimed it meanwhile; all else leaves another's claim alone.
+        That the CRM has it counts, whoever has claimed it meanwhile; all else leaves another's claim alone. Others are
+        told the `notice` if, and only if, this is how it stands from now on.
         """
 
     async def drop(self, activity: Activity) -> None:

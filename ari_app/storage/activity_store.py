@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,9 +10,11 @@ from sqlalchemy import Row, and_, bindparam, case, delete, exists, literal_colum
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ari_app.domain.activities import Activity, ActivityState, Told
+from ari_app.domain.notices import Notice
 from ari_app.storage.claims import Claims, DueRows, moment, new_owner
 from ari_app.storage.codec import storable
 from ari_app.storage.group_commit import GroupCommit, committing_together
+from ari_app.storage.outbox import OutboxWriter
 from ari_app.storage.schema import UtcDateTime, calls
 from ari_app.storage.schema import crm_activities as table
 
@@ -20,8 +22,9 @@ from ari_app.storage.schema import crm_activities as table
 class StoredActivities(Claims[Activity]):
     """Implements `ari_app.domain.activities.ActivityStore`. Made by `open_activities`."""
 
-    def __init__(self, group: GroupCommit, owner: str) -> None:
+    def __init__(self, group: GroupCommit, owner: str, outbox: OutboxWriter) -> None:
         super().__init__(DUE, activity_of, group, owner)
+        self._outbox = outbox
 
     async def begin(self, activity: Activity, until: datetime) -> bool:
         """See the protocol."""
@@ -32,19 +35,23 @@ class StoredActivities(Claims[Activity]):
 
         return await self._group.carry_out(work)
 
-    async def settle(self, activity: Activity) -> None:
+    async def settle(self, activity: Activity, notice: Notice | None = None) -> None:
         """See the protocol."""
         moments = {"new_due_at": activity.due_at, "read": activity.revision, "now": moment()}
         new = {"this": activity.id, "owner": self._owner, **_written(activity), **moments}
         has = {"this": activity.id, "new_activity_id": activity.activity_id, "now": moment()}
         has |= {"new_url": storable(activity.url)}
 
-        async def work(connection: AsyncConnection) -> None:
+        told = () if notice is None else (replace(notice, data=storable(notice.data)),)
+
+        async def work(connection: AsyncConnection) -> bool:
             is_ours = (await connection.execute(_SETTLE, new)).rowcount == 1
             if not is_ours and activity.activity_id:
                 await connection.execute(_ADOPT, has)
+            return is_ours and await self._outbox.put(connection, told)
 
-        await self._group.carry_out(work)
+        if await self._group.carry_out(work):
+            self._outbox.ring()
 
     async def drop(self, activity: Activity) -> None:
         """See the protocol."""
@@ -64,13 +71,16 @@ class StoredActivities(Claims[Activity]):
 
 
 @asynccontextmanager
-async def open_activities(engine: AsyncEngine, *, is_alone: bool) -> AsyncIterator[StoredActivities]:
+async def open_activities(
+    engine: AsyncEngine, outbox: OutboxWriter | None = None, *, is_alone: bool
+) -> AsyncIterator[StoredActivities]:
     """The activities for a process that tells CRMs, until the block ends. Raises StorageError.
 
-    `is_alone`: no other process can be telling them, so that claims are left from one that has ended.
+    Notices are put into the `outbox`. `is_alone`: no other process can be telling CRMs, so that claims are left from
+    one that has ended.
     """
     async with committing_together(engine) as group:
-        activities = StoredActivities(group, new_owner())
+        activities = StoredActivities(group, new_owner(), OutboxWriter() if outbox is None else outbox)
         await activities.mend_clock()
         await activities.catch_up()
         if is_alone:

@@ -1,11 +1,13 @@
 """The engine between a real database and the stand-in CRM, at a pace at which tests have no time to wait."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from sqlalchemy import select
 
 from ari_app.app.activities import files_of
 from ari_app.crm.activity_engine import ActivityEngine, telling_crms
@@ -16,15 +18,19 @@ from ari_app.crm.document.reading import shipped
 from ari_app.domain import events as e
 from ari_app.domain.activities import Activity, ActivityFilter, ActivityState
 from ari_app.domain.crm import Crm, HookName, OnceBy
+from ari_app.domain.notices import NoticeType
+from ari_app.domain.webhooks import NoticeFilter, Receivers
 from ari_app.lanes.health import Pauses
 from ari_app.lanes.lane import Pace
 from ari_app.lanes.schedule import Schedule
-from ari_app.live.activities import ActivityDesk
+from ari_app.live.activities import ActivityDesk, notice_of
 from ari_app.recordings.folder import FolderStore
 from ari_app.storage.activity_marks import ActivityMarker, Wish
 from ari_app.storage.activity_records import ActivityRecords, StandingCalls
 from ari_app.storage.activity_store import StoredActivities, open_activities
 from ari_app.storage.call_log import CallLog, writing_call_log
+from ari_app.storage.outbox import OutboxWriter
+from ari_app.storage.schema import notices
 from ari_app.storage.serving import Database
 
 SOON: Final = timedelta(milliseconds=20)
@@ -62,7 +68,6 @@ class Telling:
     engine: ActivityEngine
     activities: StoredActivities
     store: FolderStore
-    stuck: list[Activity]
 
     async def tell(self, call_id: str, *happened: e.CallEvent) -> None:
         """This has happened."""
@@ -81,6 +86,12 @@ class Telling:
         records = ActivityRecords(self.database.writer, self.database.reader)
         return list(await records.page(ActivityFilter(states=states), 10_000))
 
+    async def stuck(self) -> list[Mapping[str, Any]]:
+        """The activities of which others are told that they need a person, as they are told."""
+        async with self.database.reader.connect() as connection:
+            rows = await connection.execute(select(notices.c.data).order_by(notices.c.position))
+            return [data["activity"] for (data,) in rows]
+
 
 @asynccontextmanager
 async def telling(
@@ -93,22 +104,22 @@ async def telling(
     link_to: Callable[[str], str | None] = lambda _: None,
 ) -> AsyncIterator[Telling]:
     """Tell these CRMs until the block ends."""
-    stuck: list[Activity] = []
+    outbox = OutboxWriter(Receivers({"whoever": NoticeFilter(types=frozenset({NoticeType.ACTIVITY_FAILED}))}))
     marker, store = ActivityMarker(), FolderStore(folder)
     marker.wishes = {crm.name: Wish(directions=BOTH) for crm in crms}
     async with AsyncExitStack() as open_ends:
         call_log = await open_ends.enter_async_context(writing_call_log(database, marker=marker))
-        activities = await open_ends.enter_async_context(open_activities(database.writer, is_alone=True))
+        activities = await open_ends.enter_async_context(open_activities(database.writer, outbox, is_alone=True))
         sources = Sources(
             calls=StandingCalls(database.reader),
             file_of=files_of(store),
             people=lambda connector, user: ADA if (connector, user) == ("crm", "456") else Person(),
             link_to=link_to,
             region=lambda: "US",
-            stuck=stuck.append,
+            notice_of=notice_of,
         )
         engine = ActivityEngine(store=activities, sources=sources, pace=pace)
         await open_ends.enter_async_context(telling_crms(engine, marker))
         engine.know({crm.name: Receiver(crm=crm, deadline_s=deadline_s, recordings=recordings) for crm in crms})
         desk = ActivityDesk(ActivityRecords(database.writer, database.reader), engine.hasten)
-        yield Telling(database, call_log, desk, engine, activities, store, stuck)
+        yield Telling(database, call_log, desk, engine, activities, store)

@@ -6,7 +6,7 @@ The calls are written in the process that is killed, by the real call log.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from sqlalchemy import select
@@ -15,7 +15,7 @@ from ari_app.domain.activities import Activity, ActivityFilter, ActivityState
 from ari_app.domain.crm import OnceBy
 from ari_app.storage.activity_records import ActivityRecords
 from ari_app.storage.database import reading_engine
-from ari_app.storage.schema import calls
+from ari_app.storage.schema import calls, notices
 from ari_app.storage.settings import StorageSettings
 from sandbox.api import bearer
 from sandbox.crm import Fault, GenericCrm, Trouble
@@ -62,6 +62,17 @@ async def until_all_is_told(settings: StorageSettings) -> Sequence[Activity]:
         await reader.dispose()
 
 
+async def told_to_others(settings: StorageSettings) -> Mapping[str, Mapping[str, str]]:
+    """By calls how the activities that need a person were told to stand; of each the last word."""
+    reader = reading_engine(settings)
+    try:
+        async with reader.connect() as connection:
+            rows = await connection.execute(select(notices.c.call_id, notices.c.data).order_by(notices.c.position))
+            return {call_id: {name: data["activity"][name] for name in ("state", "error")} for call_id, data in rows}
+    finally:
+        await reader.dispose()
+
+
 @pytest.mark.parametrize("once_by", list(OnceBy))
 async def test_a_call_is_one_activity_whoever_dies_and_whatever_fails(
     settings: StorageSettings, once_by: OnceBy
@@ -78,6 +89,7 @@ async def test_a_call_is_one_activity_whoever_dies_and_whatever_fails(
         async with at_work(job) as [worker]:
             await kill_at_random([worker], chance)
             every = await until_all_is_told(settings)
+            told = await told_to_others(settings)
     states = Counter(each.state for each in every)
     print(f"{once_by}: {dict(states)}, {len(crm.requests)} requests, {KILLS} kills")  # noqa: T201 - the figures
     assert sorted(each.call_id for each in every) == sorted(f"call-{number}" for number in range(CALLS))
@@ -95,3 +107,4 @@ async def test_a_call_is_one_activity_whoever_dies_and_whatever_fails(
         else:
             assert len(rows) <= 1
             assert activity.error
+            assert told[activity.call_id] == {"state": activity.state, "error": activity.error}

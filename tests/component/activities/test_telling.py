@@ -77,14 +77,6 @@ async def settled(told: Telling, call_id: str, state: ActivityState) -> Activity
     return await until(told, call_id, lambda each: each.state is state and each.due_at is None)
 
 
-async def stuck(told: Telling) -> list[Activity]:
-    """What is told of that needs somebody, which is on record before it is told."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not told.stuck:
-            await asyncio.sleep(0.01)
-    return told.stuck
-
-
 async def stored(told: Telling, call_id: str, name: str) -> None:
     """The call was recorded, and its file is in the store."""
 
@@ -225,7 +217,7 @@ async def test_of_several_activities_of_one_call_a_person_says_which_it_is(
     activity = await settled(told, "call-1", ActivityState.UNKNOWN)
     ours = next(row for row in crm.of_call("call-1") if row["id"] != theirs)
     assert f"2 activities of this call: {theirs}, {ours['id']}; " in activity.error
-    assert [(each.call_id, each.state) for each in await stuck(told)] == [("call-1", ActivityState.UNKNOWN)]
+    assert [(each["call_id"], each["state"]) for each in await told.stuck()] == [("call-1", "unknown")]
     assert (activity.activity_id, "state" in crm.of_call("call-1")[0], ours["state"]) == ("", False, "ringing")
     if is_cleaned_up:
         crm.activities.remove(crm.of_call("call-1")[0])
@@ -398,7 +390,7 @@ async def test_what_the_crm_will_never_take_is_shown_with_the_reason_and_made_ag
     assert crm.activities == []
     await told.tell("call-1", CONTACT)
     await settled(told, "call-1", ActivityState.FAILED)
-    assert [(each.state, each.error) for each in await stuck(told)] == [(ActivityState.FAILED, activity.error)]
+    assert [(each["state"], each["error"]) for each in await told.stuck()] == [("failed", activity.error)]
     await told.desk.resolve("crm", "call-1", ResolveForm(action=Resolution.AGAIN))
     await settled(told, "call-1", ActivityState.STOPPED)
     assert len(crm.of_call("call-1")) == 1
