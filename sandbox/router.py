@@ -234,7 +234,7 @@ class Router(RunningRouter):
 
     async def agents(self) -> Mapping[str, Mapping[str, Any]]:
         """How each user stands, by his id, as `agi-router agents --json` prints it."""
-        told = await asyncio.to_thread(ask, self._control, "agents")
+        told = await asyncio.to_thread(ask, self._control, "agents", PATIENCE_S)
         return {agent["user"]: agent for agent in told["agents"]}
 
     async def counters(self) -> Mapping[tuple[str, str], float]:

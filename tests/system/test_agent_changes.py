@@ -1,5 +1,6 @@
 """The state of agents, changed on a real Asterisk: breaks in real queues, do not disturb, the end of wrap-up."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from sandbox import Layout
 from sandbox.layout import free_port
 from sandbox.router import Config
 from tests.command import Command, Ran
+from tests.patience import PATIENCE_S
 from tests.system.rig import ADA, Rig, route, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -35,7 +37,7 @@ def agents(config: Config) -> None:
             user["extension"] = "101"
     config["directory"]["teams"] = [{"id": "7", "name": "Sales", "members": [ADA, BOB], "wrap_up_s": 60}]
     config["directory"]["queues"] = [{"id": "support", "name": "support-queue"}]
-    config["routes"]["sales"]["ringing"] = {"if_busy": "skip", "timeout_s": 5}
+    config["routes"]["sales"]["ringing"] = {"if_busy": "skip", "timeout_s": 20}
     config["routes"]["queue"] = route(config, {"type": "queue"})
     config["web"] = {"listen": [f"127.0.0.1:{PORT}"]}
 
@@ -132,18 +134,13 @@ async def test_the_end_of_wrap_up_lets_him_ring_again(rig: Rig) -> None:
         await call.answered()
         await call.hang_up()
         await rig.idle()
-        assert (await state(rig, ADA)) == "wrap_up"
+        assert (await rig.router.agents())[ADA]["state"] == "wrap_up"
         agent = await change(rig, "end-wrap-up", ADA)
         assert agent["state"] == "free"
         call = await rig.call()
         await (await ada.next_call()).answer()
         await call.answered()
         await call.hang_up()
-
-
-async def state(rig: Rig, user: str) -> Any:
-    told = (await command(rig, "--json")).json
-    return next(agent["state"] for agent in told["agents"] if agent["user"] == user)
 
 
 async def test_who_is_in_no_queue_is_told_so(rig: Rig) -> None:
@@ -173,6 +170,15 @@ async def test_where_asterisk_has_no_device_state_it_is_not_taken_for_done(rig: 
         await rig.asterisk.cli("module load func_devstate.so")
 
 
+async def devices(http: aiohttp.ClientSession) -> dict[str, dict[str, Any]]:
+    """What Asterisk tells of them, by endpoint."""
+    async with http.get("devices") as answer:
+        assert answer.status == 200
+        told = await answer.json()
+    assert told["asterisk_reached"] is True
+    return {each["endpoint"]: each for each in told["items"]}
+
+
 async def test_over_rest_devices_and_agents_are_asterisk_s_own(rig: Rig) -> None:
     made = await Command(rig.router.config_path)("keys", "create", "crm", "--scope", "agents:*", "--scope", "*:read")
     assert made.status == 0
@@ -181,11 +187,9 @@ async def test_over_rest_devices_and_agents_are_asterisk_s_own(rig: Rig) -> None
         rig.user("ada") as ada,
         aiohttp.ClientSession(f"http://127.0.0.1:{PORT}/api/v1/", headers=headers) as http,
     ):
-        async with http.get("devices") as answer:
-            assert answer.status == 200
-            devices = await answer.json()
-        assert devices["asterisk_reached"] is True
-        told = {each["endpoint"]: each for each in devices["items"]}
+        async with asyncio.timeout(PATIENCE_S):  # a phone is told that it is registered before its endpoint is online
+            while (told := await devices(http))["PJSIP/ada"]["registered"] is not True:
+                await asyncio.sleep(0.02)
         assert (told["PJSIP/ada"]["registered"], told["PJSIP/ada"]["state"]) == (True, "online")
         assert told["PJSIP/ada"]["contacts"] == [str(ada.contact.uri)]
         assert (told["PJSIP/bob"]["registered"], told["PJSIP/bob"]["contacts"]) == (False, [])

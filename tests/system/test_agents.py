@@ -1,6 +1,5 @@
 """The state of agents, by a real Asterisk: who can't take a call is told to whoever asks for one, and nothing rings."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from ari_app.control.client import ask
-from ari_app.control.settings import ControlError, ControlSettings
+from ari_app.control.settings import ControlError
 from ari_app.domain import events as e
 from ari_app.domain.record import Disposition
 from sandbox import Layout, Phone
-from sandbox.router import DATABASE, Config
+from sandbox.router import Config
 from tests.command import Command
 from tests.system.rig import ADA, Rig, running
 
@@ -56,6 +54,8 @@ async def rig(shared: Rig) -> AsyncIterator[Rig]:
     yield shared
     await shared.asterisk.cli(f"queue unpause member {MEMBER}")
     await shared.idle()
+    for user in (ADA, BOB):  # else the next test's phone could be taken for registered before it is
+        await shared.stands(user, registered=False)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -78,31 +78,20 @@ async def refused(rig: Rig, **request: Any) -> str:
     return record.error_code
 
 
-async def known(rig: Rig) -> dict[str, dict[str, Any]]:
-    """How each user stands, by his id."""
-    control = ControlSettings(rig.router.config_path.with_name(f"{DATABASE}.sock"))
-    answer = await asyncio.to_thread(ask, control, "agents")
-    return {agent["user"]: agent for agent in answer["agents"]}
-
-
-async def until(rig: Rig, user: str, **state: Any) -> None:
-    async with asyncio.timeout(20):
-        while {key: (await known(rig))[user][key] for key in state} != state:
-            await asyncio.sleep(0.02)  # the router is asked: it tells nobody
-
-
 async def test_an_agent_without_a_registered_phone_is_refused(rig: Rig) -> None:
-    await until(rig, ADA, registered=False)
+    await rig.stands(ADA, registered=False)
     assert await refused(rig, user=ADA, number=CUSTOMER) == "agent_not_registered"
     async with rig.user("ada-mobile") as mobile:
+        await rig.can_be_called(ADA)
         await rig.router.place(user=ADA, number=CUSTOMER, agent_ring_s=5)
         ringing = await mobile.next_call()
-        assert (await known(rig))[ADA]["state"] == "ringing"
+        assert (await rig.router.agents())[ADA]["state"] == "ringing"
         await ringing.reject(486)
 
 
 async def test_an_agent_in_any_call_is_refused(rig: Rig) -> None:
     async with rig.user("ada") as ada:
+        await rig.can_be_called(ADA)
         call = await rig.call()
         await (await ada.next_call()).answer()
         await call.answered()
@@ -121,12 +110,13 @@ async def refused_beside_a_call(rig: Rig) -> str:
 
 async def test_an_agent_on_break_is_refused_until_it_is_over(rig: Rig, provider: Phone) -> None:
     async with rig.user("ada") as ada:
+        await rig.can_be_called(ADA)
         await rig.asterisk.cli(f"queue pause member {MEMBER} queue support-queue reason lunch")
-        await until(rig, ADA, queues=[{"queue": "support-queue", "paused": True, "reason": "lunch"}])
+        await rig.stands(ADA, queues=[{"queue": "support-queue", "paused": True, "reason": "lunch"}])
         assert await refused(rig, user=ADA, number=CUSTOMER) == "agent_paused"
         assert await refused(rig, user=ADA, number=CUSTOMER, campaign="12") == "agent_paused"
         await rig.asterisk.cli(f"queue unpause member {MEMBER} queue support-queue")
-        await until(rig, ADA, queues=[{"queue": "support-queue", "paused": False, "reason": ""}])
+        await rig.stands(ADA, queues=[{"queue": "support-queue", "paused": False, "reason": ""}])
         await rig.router.place(user=ADA, number=CUSTOMER, campaign="12")
         ringing = await ada.next_call()
         await ringing.answer()
@@ -136,6 +126,7 @@ async def test_an_agent_on_break_is_refused_until_it_is_over(rig: Rig, provider:
 
 async def test_an_agent_has_to_be_a_member_of_his_campaign_s_queue(rig: Rig) -> None:
     async with rig.user("bob") as bob:
+        await rig.can_be_called(BOB)
         assert await refused(rig, user=BOB, number=CUSTOMER, campaign="12") == "agent_not_logged_in"
         await rig.asterisk.cli("queue add member PJSIP/bob to support-queue penalty 0 as Bob")
         await rig.router.until(lambda status: status["queue_members"] == 3)
@@ -147,11 +138,12 @@ async def test_an_agent_has_to_be_a_member_of_his_campaign_s_queue(rig: Rig) -> 
 
 async def test_no_customer_is_called_when_nobody_of_the_team_is_free(rig: Rig, provider: Phone) -> None:
     async with rig.user("ada") as ada, rig.user("bob"):  # Bob is not logged in
+        await rig.can_be_called(ADA)
         await rig.asterisk.cli(f"queue pause member {MEMBER} queue support-queue")
-        await until(rig, ADA, queues=[{"queue": "support-queue", "paused": True, "reason": ""}])
+        await rig.stands(ADA, queues=[{"queue": "support-queue", "paused": True, "reason": ""}])
         assert await refused(rig, user="", number=CUSTOMER, campaign="13") == "agents_not_free"
         await rig.asterisk.cli(f"queue unpause member {MEMBER} queue support-queue")
-        await until(rig, ADA, queues=[{"queue": "support-queue", "paused": False, "reason": ""}])
+        await rig.stands(ADA, queues=[{"queue": "support-queue", "paused": False, "reason": ""}])
         await rig.router.place(user="", number=CUSTOMER, campaign="13")
         customer = await provider.next_call()
         await customer.answer()
@@ -169,6 +161,7 @@ async def test_what_is_not_known_refuses_nobody(rig: Rig) -> None:
     try:
         await rig.router.until(lambda status: status["queue_members"] == 0)
         async with rig.user("ada") as ada:
+            await rig.can_be_called(ADA)
             await rig.router.place(user=ADA, number=CUSTOMER, campaign="12", agent_ring_s=5)
             await (await ada.next_call()).reject(486)
             await rig.idle()
@@ -179,9 +172,10 @@ async def test_what_is_not_known_refuses_nobody(rig: Rig) -> None:
 
 async def test_agents_are_shown(rig: Rig) -> None:
     async with rig.user("ada"):
-        await until(rig, ADA, registered=True)
+        await rig.can_be_called(ADA)
+        await rig.stands(BOB, registered=False, state="free")
         await rig.asterisk.cli(f"queue pause member {MEMBER} queue support-queue reason lunch")
-        await until(rig, ADA, queues=[{"queue": "support-queue", "paused": True, "reason": "lunch"}])
+        await rig.stands(ADA, queues=[{"queue": "support-queue", "paused": True, "reason": "lunch"}])
         agi_router = Command(rig.router.config_path)
         told = await agi_router("agents")
         (ada, bob) = (await agi_router("agents", "--json")).json["agents"]
@@ -195,6 +189,7 @@ async def test_agents_are_shown(rig: Rig) -> None:
 
 async def test_a_queue_that_asterisk_does_not_have_refuses_nobody_and_the_doctor_tells_it(rig: Rig) -> None:
     async with rig.user("bob") as bob:
+        await rig.can_be_called(BOB)
         await rig.router.place(user=BOB, number=CUSTOMER, campaign="14", agent_ring_s=5)
         await (await bob.next_call()).reject(486)
     doctor = await Command(rig.router.config_path)("doctor", "--json")

@@ -9,6 +9,7 @@ from sandbox import Answer, Phone
 from sandbox.phone.incoming import IncomingCall
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
+from tests.patience import PATIENCE_S
 from tests.system.doors import Door, running_by
 from tests.system.rig import ANSWER, Rig
 from tests.system.test_ringing import phones, ringing_at, sip_uris
@@ -172,6 +173,7 @@ async def test_a_caller_waits_for_a_member_who_speaks() -> None:
         talk = await bob.next_call()
         await talk.answer()
         await first.answered()
+        await rig.stands("77", state="in_call")  # Asterisk tells of his phone beside the call
         second = await rig.call("+14155550178")
         await rig.router.until_told(e.MemberPassed)
         await talk.hang_up()
@@ -255,7 +257,7 @@ async def test_a_caller_who_gives_up_in_a_queue_is_on_record() -> None:
         await rig.asterisk.cli("queue reload all")
         call = await rig.call()
         await call.answered()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while "W:0, C:0" not in (told := await rig.asterisk.cli("queue show support-queue")) or "1." not in told:
                 await asyncio.sleep(0.05)
         await call.hang_up()

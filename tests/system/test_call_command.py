@@ -27,6 +27,7 @@ async def shared() -> AsyncIterator[Rig]:
 async def rig(shared: Rig) -> AsyncIterator[Rig]:
     yield shared
     await shared.idle()
+    await shared.stands(ADA, registered=False)  # else the next test could take her phone for registered
 
 
 def placing(rig: Rig, *words: str) -> asyncio.Task[Ran]:
@@ -42,6 +43,7 @@ async def provider(rig: Rig) -> AsyncIterator[Phone]:
 
 async def test_a_call_is_told_to_its_end(rig: Rig, provider: Phone) -> None:
     async with rig.user("ada") as ada:
+        await rig.stands(ADA, registered=True)
         command = placing(rig, ADA, CUSTOMER, "--name", "Grace", "--param", "lead=7")
         at_ada = await ada.next_call()
         assert at_ada.caller_name == "Grace"
@@ -60,6 +62,7 @@ async def test_a_call_is_told_to_its_end(rig: Rig, provider: Phone) -> None:
 
 async def test_one_that_nobody_answers_is_told_with_its_reason(rig: Rig) -> None:
     async with rig.user("ada") as ada:
+        await rig.stands(ADA, registered=True)
         command = placing(rig, ADA, CUSTOMER, "--json")
         await (await ada.next_call()).reject(603)
         ran = await command
