@@ -13,8 +13,8 @@ from ari_app.calls.memberships import Membership
 from ari_app.calls.ports import RefusedError, TelephonyError
 from ari_app.calls.presence import IN_USE, Presence
 
-TOLD_WITHIN_S: Final = 2.0
-"""Asterisk tells a change within milliseconds."""
+TOLD_WITHIN_S: Final = 5.0
+"""Asterisk tells a change within milliseconds, unless its machine has much else to do."""
 LONGEST_REASON: Final = 79
 """In bytes of UTF-8."""
 CUSTOM: Final = "Custom:"
