@@ -25,6 +25,7 @@ def told_everything(config: Config) -> None:
     config["routes"]["sales"] = {
         "request": {
             "url": f"{api}{ANSWER}",
+            "deadline_s": 10,
             "fields": {
                 "number": "{{callerNumber}}",
                 "national": "{{callerNumberNational}}",
