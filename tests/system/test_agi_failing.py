@@ -4,13 +4,15 @@ import asyncio
 
 import pytest
 
-from agi_router.fastagi import AgiSettings, FastAgiDoor, Session
+from agi_router.fastagi import FastAgiDoor, Session
 from ari_app.domain import events as e
 from sandbox import Asterisk, Phone
 from sandbox.router import Config
+from tests.patience import PATIENCE_S
 from tests.system.doors import Door, running_by
 from tests.system.rig import CALLER, DID
 from tests.system.test_agi import MOBILE, ended
+from tests.system.test_agi_door import PATIENT
 
 DIALPLAN = """
 [globals](+)
@@ -36,12 +38,12 @@ async def test_what_a_router_said_before_it_broke_off_is_not_done_once_more() ->
                 told = {"ROUTE_STATUS": "DIAL", "ROUTE_DIAL": "PJSIP/nobody", "ROUTE_TIMEOUT": "5", "ROUTE_ID": "1"}
                 await session.set_variables({**told, "ROUTE_OPTIONS": "i"})
 
-    async with FastAgiDoor(AgiSettings(port=0), handler) as door:
+    async with FastAgiDoor(PATIENT, handler) as door:
         async with Asterisk(extra_dialplan=DIALPLAN.format(did=DID, port=door.port)) as asterisk:
             async with Phone.carrier(asterisk.layout) as carrier:
                 call = await carrier.call(DID, caller=CALLER)
                 assert await call.final_status() == 503, "the fallback, by which a carrier tries another way"
-                await asyncio.wait_for(reported.wait(), 20)
+                await asyncio.wait_for(reported.wait(), PATIENCE_S)
     assert requests == [DID, "next", "report"]
 
 
@@ -79,10 +81,10 @@ async def test_a_place_that_leads_to_the_router_again_is_no_loop_without_end(tol
         asked += 1
         await session.set_variables(told)
 
-    async with FastAgiDoor(AgiSettings(port=0), handler) as door:
+    async with FastAgiDoor(PATIENT, handler) as door:
         async with Asterisk(extra_dialplan=DIALPLAN.format(did=DID, port=door.port)) as asterisk:
             await asterisk.cli(f"dialplan set global AGI_ROUTER_FALLBACK_PLACE agi-router-agi,{DID},1")
             async with Phone.carrier(asterisk.layout) as carrier:
                 call = await carrier.call(DID, caller=CALLER)
-                assert await call.final_status(20) >= 480
+                assert await call.final_status(PATIENCE_S) >= 480
     assert asked == 50
