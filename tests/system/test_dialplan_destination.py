@@ -110,8 +110,11 @@ async def test_asterisk_that_cannot_tell_what_is_there_loses_no_caller(rig: Rig)
 
 async def test_a_caller_who_hangs_up_on_his_way_is_abandoned_or_gone_on_and_nothing_is_left(rig: Rig) -> None:
     for hold_s in (0.0, 0.01, 0.03):
+        before = len(await rig.router.records())
         caller = await rig.call_by("answer", "ivr")
         await asyncio.sleep(hold_s)  # the way takes some hundredths of a second
         await caller.close()
         await rig.idle()
-        assert (await rig.newest()).disposition in {Disposition.ABANDONED, Disposition.TO_DIALPLAN}
+        # Asterisk may not even have begun with the dialplan: then the router has heard of nobody.
+        called = (await rig.router.records())[before:]
+        assert {record.disposition for record in called} <= {Disposition.ABANDONED, Disposition.TO_DIALPLAN}
