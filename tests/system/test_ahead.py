@@ -11,6 +11,7 @@ from sandbox import Answer, Phone
 from sandbox.api import SEARCH, calls_of_user
 from sandbox.phone.outgoing import OutgoingCall
 from sandbox.router import Config
+from tests.patience import PATIENCE_S
 from tests.system.rig import ADA, CALLER, DID, Change, Rig, running
 
 BOB = "77"
@@ -103,6 +104,17 @@ async def test_a_leg_that_was_created_ahead_shows_what_the_answer_brings() -> No
         assert judged(happened) == ["right"]
 
 
+async def told_by_asterisk(rig: Rig, command: str, *wanted: str) -> None:
+    """Wait until it tells all of these: a phone that is picked up speaks while the answer is brought to it."""
+    shown = ""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not all(each in shown for each in wanted):
+                shown = await rig.asterisk.cli(command)
+    except TimeoutError:
+        pytest.fail(f"not told: {[each for each in wanted if each not in shown]} in {shown}")
+
+
 async def test_a_phone_that_rings_ahead_is_given_name_and_variables_while_headers_come_too_late() -> None:
     def with_a_screen_pop(config: Config) -> None:
         guessing("ring")(config)
@@ -126,10 +138,15 @@ async def test_a_phone_that_rings_ahead_is_given_name_and_variables_while_header
             assert await call.hears(1000, 0.2)
             listed = await rig.asterisk.cli("core show channels concise")
             (leg,) = [line.partition("!")[0] for line in listed.splitlines() if line.startswith("PJSIP/ada")]
-            shown = await rig.asterisk.cli(f"core show channel {leg}")
-            assert "AGI_ROUTER_CRM_CONTACT=4711" in shown
-            assert "Connected Line ID Name: Grace Hopper" in shown
-            assert f"Connected Line ID: {CALLER}" in shown
+            await told_by_asterisk(
+                rig,
+                f"core show channel {leg}",
+                *(
+                    "AGI_ROUTER_CRM_CONTACT=4711",
+                    "Connected Line ID Name: Grace Hopper",
+                    f"Connected Line ID: {CALLER}",
+                ),
+            )
             await call.hang_up()
             happened = await told(rig)
     (guess,) = [event for event in happened if isinstance(event, e.GuessJudged)]

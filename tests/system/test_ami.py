@@ -18,7 +18,9 @@ from ari_app.calls.agent_changes import LONGEST_REASON
 from ari_app.calls.memberships import Membership, Memberships
 from ari_app.calls.ports import RefusedError, UnreachableError
 from sandbox import Asterisk
+from tests.clock import leap
 from tests.fakes.wire import Wire
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -28,7 +30,6 @@ QUEUES = f"""
 member => {ADA},0,Ada,PJSIP/ada
 [empty-queue]
 """
-PATIENCE_S = 20
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -136,18 +137,20 @@ async def test_a_half_open_link_is_noticed_by_the_deadline_of_its_ping(asterisk:
 
 async def test_nothing_that_was_asked_while_the_link_was_down_is_sent_later(asterisk: Asterisk) -> None:
     async with Wire(f"http://{asterisk.address}:{asterisk.layout.ami_port}") as wire:
-        ami = through(wire, hasty(asterisk))
+        ami = through(wire, settings(asterisk))
         async with ami_connection(ami, lambda _: None) as connection:
             wire.silence()
+            asked = asyncio.create_task(connection.ask(Name.QUEUE_STATUS))
+            await asyncio.sleep(0)  # it is on its way
+            leap(ami.request_timeout_s)
             with pytest.raises(UnreachableError, match="no answer within"):
-                await connection.ask(Name.QUEUE_STATUS)
+                await asked
             await wire.cut()
             with pytest.raises(UnreachableError, match="lost"):
-                await connection.stays_for(5)
+                await connection.stays_for(PATIENCE_S)
             with pytest.raises(UnreachableError, match="lost"):
                 await connection.ask(Name.PING)
         await wire.mend()
-        ami = replace(ami, request_timeout_s=10)
         told: list[str] = []
         async with ami_connection(ami, lambda message: told.append(str(message.event))) as connection:
             await connection.ask(Name.PING)
@@ -156,12 +159,16 @@ async def test_nothing_that_was_asked_while_the_link_was_down_is_sent_later(aste
 
 
 async def test_a_wrong_secret_is_told_and_not_tried_again_at_once(asterisk: Asterisk) -> None:
-    wrong = replace(settings(asterisk), secret="guessed")
+    def tries() -> int:
+        return asterisk.log_path.read_text().count("failed to authenticate as 'router'")
+
+    wrong, before = replace(settings(asterisk), secret="guessed"), tries()
     async with linked(wrong) as (link, members):
         await until(lambda: "Authentication failed" in link.trouble)
         assert not members.known
+        await until(lambda: tries() > before)  # Asterisk writes its log a moment later
         await asyncio.sleep(1)  # four tries, were it a lost connection
-    assert asterisk.log_path.read_text().count("failed to authenticate as 'router'") == 1
+    assert tries() == before + 1
 
 
 async def test_a_secret_can_not_begin_another_action(asterisk: Asterisk) -> None:
