@@ -20,6 +20,8 @@ from sandbox.demo.scripts import SCRIPTS, Script, perform
 from sandbox.demo.teller import teller
 from sandbox.errors import SandboxError
 
+NOTICED_S = 1.0
+"""So long after a call that broke off the loss of a part may be noticed."""
 INTERRUPTED = 130  # as a shell tells of a command that Ctrl-C ended
 
 T = TypeVar("T")
@@ -74,6 +76,11 @@ async def unless_lost(running: Company, script: Script, performing: Coroutine[An
     performance = asyncio.create_task(performing, name=script.title)
     try:
         await asyncio.wait({performance, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if (
+            performance.done() and performance.exception() is not None
+        ):  # by the loss of a part, perhaps: that is the news
+            await asyncio.wait({watching}, timeout=NOTICED_S)
+            return await watching if watching.done() else await performance
         return await performance if performance.done() else await watching
     finally:
         performance.cancel()

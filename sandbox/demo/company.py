@@ -27,7 +27,8 @@ ANSWER_PATH = "calls[0].user.id"
 TONES: Mapping[str, int] = {"ada": 1000, "ada-desk": 1100, "ada-mobile": 1200, "bob": 900}
 OWNERS: Mapping[str, str] = {"ada": "Ada", "ada-desk": "Ada", "ada-mobile": "Ada", "bob": "Bob"}
 EXTENSIONS: Mapping[str, str] = {"Ada": "101", "Bob": "102"}
-ANSWERS_AFTER_S: Mapping[str, float] = {"ada-mobile": 1.0, "bob": 1.5}
+# Long enough for the others to ring as well, each of them a process of its own, also where these have much company.
+ANSWERS_AFTER_S: Mapping[str, float] = {"ada-mobile": 3.0, "bob": 1.5}
 
 # For a softphone: a number that the CRM knows a caller at, one where it does not, one whose CRM is not there.
 SHORT_NUMBERS = """
