@@ -65,12 +65,16 @@ class Owners:
         search.add_done_callback(self._going_on.discard)
         with searched.heard.listening(number, told.tell) as is_created:
             await _first_of(search, is_created, deadline_s)
+        if search.done():
+            answer = search.result()
+        elif is_created.is_set():
+            answer = Unknown()
+        else:
+            answer = told.given_up or _too_late(crm, deadline_s)
         if not told.any:
             for exchange in searched.heard.last_search(number):
                 told.tell(exchange)
-        if search.done():
-            return _answer(crm, search.result(), told)
-        return _answer(crm, Unknown() if is_created.is_set() else _too_late(crm, deadline_s), told)
+        return _answer(crm, answer, told)
 
 
 async def _first_of(search: asyncio.Task[ContactAnswer], is_created: asyncio.Event, deadline_s: float) -> None:
@@ -102,6 +106,13 @@ class _Told:
         """What was asked last came to nothing, and there is something else."""
         if self.last is not None:
             self.on_progress(FailedAttempt(request=self.last.sent, answer=self.last.received, failure=why))
+
+    @property
+    def given_up(self) -> Unanswered | None:
+        """What the CRM came to, where nothing more is asked: a slow phone book may be looked into still."""
+        if self.last is None or self.last.failure is None or not self.last.is_last:
+            return None
+        return Unanswered(self.last.failure)
 
     @property
     def received(self) -> ReceivedAnswer | None:

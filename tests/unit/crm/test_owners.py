@@ -179,6 +179,18 @@ async def test_a_crm_that_is_too_slow_ends_with_the_deadline_and_tells_what_was_
     assert desk.told == [_sent(BEN)]
 
 
+async def test_what_the_crm_came_to_is_told_also_where_the_phone_book_takes_its_time() -> None:
+    class SlowBook(APhoneBook):
+        async def of_number(self, connector: str, number: str) -> Sequence[Contact]:
+            await asyncio.Event().wait()
+            return ()
+
+    desk = Desk(Office({}, fails=lambda _: failing("api_refused")))
+    desk.finder._phone_book = SlowBook()
+    assert code(await desk.owner(0.01)) == "api_refused"
+    assert desk.told == [_sent(BEN)]
+
+
 async def test_a_form_that_the_crm_refuses_is_told_as_refused_and_the_next_one_tried() -> None:
     def fails(form: str) -> HookError | None:
         return failing("api_status", is_final=True) if form == BEN else None
