@@ -1,11 +1,11 @@
 """Who spoke with a caller last, by the log of calls."""
 
-import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 
 from agi_router.directory.directory import Directory
 from agi_router.routing.errors import Failure
+from agi_router.routing.in_time import in_time
 from agi_router.routing.last_agent import LastAgent, TalkLog, forms_of
 from agi_router.routing.step import FindLastAgent
 
@@ -29,8 +29,7 @@ async def last_agent(
         return NO_CALLER_NUMBER
     since = datetime.now(UTC) - timedelta(seconds=wanted.within_s)
     try:
-        async with asyncio.timeout(TALK_LOG_S):
-            talk = await talks.last_talk(forms_of(caller_number, region), since)
+        talk = await in_time(talks.last_talk(forms_of(caller_number, region), since), TALK_LOG_S)
     except Exception as error:
         log.warning("the log of calls does not tell who spoke with a caller last: %r", error)
         return Failure(

@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from agi_router.routing.errors import Failure
+from agi_router.routing.in_time import in_time
 from agi_router.routing.numbers import WrittenForm, written
 from ari_app.crm.contact_records import contact_of
 from ari_app.crm.settings import FindSettings, UnknownNumbers
@@ -27,10 +28,6 @@ from ari_app.domain.crm import Crm, HookError, HookName, Record
 
 T = TypeVar("T")
 
-GRACE_S: Final = 0.25
-"""A connector keeps to the deadline by itself, and then says how far it came: so long that is waited for, from when the
-deadline was noticed to have passed. A machine that is busy then would have both pass at once.
-"""
 KNOWN_S: Final = 10.0
 """Who calls again within this time is not asked for again."""
 MOST_KNOWN: Final = 1000
@@ -87,7 +84,8 @@ class Finding:
         if HookName.FIND_CONTACT not in self._crm.abilities.hooks:
             return await self._by_phone_book(number, Unknown())
         try:
-            answer = await _in_time(self._ask(number, deadline), deadline)
+            # A connector keeps to the deadline by itself, and says in the grace after it how far it came.
+            answer = await in_time(self._ask(number, deadline), deadline - asyncio.get_running_loop().time())
         except TimeoutError:
             answer = self._too_late(deadline_s)
         match answer:
@@ -187,19 +185,6 @@ _NO_ID: Final = Failure(
     "the CRM took the new contact, and its answer has no contact_id",
     "map the id in the response_map of CreateContact",
 )
-
-
-async def _in_time(work: Coroutine[Any, Any, T], deadline: float) -> T:
-    """What comes of this by then, or in the grace after it. Raises TimeoutError."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.wait({task}, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
-        await asyncio.wait({task}, timeout=GRACE_S)
-        if not task.done():
-            raise TimeoutError
-        return task.result()
-    finally:
-        task.cancel()
 
 
 def number_values(number: str, text: str) -> dict[str, str]:

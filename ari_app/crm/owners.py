@@ -8,7 +8,7 @@ from typing import Final, assert_never
 from agi_router.routing.contact_owner import NoContactOwners, OwnerAnswer
 from agi_router.routing.decision import FailedAttempt, LookupProgress, ReceivedAnswer
 from agi_router.routing.errors import Failure
-from ari_app.crm.finding import GRACE_S
+from agi_router.routing.in_time import GRACE_S
 from ari_app.crm.overhearing import Exchange, Overheard
 from ari_app.domain.contacts import (
     Contact,
@@ -81,7 +81,7 @@ async def _first_of(search: asyncio.Task[ContactAnswer], is_created: asyncio.Eve
     """Nobody waits for a contact that is being created: it belongs to nobody yet."""
     creation = asyncio.create_task(is_created.wait())
     try:
-        for limit_s in (deadline_s, 2 * GRACE_S):
+        for limit_s in (deadline_s, 2 * GRACE_S):  # of the search, and of the phone book after it
             await asyncio.wait({search, creation}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
     finally:
         creation.cancel()

@@ -1,6 +1,5 @@
 """Reads the last good answers, beside a running router too, and changes nothing: what a dry run remembers."""
 
-import asyncio
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agi_router.routing.in_time import in_time
 from agi_router.routing.memory import NoMemory, Remembered
 from ari_app.storage.database import reading_engine
 from ari_app.storage.failures import FAILURES, reason
@@ -40,8 +40,8 @@ class LastGoodReader(NoMemory):
     async def recall(self, question: str) -> Remembered | None:
         """See the protocol. What cannot be read in time is as good as forgotten, and the log says why."""
         try:
-            async with asyncio.timeout(RECALL_S if self._recall_s is None else self._recall_s):
-                return await self._read(self._name(question))
+            limit_s = RECALL_S if self._recall_s is None else self._recall_s
+            return await in_time(self._read(self._name(question)), limit_s)
         except (*FAILURES, ValueError, TypeError) as error:
             # TimeoutError is an OSError; the other two are a row that somebody else has written.
             log.warning(

@@ -1,6 +1,5 @@
 """The phone book is read, beside any writer: searched page by page, and asked whose a number is."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agi_router.routing.errors import Failure
+from agi_router.routing.in_time import in_time
 from ari_app.domain.contacts import Contact, ContactKind
 from ari_app.domain.phone_book import BookEntry, ContactFilter, SyncRun, SyncState
 from ari_app.storage.call_reader import reading
@@ -90,8 +90,7 @@ class StoredPhoneBook:
     async def of_number(self, connector: str, number: str) -> Sequence[Contact]:
         """See the protocol."""
         try:
-            async with asyncio.timeout(MOMENT_S):
-                return await self._of_number(connector, number)
+            return await in_time(self._of_number(connector, number), MOMENT_S)
         except (*FAILURES, TimeoutError) as error:
             log.warning("the phone book cannot be read; a call goes on without it", reason=reason(error))
             return ()

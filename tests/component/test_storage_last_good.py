@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, event, text, update
 from structlog.testing import capture_logs
 
+from agi_router.routing import in_time as in_time_module
 from agi_router.routing.memory import Remembered, question_key
 from ari_app.storage import last_good_reader as last_good_reader_module
 from ari_app.storage import write_behind as write_behind_module
@@ -126,6 +127,7 @@ async def test_a_call_does_not_wait_for_a_disk(answers: LastGoodAnswers, monkeyp
     )  # connected: a connect that is given up leaves a thread to end by itself
     with monkeypatch.context() as patch, capture_logs() as logs:
         patch.setattr(last_good_reader_module, "RECALL_S", 0.0)
+        patch.setattr(in_time_module, "GRACE_S", 0.0)
         assert await answers.recall(QUESTION) is None
     assert [entry["reason"] for entry in logs] == ["TimeoutError"]
     assert await answers.recall(QUESTION) == ADA
@@ -137,6 +139,7 @@ async def test_a_dry_run_has_time_to_open_the_database(
     answers.remember(QUESTION, ADA, LATER)
     await answers.flush()
     monkeypatch.setattr(last_good_reader_module, "RECALL_S", 0.0)
+    monkeypatch.setattr(in_time_module, "GRACE_S", 0.0)
     async with read_last_good(database.settings) as on_disk:
         assert await on_disk.recall(QUESTION) == ADA
 
