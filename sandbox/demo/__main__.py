@@ -76,10 +76,8 @@ async def unless_lost(running: Company, script: Script, performing: Coroutine[An
     performance = asyncio.create_task(performing, name=script.title)
     try:
         await asyncio.wait({performance, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if (
-            performance.done() and performance.exception() is not None
-        ):  # by the loss of a part, perhaps: that is the news
-            await asyncio.wait({watching}, timeout=NOTICED_S)
+        if performance.done() and performance.exception() is not None:
+            await asyncio.wait({watching}, timeout=NOTICED_S)  # by the loss of a part, perhaps: that is the news
             return await watching if watching.done() else await performance
         return await performance if performance.done() else await watching
     finally:

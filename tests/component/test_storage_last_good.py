@@ -122,9 +122,8 @@ async def test_an_answer_that_comes_during_a_commit_is_not_lost(database: Databa
 async def test_a_call_does_not_wait_for_a_disk(answers: LastGoodAnswers, monkeypatch: pytest.MonkeyPatch) -> None:
     answers.remember(QUESTION, ADA, LATER)
     await answers.flush()
-    assert (
-        await answers.recall(QUESTION) == ADA
-    )  # connected: a connect that is given up leaves a thread to end by itself
+    # Connected: a connect that is given up leaves a thread to end by itself.
+    assert await answers.recall(QUESTION) == ADA
     with monkeypatch.context() as patch, capture_logs() as logs:
         patch.setattr(last_good_reader_module, "RECALL_S", 0.0)
         patch.setattr(in_time_module, "GRACE_S", 0.0)
