@@ -95,11 +95,14 @@ async def _dialled(
 
 
 def answered(call: DialplanCall, peer: str = "", dialled: str = "", *_: str) -> None:
-    """Somebody has picked up: the dialplan told so while the two speak. An older one does not say what it `dialled`."""
+    """Somebody has picked up: the dialplan told so while the two speak. An older one does not say what it `dialled`.
+
+    It is told beside the call, and may come when another step dials already: that has not been answered.
+    """
     if isinstance(call.doing, Dialling) and call.answered_at is None:
         report = Report(peer=peer, dialled=dialled_by(dialled))
         won = winner(call.doing.legs, (), report)
-        if won is not None:
+        if won is not None and (not dialled or won.was_dialled_as(report.dialled)):
             _tell_answer(call, won, report)
 
 

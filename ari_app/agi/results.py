@@ -77,6 +77,10 @@ class PlacedLeg:
         """Whether it leads outside."""
         return isinstance(self.target, TrunkTarget)
 
+    def was_dialled_as(self, dial_string: str) -> bool:
+        """Whether this string of Dial() led to it, "PJSIP/ada/sip:ada@192.0.2.1"."""
+        return dial_string in (self.contact, f"{self.endpoint}/{self.contact}")
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -142,7 +146,7 @@ def winner(legs: Sequence[PlacedLeg], keys: Sequence[str], report: Report) -> Pl
     if confirmed is not None:
         return next((leg for leg in legs if leg.role.rpartition("-")[2] == confirmed[1]), None)
     channels = keys_of(legs, keys)
-    by_dial_string = (leg for leg in legs if report.dialled in (leg.contact, f"{leg.endpoint}/{leg.contact}"))
+    by_dial_string = (leg for leg in legs if leg.was_dialled_as(report.dialled))
     by_channel = (leg for leg in legs if channels.get(leg.role) == report.peer)
     by_endpoint = (leg for leg in legs if leg.endpoint == endpoint_of_key(report.peer))
     return next(chain(by_dial_string, by_channel, by_endpoint), None)

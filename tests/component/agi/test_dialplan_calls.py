@@ -121,6 +121,16 @@ async def test_who_hangs_up_before_he_is_told_has_dialled_nothing() -> None:
     assert (door.concurrent, door.calls.count) == (0, 0)
 
 
+async def test_a_pick_up_that_is_told_when_another_number_is_dialled_already_answers_nothing() -> None:
+    log = Log()
+    door = Door(log, MOBILE)
+    await door.ask("+14155550100")
+    await door.ask("answered", door.call_id, "PJSIP/trunk-00000002", "%2B14155550999%40trunk")
+    assert log.only.answered_at is None
+    await door.ask("answered", door.call_id, "PJSIP/trunk-00000003", "%2B14155550123%40trunk")
+    assert log.only.answered_by == "PJSIP/trunk"
+
+
 async def test_who_hangs_up_while_the_end_of_a_talk_is_taken_in_leaves_no_place_taken() -> None:
     door = Door(Log(), BOTH)
     await door.ask("+14155550100")
