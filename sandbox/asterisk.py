@@ -23,6 +23,7 @@ START_DEADLINE_S = 120.0
 STOP_DEADLINE_S = 60.0
 POLL_S = 0.02
 
+AUDIT = Path("/tmp/audit.so")  # noqa: S108 - of Asterisk's own tree
 LAUNCH = Path(__file__).with_name("launch.sh")
 RUNS = (
     Path(tempfile.gettempdir()) / f"agi-router-sandbox-{os.getuid()}"
@@ -84,8 +85,9 @@ class Asterisk(RunningAsterisk):
 
     `numbered_phones` adds phone001, phone002, ... to the named phones; `route` is the route of calls to any DID;
     `extra_dialplan` is appended to extensions.conf; `configure` may then change what stands in /etc/asterisk. The
-    configuration may be changed in `config_dir` while it runs (`cli("dialplan reload")`). The owner must live on in the
-    thread that entered: Asterisk dies with that thread.
+    configuration may be changed in `config_dir` while it runs (`cli("dialplan reload")`). `audit` is a shared library
+    that may hold up what Asterisk's modules call, see rtld-audit(7). The owner must live on in the thread that entered:
+    Asterisk dies with that thread. The end of `async with` raises SandboxError when Asterisk had ended by itself.
     """
 
     def __init__(
@@ -95,12 +97,14 @@ class Asterisk(RunningAsterisk):
         route: str = "sales",
         extra_dialplan: str = "",
         configure: Callable[[Path, Layout], None] | None = None,
+        audit: Path | None = None,
         root: Path = DEFAULT_ROOT,
     ) -> None:
         self._numbered_phones = numbered_phones
         self._route = route
         self._extra_dialplan = extra_dialplan
         self._configure = configure
+        self._audit = audit
         self._root = root
         self._process: asyncio.subprocess.Process | None = None
 
@@ -113,6 +117,8 @@ class Asterisk(RunningAsterisk):
             configuration.write(self._run, self.layout, route=self._route, extra_dialplan=self._extra_dialplan)
             if self._configure is not None:
                 self._configure(self.config_dir, self.layout)
+            if self._audit is not None:
+                shutil.copy(self._audit, self._run / AUDIT.relative_to("/"))
             await self.start()
         except BaseException:
             await self._leave()
@@ -122,7 +128,11 @@ class Asterisk(RunningAsterisk):
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        process = self._process
+        crashed = None if process is None or process.returncode is None else self._log_tail()
         await self._leave()
+        if process is not None and crashed is not None:
+            raise SandboxError(f"Asterisk has ended by itself, with status {process.returncode}. {crashed}")
 
     async def _leave(self) -> None:
         await self.kill()
@@ -159,7 +169,10 @@ class Asterisk(RunningAsterisk):
         console = self._run / "log" / "console"
         with console.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *launcher(self._root, self._run), stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
+                *launcher(self._root, self._run, AUDIT if self._audit else None),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
             )
         await self._wait_until_ready()
 
@@ -185,6 +198,11 @@ class Asterisk(RunningAsterisk):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(_child(process) or process.pid, signal.SIGKILL)
         await process.wait()
+
+    async def ended(self) -> None:
+        """Wait until it ends by itself."""
+        if self._process is not None:
+            await self._process.wait()
 
     async def restart(self) -> None:
         """Restart in place: calls end, connections break, and the same ports answer again."""
@@ -241,14 +259,15 @@ class Asterisk(RunningAsterisk):
         return "The end of its log:\n" + "\n".join(tail)
 
 
-def launcher(root: Path, run: Path) -> list[str]:
+def launcher(root: Path, run: Path, audit: Path | None = None) -> list[str]:
     """Asterisk as the first process of its own pid namespace, so that it and all it started end together.
 
     setpriv has the kernel kill unshare when the owner's thread ends, however it ends; --kill-child passes it on.
+    `audit` is a path of its own tree.
     """
     as_user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     namespaces = ["unshare", *as_user, "--mount", "--propagation=private", "--pid", "--fork", "--kill-child=KILL"]
-    return ["setpriv", "--pdeathsig=KILL", *namespaces, "sh", str(LAUNCH), str(root), str(run)]
+    return ["setpriv", "--pdeathsig=KILL", *namespaces, "sh", str(LAUNCH), str(root), str(run), str(audit or "")]
 
 
 def _child(launcher: asyncio.subprocess.Process) -> int | None:

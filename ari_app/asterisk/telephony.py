@@ -24,6 +24,14 @@ TRANSFER_STATES: Final[Mapping[TransferOutcome, str]] = {
 }
 """The phone is told 200, 603 and 503 (in a NOTIFY)."""
 
+AFTER_WHAT_SIP_DOES: Final = "CHANNEL(pjsip,call-id)"
+"""Read in the thread that handles the SIP of this channel, once that has finished the message that it is at.
+
+Asterisk publishes ChannelTransfer in the middle of the REFER, before it stores what its answer needs: told of an
+outcome meanwhile, it crashes (refer_incoming_ari_request in res_pjsip_refer.c of 22.10.1, and of the branches in August
+2026). Nothing can be read of a channel that has no SIP dialog any more: then nobody is there to be told.
+"""
+
 DEVICES_PER_REQUEST: Final = 20
 BEEP = "tone:!1400/300"
 """1400 Hz for 300 ms, once, made by Asterisk itself: it needs no sound file."""
@@ -214,7 +222,8 @@ class AriTelephony(Telephony):
     async def tell_transferer(self, channel_id: str, outcome: TransferOutcome) -> None:
         """See Telephony."""
         with suppress(NotFoundError):
-            await self._ari.channels.transfer_progress(channelId=channel_id, states=TRANSFER_STATES[outcome])
+            if await self.read_variable(channel_id, AFTER_WHAT_SIP_DOES):
+                await self._ari.channels.transfer_progress(channelId=channel_id, states=TRANSFER_STATES[outcome])
 
     async def destroy_bridge(self, bridge_id: str) -> None:
         """See Telephony."""

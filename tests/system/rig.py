@@ -223,14 +223,15 @@ async def running(
     extra_dialplan: str = "",
     configure: Callable[[Path, Layout], None] | None = None,
     ami: bool = False,
+    audit: Path | None = None,
 ) -> AsyncIterator[Rig]:
     """Everything up; `change` may alter the router's configuration first.
 
-    `extra_dialplan` is added to Asterisk's, whose /etc/asterisk `configure` may change. With `ami` the router is linked
-    to the manager interface.
+    `extra_dialplan` is added to Asterisk's, whose /etc/asterisk `configure` may change; `audit` may hold it up. With
+    `ami` the router is linked to the manager interface.
     """
     async with Asterisk(
-        numbered_phones=numbered_phones, extra_dialplan=extra_dialplan, configure=configure
+        numbered_phones=numbered_phones, extra_dialplan=extra_dialplan, configure=configure, audit=audit
     ) as asterisk:
         async with Api(asterisk.layout.api, users={CALLER: ADA}) as api:
             config = router_config(asterisk, api.search_url)

@@ -161,6 +161,13 @@ async def test_after_a_power_cut_it_starts_again_at_the_same_place() -> None:
             assert "ada/sip:ada@" in await asterisk.cli("pjsip show contacts")
 
 
+async def test_an_asterisk_that_crashed_is_told_of_at_its_end() -> None:
+    with pytest.raises(SandboxError, match="by itself, with status"):
+        async with Asterisk() as asterisk:
+            os.kill(asterisk.pid, signal.SIGKILL)
+            await asterisk.ended()
+
+
 async def test_two_phones_hear_each_other_and_not_themselves() -> None:
     async with (
         Asterisk(extra_dialplan=DIAL) as asterisk,
