@@ -34,6 +34,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.long)
 
 
+class FailuresAtOnce:
+    """Names each test as it fails: the summary is never printed by a run that is broken off."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Called in the process that prints, for each step of each test."""
+        if report.failed:
+            self._terminal.ensure_newline()
+            self._terminal.write_line(f"FAILED in its {report.when}: {report.nodeid}", red=True)
+
+
+@pytest.hookimpl(trylast=True)  # pytest's own makes the reporter
+def pytest_configure(config: pytest.Config) -> None:
+    """Have failures named where there is a terminal: workers have none."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if isinstance(terminal, pytest.TerminalReporter):
+        config.pluginmanager.register(FailuresAtOnce(terminal))
+
+
 def pytest_collection_finish() -> None:
     """Spare the garbage collector the thousands of tests and all modules, which stay until the end."""
     gc.collect()
