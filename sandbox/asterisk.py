@@ -87,7 +87,8 @@ class Asterisk(RunningAsterisk):
     `extra_dialplan` is appended to extensions.conf; `configure` may then change what stands in /etc/asterisk. The
     configuration may be changed in `config_dir` while it runs (`cli("dialplan reload")`). `audit` is a shared library
     that may hold up what Asterisk's modules call, see rtld-audit(7). The owner must live on in the thread that entered:
-    Asterisk dies with that thread. The end of `async with` raises SandboxError when Asterisk had ended by itself.
+    Asterisk dies with that thread. The end of `async with` raises SandboxError when Asterisk had ended by itself
+    and nothing else was raised.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class Asterisk(RunningAsterisk):
         process = self._process
         crashed = None if process is None or process.returncode is None else self._log_tail()
         await self._leave()
-        if process is not None and crashed is not None:
+        if exc is None and process is not None and crashed is not None:
             raise SandboxError(f"Asterisk has ended by itself, with status {process.returncode}. {crashed}")
 
     async def _leave(self) -> None:
