@@ -16,6 +16,7 @@ from ari_app.domain.parts import PBX_PARTS_FROM, CallPart
 from ari_app.domain.pbx_merge import lost, merged
 from ari_app.domain.pbx_record import PbxRecord
 from ari_app.domain.pbx_telling import told_of_pbx
+from ari_app.domain.record import CallRecord
 from ari_app.storage.activity_marks import ActivityMarker
 from ari_app.storage.codec import part_to_row, record_to_row, row_to_part, row_to_record
 from ari_app.storage.outbox import OutboxWriter
@@ -137,7 +138,7 @@ class PbxCallLog:
             await self._marker.join(connection, call_id, own[0].call_id)
             # What was begun to be told of it ends here; the call itself is told as the router's.
             return True, self._notices(call_id, known, call, goes_on_in=own[0].call_id) if known else ()
-        if known is not None and known.record.ended_at is not None and not known.record.recovered and told.filled:
+        if known is not None and _is_known(known.record, told):
             return False, ()
         now = call
         if known is not None and not told.filled and call.record.recovered:
@@ -159,6 +160,17 @@ class PbxCallLog:
             is_end = NoticeType.CALL_ENDED
             said = [(at, replace(each, data={"goes_on_in": goes_on_in})) for at, each in said if each.type is is_end]
         return self._outbox.notices_of(said, replace(now.record, call_id=call_id), now.parts)
+
+
+def _is_known(known: CallRecord, told: Told) -> bool:
+    """Whether this adds nothing: all of the call was seen, or filled in.
+
+    The last events of a call of a gap may come once that is over, and even filled. Of call detail records one more may
+    always come.
+    """
+    if known.ended_at is None or known.recovered:
+        return False
+    return told.filled or (told.call.record.recovered and known.source == "cel")
 
 
 @asynccontextmanager

@@ -115,6 +115,19 @@ async def test_what_was_seen_whole_is_not_filled_in_again(database: Database, wr
     assert len(calls) == 2
 
 
+async def test_the_last_events_of_a_call_that_is_filled_in_already_change_nothing(
+    database: Database, written: PbxCallLog
+) -> None:
+    """Asterisk was busy: it tells of the end once the gap is over, and the router knows too little of this call."""
+    await written.fill([told(answered_call())])
+    history = StoredHistory(database.reader)
+    before = (await history.calls(EVERY_CALL, Paging())).items
+    last = told(answered_call()[-4:])
+    assert last.record.recovered
+    await put(written, last)
+    assert (await history.calls(EVERY_CALL, Paging())).items == before
+
+
 async def test_a_call_of_the_router_s_stays_one_entry_and_gets_what_the_dialplan_did_with_it(
     database: Database, written: PbxCallLog
 ) -> None:
