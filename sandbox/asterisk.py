@@ -227,8 +227,11 @@ class Asterisk(RunningAsterisk):
             await asyncio.sleep(POLL_S)
 
     async def _is_booted(self) -> bool:
+        """It says so some ms before it knows the commands that end it."""
         try:
-            return "fully booted" in await self.cli("core waitfullybooted")
+            return "fully booted" in await self.cli("core waitfullybooted") and "No such command" not in await self.cli(
+                "core show help core stop now"
+            )
         except OSError:
             return False
 
