@@ -1,7 +1,6 @@
 """Events of all calls as Server-Sent Events: none is lost, none comes twice, whatever is cut."""
 
 import asyncio
-import json
 import socket
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -11,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import aiohttp
 import pytest
 
 from ari_app.access.networks import network
@@ -140,31 +140,24 @@ async def test_a_filter_finds_one_event_among_many(web: WebRig, monkeypatch: pyt
 
 @pytest.mark.long
 async def test_a_reader_who_takes_nothing_holds_up_nobody_and_loses_nothing(web: WebRig) -> None:
-    reader, writer = await open_stream(web, "after=0")
-    async with following(web.http, web.url, TOKEN) as quick:
-        for number in range(10_000):
-            web.call_log.write(f"call-{number // 20}", arrived(number))
-        async with asyncio.timeout(5 * PATIENCE_S):
-            told = [await quick.next() for _ in range(10_000)]
-    body = b""
-    while body.count(b"event: CallArrived") < 10_000:
-        body += await reader.read(65536)
-    seqs = [json.loads(line[6:]) for line in body.split(b"\n") if line.startswith(b"data: ")]
-    assert [(seq["call_id"], seq["seq"]) for seq in seqs] == [(m.data["call_id"], m.data["seq"]) for m in told]
-    writer.close()
+    async with reading_little() as http, following(http, web.url, TOKEN, after=0) as slow:
+        async with following(web.http, web.url, TOKEN) as quick:
+            for number in range(10_000):
+                web.call_log.write(f"call-{number // 20}", arrived(number))
+            async with asyncio.timeout(5 * PATIENCE_S):
+                told = [await quick.next() for _ in range(10_000)]
+        assert [await slow.next() for _ in range(10_000)] == told
 
 
-async def open_stream(web: WebRig, query: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection that takes little at a time, and only when it is read."""
-    host, port = web.url.removeprefix("http://").split(":")
-    raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    raw.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(raw, (host, int(port)))
-    reader, writer = await asyncio.open_connection(sock=raw, limit=4096)
-    request = f"GET /api/v1/events?{query} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {TOKEN}\r\n\r\n"
-    writer.write(request.encode())
-    return reader, writer
+def reading_little() -> aiohttp.ClientSession:
+    """A client that takes little at a time, and only when it is read."""
+
+    def narrow(place: aiohttp.AddrInfoType) -> socket.socket:
+        made = socket.socket(*place[:3])
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        return made
+
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(socket_factory=narrow), read_bufsize=4096)
 
 
 async def test_a_reader_who_takes_nothing_for_too_long_is_cut_off(web: WebRig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,10 +165,9 @@ async def test_a_reader_who_takes_nothing_for_too_long_is_cut_off(web: WebRig, m
     for number in range(10_000):
         web.call_log.write(f"call-{number // 20}", arrived(number))
     await web.call_log.flush()
-    _, writer = await open_stream(web, "after=0")
-    await until(lambda: web.events.followers == 1)
-    await until(lambda: web.events.followers == 0)
-    writer.close()
+    async with reading_little() as http, following(http, web.url, TOKEN, after=0):
+        assert web.events.followers == 1
+        await until(lambda: web.events.followers == 0)
 
 
 async def test_a_follower_who_leaves_is_forgotten(web: WebRig) -> None:
