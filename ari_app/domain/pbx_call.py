@@ -41,6 +41,7 @@ class Party:
     applications: frozenset[str] = frozenset()
     cause: int | None = None
     source: str = ""
+    dialled_status: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,11 +71,15 @@ class Dialled:
 
 @dataclass(slots=True)
 class PbxCall:
-    """All that is known of one linkedid. `whole` is False when a part of it may have been missed."""
+    """All that is known of one linkedid. `whole` is False when a part of it may have been missed.
+
+    `first_at` is when the oldest of its channels began, after which it is named, once that was told.
+    """
 
     linkedid: str
     began_at: datetime
     last_at: datetime
+    first_at: datetime | None = None
     parties: dict[str, Party] = field(default_factory=dict)
     visits: list[Visit] = field(default_factory=list)
     dials: list[Dialled] = field(default_factory=list)
@@ -86,11 +91,14 @@ class PbxCall:
     @classmethod
     def of(cls, event: PbxEvent) -> "PbxCall":
         """A call whose first event this is; it is not taken yet."""
-        is_first = isinstance(event, ChannelEvent) and event.kind is ChannelKind.START
-        # A queue's event may overtake the first one of CEL; a Cdr comes at the end and tells all that it can.
-        call = cls(event.linkedid, event.at, event.at)
-        call.whole = not isinstance(event, ChannelEvent) or (is_first and event.uniqueid == event.linkedid)
-        return call
+        match event:
+            case ChannelEvent():
+                whole = event.kind is ChannelKind.START and event.uniqueid == event.linkedid
+            case QueueEvent():  # it may overtake the first one of CEL, but not that by which the caller joined
+                whole = event.kind is QueueKind.JOIN
+            case DetailRecord():  # it comes at the end, and tells all that it can
+                whole = True
+        return cls(event.linkedid, event.at, event.at, whole=whole)
 
     @property
     def is_over(self) -> bool:
@@ -145,12 +153,16 @@ class PbxCall:
             if len(self.parties) >= MAX_PARTIES:
                 self.whole = False
                 return None
-            # One that was there before we looked: its id has the second in which it began.
-            began_at = at if begins else min(at, began_by_id(uniqueid) or at)
+            began_at = at if begins else self._there_since(uniqueid, at)
             party = self.parties[channel] = Party(channel=channel, began_at=began_at, uniqueid=uniqueid)
             self.began_at = min(self.began_at, began_at)
         party.uniqueid = party.uniqueid or uniqueid
         return party
+
+    def _there_since(self, uniqueid: str, at: datetime) -> datetime:
+        """Since when a channel has been there that we had not looked at: its id has the second in which it began."""
+        by_id = min(at, began_by_id(uniqueid) or at)
+        return by_id if self.first_at is None else max(by_id, self.first_at)
 
     def _take_channel(self, event: ChannelEvent) -> None:
         if event.kind is ChannelKind.LAST:
@@ -167,6 +179,8 @@ class PbxCall:
                 known = (party.answered_at, party.bridged_at, party.left_at, party.ended_at)
                 party.began_at = min([at, *(moment for moment in known if moment)])
                 self.began_at = min(self.began_at, at)
+                if event.uniqueid == self.linkedid:
+                    self._begins(at)
             case ChannelKind.ANSWER:
                 party.answered_at = earliest(party.answered_at, at)
             case ChannelKind.ENTER:
@@ -185,6 +199,7 @@ class PbxCall:
                 party.ended_at = earliest(party.ended_at, at)
                 party.cause = event.cause if party.cause is None else party.cause
                 party.source = party.source or event.source
+                party.dialled_status = party.dialled_status or event.dialled_status
                 self._leaves(event.channel, at)
             case ChannelKind.END:
                 party.ended_at = earliest(party.ended_at, at)
@@ -192,6 +207,12 @@ class PbxCall:
                 pass
             case _:
                 assert_never(event.kind)
+
+    def _begins(self, at: datetime) -> None:
+        """What was taken from ids of its channels, which have whole seconds, is known better now."""
+        self.began_at = self.first_at = earliest(self.first_at, at)
+        for party in self.parties.values():
+            party.began_at = max(party.began_at, self.first_at)
 
     def _meet(self, event: ChannelEvent) -> None:
         """Whoever is in the bridge already, and is not known: he came over from another call, by a transfer."""

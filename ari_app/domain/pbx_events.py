@@ -34,7 +34,8 @@ class ChannelEvent:
 
     `number` and `name` are the party's at the channel, `exten` and `context` where it is in the dialplan, `dialled`
     what it called first (dnid). `data` are the arguments of `application`. Of a hangup: `cause` is Q.850, `source` the
-    channel that hung up, or dialplan/builtin.
+    channel that hung up, or dialplan/builtin; `dialled_status` is the DIALSTATUS of the first that it had called, and
+    ANSWER once anybody has answered.
     """
 
     at: datetime
@@ -52,6 +53,7 @@ class ChannelEvent:
     peer: str = ""
     cause: int | None = None
     source: str = ""
+    dialled_status: str = ""
 
 
 class QueueKind(StrEnum):

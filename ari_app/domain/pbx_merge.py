@@ -18,13 +18,15 @@ def merged(before: PbxRecord, after: PbxRecord) -> PbxRecord:
     answers = [at for at in (old.answered_at, new.answered_at) if at]
     was_answered = bool(answers) or Disposition.ANSWERED in {old.disposition, new.disposition}
     first = old if not old.recovered else new
+    # What was not seen from its start has that from an id, in whole seconds: who saw it knows better.
+    is_start_known = not old.recovered
     record = replace(
         new,
         called_number=old.called_number or new.called_number,
         caller_number=old.caller_number or new.caller_number,
         caller_name=old.caller_name or new.caller_name,
         channel_id=old.channel_id or new.channel_id,
-        started_at=min(starts, default=None),
+        started_at=old.started_at if is_start_known else min(starts, default=None),
         answered_at=min(answers, default=None),
         ended_at=None if new.ended_at is None else latest(old.ended_at, new.ended_at),
         disposition=Disposition.ANSWERED if was_answered and new.ended_at is not None else new.disposition,
@@ -36,11 +38,10 @@ def merged(before: PbxRecord, after: PbxRecord) -> PbxRecord:
         cause=old.cause if new.cause is None else new.cause,
         direction=first.direction,
         recovered=True,
-        legs=_merged_legs(old.legs, new.legs),
+        legs=_merged_legs(old.legs, new.legs, is_start_known=is_start_known),
     )
-    return PbxRecord(
-        record=record, parts=_merged_parts(before.parts, after.parts), channels=before.channels | after.channels
-    )
+    parts = _merged_parts(before.parts, after.parts, is_start_known=is_start_known)
+    return PbxRecord(record=record, parts=parts, channels=before.channels | after.channels)
 
 
 def lost(call: PbxRecord, ended_at: datetime) -> PbxRecord:
@@ -66,7 +67,7 @@ def _lost_part(part: CallPart, ended_at: datetime) -> CallPart:
     return replace(part, ended_at=max(ended_at, part.answered_at or part.began_at), outcome=outcome)
 
 
-def _merged_legs(old: Sequence[LegRecord], new: Sequence[LegRecord]) -> tuple[LegRecord, ...]:
+def _merged_legs(old: Sequence[LegRecord], new: Sequence[LegRecord], *, is_start_known: bool) -> tuple[LegRecord, ...]:
     legs = {leg.channel_id or leg.endpoint: leg for leg in old}
     for leg in new:
         known = legs.get(leg.channel_id or leg.endpoint)
@@ -75,7 +76,7 @@ def _merged_legs(old: Sequence[LegRecord], new: Sequence[LegRecord]) -> tuple[Le
             if known is None
             else replace(
                 leg,
-                dialled_at=min(known.dialled_at, leg.dialled_at),
+                dialled_at=known.dialled_at if is_start_known else min(known.dialled_at, leg.dialled_at),
                 answered_at=known.answered_at or leg.answered_at,
                 ended_at=leg.ended_at or known.ended_at,
                 outcome=leg.outcome or known.outcome,
@@ -86,7 +87,7 @@ def _merged_legs(old: Sequence[LegRecord], new: Sequence[LegRecord]) -> tuple[Le
     return tuple(replace(leg, leg=f"leg-{number}") for number, leg in enumerate(ordered, start=1))
 
 
-def _merged_parts(old: Sequence[CallPart], new: Sequence[CallPart]) -> tuple[CallPart, ...]:
+def _merged_parts(old: Sequence[CallPart], new: Sequence[CallPart], *, is_start_known: bool) -> tuple[CallPart, ...]:
     parts = list(old)
     for part in new:
         at = next((at for at, known in enumerate(parts) if _is_same(known, part)), None)
@@ -97,7 +98,7 @@ def _merged_parts(old: Sequence[CallPart], new: Sequence[CallPart]) -> tuple[Cal
         answers = [answered for answered in (known.answered_at, part.answered_at) if answered]
         parts[at] = replace(
             part,
-            began_at=earliest(known.began_at, part.began_at),
+            began_at=known.began_at if is_start_known else earliest(known.began_at, part.began_at),
             answered_at=min(answers, default=None),
             answered_by=part.answered_by or known.answered_by,
             ended_at=part.ended_at or known.ended_at,

@@ -48,6 +48,7 @@ def channel_event(fields: Fields, at: datetime) -> ChannelEvent | None:
         peer=_text(fields, "peer", LONGEST_DATA),
         cause=cause if isinstance(cause, int) and 0 <= cause <= 127 else None,
         source=_bounded(str(extra.get("hangupsource", "")), LONGEST_TEXT),
+        dialled_status=_bounded(str(extra.get("dialstatus", "")), LONGEST_TEXT),
     )
 
 

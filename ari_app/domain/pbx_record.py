@@ -12,10 +12,21 @@ from ari_app.domain.pbx_names import Names, endpoint_of, is_party
 from ari_app.domain.record import CallRecord, Direction, Disposition, LegRecord
 
 AT_ONCE: Final = timedelta(seconds=0.5)
-"""Between whoever hangs up, and what ends by it."""
+"""Between whoever hangs up, and what ends by it, where nothing but time tells that it does.
+
+Of what AMI tells that is the moment in which it was told: a machine that is busy lets more go by.
+"""
 WHOLE_SECONDS: Final = timedelta(seconds=1.5)
 """The same where times have whole seconds; and what two sources tell of one moment."""
+STILL_WAITING: Final = timedelta(seconds=3)
+"""Between the moment in which a queue has told that its caller is gone, and his end, where he did nothing in between.
+
+Longer than AT_ONCE, since both tell it; short, since a queue tells the same when his time there is up while a member
+rings: who then hears a sentence, and hangs up, has been served by nobody.
+"""
 VOICEMAIL: Final = "VoiceMail"
+CANCEL: Final = "CANCEL"
+"""The DIALSTATUS of a caller who hung up while somebody was called for him."""
 NOT_EXTENSIONS: Final = frozenset({"s", "h", "t", "i", "T", "o", "a"})
 _BY_QUEUE: Final = "AppQueue"
 
@@ -157,7 +168,8 @@ class _Story:
                 return leg_outcome(cause or 0, None).value
             case None | 0 | 16 | 19 | 127:  # Asterisk itself gave it up: its caller had hung up, or the time was over
                 went_on = any(other.began_at >= ended_at for other in self.parties)
-                is_cancelled = self.caller_gave_up and self._ends_with_caller(ended_at) and not went_on
+                was_left = self.caller.dialled_status == CANCEL or self._ends_with_caller(ended_at)
+                is_cancelled = self.caller_gave_up and was_left and not went_on
                 return (LegOutcome.CANCELLED if is_cancelled else LegOutcome.NO_ANSWER).value
             case cause:
                 return leg_outcome(cause, None).value
@@ -282,10 +294,7 @@ class _Story:
             if ended_at is not None and waited_until is not None:
                 ended_at = max(ended_at, waited_until)
             who = leg.owner if leg else self.names.member(visit.member) if visit.member else ""
-            gave_up = self.caller_gave_up and ended_at is not None and self._ends_with_caller(ended_at)
-            # Queue() tells "abandoned" also when the caller's time there is up while a member rings.
-            is_abandoned = gave_up or (visit.abandoned and not self.call.has_cel)
-            outcome = ANSWERED if answered_at else ABANDONED if is_abandoned else LegOutcome.NO_ANSWER.value
+            outcome = ANSWERED if answered_at else ABANDONED if self._gave_up_in(visit) else LegOutcome.NO_ANSWER.value
             yield CallPart(
                 kind=PartKind.QUEUE,
                 name=self.names.queue(visit.queue),
@@ -295,6 +304,19 @@ class _Story:
                 outcome="" if ended_at is None else outcome,
                 answered_by=who if answered_at else "",
             )
+
+    def _gave_up_in(self, visit: Visit) -> bool:
+        """Whether the caller hung up while he waited. The queue says so also when his time there was up."""
+        if visit.abandoned and not self.call.has_cel:
+            return True
+        left_at, gone_at = visit.ended_at, self.caller.ended_at
+        if not self.caller_gave_up or gone_at is None:
+            return False
+        if left_at is None or self._ends_with_caller(left_at):
+            return True
+        begun = [party.began_at for party in self.parties] + [dialled.at for dialled in self.call.dials]
+        went_on = any(began_at >= left_at for began_at in begun + [each.began_at for each in self.call.visits])
+        return visit.abandoned and gone_at - left_at <= STILL_WAITING and not went_on
 
     def _served_in(self, visit: Visit) -> _Leg | None:
         """The phone that served this visit: picked up while it lasted."""

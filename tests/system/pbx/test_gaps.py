@@ -126,7 +126,7 @@ async def test_a_call_that_outlives_a_killed_router_is_one_entry_with_both_ends(
         await call.hang_up()
         told = await newest(rig, 1)
         assert (told.call.disposition, told.call.called_number) == (Disposition.ANSWERED, "102")
-        assert told.call.answered_at == going_on.call.answered_at
+        assert (told.call.started_at, told.call.answered_at) == (going_on.call.started_at, going_on.call.answered_at)
         assert told.call.recovered
         assert told.user(BOB).answered_at == going_on.user(BOB).answered_at
         assert told.user(BOB).ended_at is not None

@@ -16,7 +16,7 @@ from ari_app.domain.pbx_merge import lost, merged
 from ari_app.domain.pbx_names import Names, endpoint_of, is_party
 from ari_app.domain.pbx_record import PbxRecord
 from ari_app.domain.record import Direction, Disposition
-from tests.unit.pbx.told import CALL, NAMES, K, Q, answered_call, at, channel, detail, queue, queued_call
+from tests.unit.pbx.told import CALL, NAMES, SECOND, K, Q, answered_call, at, channel, detail, queue, queued_call
 
 
 def told(events: Iterable[PbxEvent], source: Source = Source.AUTO) -> list[PbxRecord]:
@@ -168,6 +168,49 @@ def test_the_order_of_what_is_told_of_channels_does_not_matter(random: object) -
     assert only([first, *others]) == only(events)
 
 
+def test_whoever_came_over_in_the_second_in_which_the_call_began_does_not_begin_it() -> None:
+    *events, hangup, end, last = answered_call()
+    carol = channel(9, K.EXIT, "carol"), channel(9.5, K.HANGUP, "carol", cause=16)
+    told = only([*events, *carol, hangup, end, last])
+    assert told.record.started_at == at(0)
+    assert next(part for part in told.parts if part.name == "78").began_at == at(0)
+
+
+def test_a_call_of_which_its_queue_alone_tells_the_end_was_not_seen_whole() -> None:
+    *_, complete = queued_call()
+    assert only([complete]).record.recovered
+    assert not only(queued_call()).record.recovered
+
+
+def test_a_caller_whom_the_queue_took_for_gone_is_gone_though_his_end_comes_late() -> None:
+    waiting = [event for event in queued_call() if event.at < at(8)]
+    left: list[PbxEvent] = [
+        queue(8, Q.LEAVE),
+        queue(8, Q.ABANDON),
+        channel(8, K.APP_END, "line", application="Queue"),
+        *(channel(8, K.HANGUP, name, cause=16) for name in ("bob", "carol")),
+    ]
+    gone = [channel(10, K.HANGUP, "line", cause=16, source="PJSIP/line-00000001"), channel(10, K.LAST, "line")]
+    told = only([*waiting, *left, *gone])
+    assert (outcomes(told)["queue", "sales"], told.record.disposition) == ("abandoned", Disposition.ABANDONED)
+    went_on = channel(8.5, K.APP_START, "line", application="Dial", data="PJSIP/dave")
+    assert outcomes(only([*waiting, *left, went_on, *gone]))["queue", "sales"] == "no_answer"
+
+
+@pytest.mark.parametrize(("status", "outcome"), [("CANCEL", "abandoned"), ("NOANSWER", "no_answer")])
+def test_whether_a_caller_gave_up_is_known_though_his_end_comes_late(status: str, outcome: str) -> None:
+    rings = [event for event in answered_call() if event.at < at(3)]
+    told = only(
+        [
+            *rings,
+            channel(3, K.HANGUP, "bob", cause=0),
+            channel(5, K.HANGUP, "ada", cause=0, source="PJSIP/ada-00000001", dialled_status=status),
+            channel(5, K.LAST, "ada"),
+        ]
+    )
+    assert outcomes(told)["user", "77"] == outcome
+
+
 @given(st.sets(st.integers(0, 14)), st.sampled_from([answered_call, queued_call]))
 def test_whatever_is_missing_what_is_told_is_sound(missing: set[int], call: object) -> None:
     events = call()  # type: ignore[operator]
@@ -251,7 +294,7 @@ def test_a_call_that_was_seen_in_two_parts_is_one() -> None:
     before.keep_open(at(5))
     after = only(events[7:])
     assert after.record.recovered
-    assert after.record.started_at == at(0)  # its id tells
+    assert after.record.started_at == SECOND  # its id tells
     whole = merged(kept[0], after)
     assert whole.record.recovered
     expected = only(events)
@@ -284,8 +327,8 @@ def test_what_has_no_phone_and_no_line_is_no_call() -> None:
 
 
 def test_an_id_tells_when_its_channel_began() -> None:
-    assert began_by_id(CALL) == at(0)
-    assert began_by_id(f"pbx-one-{CALL}") == at(0)
+    assert began_by_id(CALL) == SECOND
+    assert began_by_id(f"pbx-one-{CALL}") == SECOND
     for odd in ("", "1.2", "agr-20260301T090000-abc-leg-1", "99999999999.1", "x.y"):
         assert began_by_id(odd) is None
 

@@ -18,7 +18,7 @@ CEL = {
     "uniqueid": "1795269077.1",
     "channel": "PJSIP/bob-00000001",
     "calleridnum": "102",
-    "extra": '{"hangupcause":17,"hangupsource":"PJSIP/bob-00000001","dialstatus":""}',
+    "extra": '{"hangupcause":17,"hangupsource":"PJSIP/bob-00000001","dialstatus":"CANCEL"}',
 }
 CDR = {
     "uniqueid": "1795269077.0",
@@ -38,6 +38,7 @@ def test_an_event_of_cel() -> None:
     event = channel_event(CEL, START)
     assert event is not None
     assert (event.kind, event.cause, event.source) == (ChannelKind.HANGUP, 17, "PJSIP/bob-00000001")
+    assert event.dialled_status == "CANCEL"
 
 
 @pytest.mark.parametrize(

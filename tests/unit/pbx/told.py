@@ -6,8 +6,10 @@ from typing import Any
 from ari_app.domain.pbx_events import ChannelEvent, ChannelKind, DetailRecord, PbxEvent, QueueEvent, QueueKind
 from ari_app.domain.pbx_names import Names
 
-START = datetime(2026, 3, 1, 9, tzinfo=UTC)
-CALL = f"{int(START.timestamp())}.1"
+START = datetime(2026, 3, 1, 9, 0, 0, 400_000, tzinfo=UTC)
+SECOND = START.replace(microsecond=0)
+CALL, BOB, CAROL = [f"{int(SECOND.timestamp())}.{number}" for number in (1, 2, 3)]
+IDS = {"ada": CALL, "line": CALL, "bob": BOB, "carol": CAROL}
 K, Q = ChannelKind, QueueKind
 NAMES = Names(
     users={"PJSIP/ada": "456", "PJSIP/bob": "77", "PJSIP/carol": "78"},
@@ -23,8 +25,8 @@ def at(seconds: float) -> datetime:
 
 
 def channel(seconds: float, kind: ChannelKind, name: str, **fields: Any) -> ChannelEvent:
-    """Of the callers, PJSIP/ada and PJSIP/line, the id is the call's, of every other one its name."""
-    uniqueid = CALL if name in {"ada", "line"} else name
+    """Of the callers, PJSIP/ada and PJSIP/line, the id is the call's; Bob's and Carol's have the same second."""
+    uniqueid = IDS.get(name, name)
     return ChannelEvent(
         at=at(seconds), linkedid=CALL, kind=kind, uniqueid=uniqueid, channel=f"PJSIP/{name}-00000001", **fields
     )
