@@ -25,6 +25,7 @@ from tests.clock import leap
 from tests.patience import PATIENCE_S
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+NOT_YET = datetime(2126, 11, 21, tzinfo=UTC)
 SECRET = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ="
 FORMER = "whsec_Zm9ybWVyLWZvcm1lci1mb3JtZXItZm9ybWVyLTEyMzQ="
 
@@ -45,7 +46,7 @@ def a_subscription(name: str = "crm") -> Subscription:
         name=name,
         url="https://crm.example.com/hooks",
         secrets=(SECRET, FORMER),
-        old_secret_until=AT + timedelta(hours=24),
+        old_secret_until=NOT_YET,
         wanted=NoticeFilter(
             types=frozenset({NoticeType.CALL_STARTED, NoticeType.CALL_ENDED}),
             users=frozenset({"456"}),
