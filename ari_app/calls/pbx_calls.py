@@ -50,6 +50,11 @@ class PbxCalls:
     def __len__(self) -> int:
         return len(self._calls)
 
+    def will_tell(self, linkedid: str) -> bool:
+        """Whether this call is under way, and all of it was seen so far: nobody else has to tell of it."""
+        call = self._calls.get(linkedid)
+        return call is not None and call.whole
+
     def take(self, event: PbxEvent) -> None:
         """Take one event."""
         match event:

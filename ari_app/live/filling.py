@@ -1,6 +1,5 @@
 """Gaps of the history, filled from the table into which Asterisk writes its calls itself."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -8,7 +7,6 @@ from typing import Final
 from ari_app.calls.clock import now
 from ari_app.calls.pbx_calls import PbxCalls, Source
 from ari_app.domain.gaps import Gap
-from ari_app.domain.pbx_names import Names
 from ari_app.domain.pbx_record import PbxRecord
 from ari_app.storage.errors import StorageError
 from ari_app.storage.failures import FAILURES, reason
@@ -32,15 +30,17 @@ class Filled:
 
 
 class Filling:
-    """Reads what a gap has swallowed. Doing it again changes nothing."""
+    """Reads what a gap has swallowed. Doing it again changes nothing.
 
-    def __init__(
-        self, settings: FillSettings | None, gaps: StoredGaps, written: PbxCallLog, names: Callable[[], Names]
-    ) -> None:
+    A table is read from a little before a gap until a little after: calls which are `heard` whole are left out, since
+    what is filled in is history by then, of which no CRM is told.
+    """
+
+    def __init__(self, settings: FillSettings | None, gaps: StoredGaps, written: PbxCallLog, heard: PbxCalls) -> None:
         self._settings = settings
         self._gaps = gaps
         self._written = written
-        self._names = names
+        self._heard = heard
 
     @property
     def is_possible(self) -> bool:
@@ -69,12 +69,14 @@ class Filling:
         count = 0
         async for events in table.calls(gap.began_at, gap.ended_at or now()):
             told: list[PbxRecord] = []
-            calls = PbxCalls(source, told.append, self._names())
+            calls = PbxCalls(source, told.append, self._heard.names)
             for event in events:
                 calls.take(event)
             calls.close_all(over_before)
             try:
-                count += await self._written.fill(told)
+                count += await self._written.fill(
+                    [call for call in told if not self._heard.will_tell(call.record.linkedid)]
+                )
             except FAILURES as error:
                 raise StorageError(
                     f"the calls of a gap cannot be written: {reason(error)}",

@@ -179,7 +179,7 @@ async def pbx_history(
         return
     async with writing_pbx_calls(database, outbox, marker) as written:
         calls = PbxCalls(settings.pbx_calls, written.keep, names)
-        filling = Filling(settings.fill_from, gaps, written, lambda: calls.names)
+        filling = Filling(settings.fill_from, gaps, written, calls)
         history = PbxHistory(CallEvents(calls, settings.pbx_calls, settings.timezone), written, gaps, filling, started)
         await gaps.begin()
         running = asyncio.create_task(history.run(), name="pbx history")
