@@ -51,9 +51,12 @@ class PbxCalls:
         return len(self._calls)
 
     def will_tell(self, linkedid: str) -> bool:
-        """Whether this call is under way, and all of it was seen so far: nobody else has to tell of it."""
+        """Whether this call is under way, and all of it was seen so far: nobody else has to tell of it.
+
+        Of a call that Cdr tells nobody knows: others may have been told of it before.
+        """
         call = self._calls.get(linkedid)
-        return call is not None and call.whole
+        return call is not None and call.has_cel and call.whole
 
     def take(self, event: PbxEvent) -> None:
         """Take one event."""

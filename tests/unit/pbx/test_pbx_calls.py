@@ -354,6 +354,19 @@ def test_a_call_waits_for_what_its_queue_still_tells_unless_nobody_waits_any_mor
     assert len(calls) == 0
 
 
+@pytest.mark.parametrize(
+    ("heard", "is_whole"),
+    [(answered_call(), True), (answered_call()[1:], False), ([detail(0, 9, "bob", answer=2)], False), ([], False)],
+)
+def test_a_call_of_which_all_was_heard_is_told_by_nobody_else(heard: Sequence[PbxEvent], is_whole: bool) -> None:
+    calls = PbxCalls(Source.AUTO, lambda _: None, NAMES)
+    for event in heard:
+        calls.take(event)
+    assert calls.will_tell(CALL) is is_whole
+    calls.close_over()
+    assert not calls.will_tell(CALL)
+
+
 def test_a_caller_who_has_gone_waits_in_no_queue_though_that_never_tells_so() -> None:
     kept: list[PbxRecord] = []
     calls = PbxCalls(Source.CDR, kept.append, NAMES)
