@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from ari_app.domain import events as e
 from ari_app.domain.record import CallRecord
 from sandbox import Answer, Phone
 from sandbox.phone.incoming import IncomingCall
@@ -91,6 +92,7 @@ async def speak(rig: Rig, caller: OutgoingCall, phone: IncomingCall, tone_hz: in
     await phone.answer()
     await caller.answered()
     assert all(await asyncio.gather(caller.hears(tone_hz, 0.3), phone.hears(500, 0.3)))
+    await rig.router.until_told(e.CallAnswered)  # they speak without it
     await phone.hang_up()
     assert (await caller.ended()).how == "bye"
     await rig.idle()

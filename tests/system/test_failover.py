@@ -88,6 +88,7 @@ async def speak(rig: Rig, caller: OutgoingCall, ringing: IncomingCall) -> CallRe
     await ringing.answer()
     await caller.answered()
     assert all(await asyncio.gather(caller.hears(1000, 0.2), ringing.hears(500, 0.2)))
+    await rig.router.until_told(e.CallAnswered)  # a trunk's 200 lets them speak without the router
     await caller.hang_up()
     await ringing.ended()
     await rig.idle()
