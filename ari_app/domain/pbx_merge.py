@@ -17,9 +17,9 @@ def merged(before: PbxRecord, after: PbxRecord) -> PbxRecord:
     starts = [at for at in (old.started_at, new.started_at) if at]
     answers = [at for at in (old.answered_at, new.answered_at) if at]
     was_answered = bool(answers) or Disposition.ANSWERED in {old.disposition, new.disposition}
-    first = old if not old.recovered else new
     # What was not seen from its start has that from an id, in whole seconds: who saw it knows better.
     is_start_known = not old.recovered
+    first = old if is_start_known else new
     record = replace(
         new,
         called_number=old.called_number or new.called_number,
