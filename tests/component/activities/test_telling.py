@@ -33,6 +33,11 @@ ENDED = e.CallEnded(at=at(20), by="caller", cause=16)
 SOUND = b"RIFF" + bytes(range(256)) * 800
 
 
+TAKEN_S = 3.0
+"""By then the CRM, which shares the loop and the processor with all else, has done what it was asked for.
+
+Whoever looks for an activity before it is there finds none, and creates another one.
+"""
 ONE_DATABASE = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 """For what depends on the CRM alone."""
 
@@ -165,7 +170,7 @@ async def test_a_creation_whose_answer_is_lost_makes_one_activity(
 ) -> None:
     crm.takes_keys = once_by is OnceBy.KEY
     crm.faults.next(fault, of="POST /api/v1/activities")
-    told = await start(once_by, deadline_s=0.5)  # so long is waited before it is looked for
+    told = await start(once_by, deadline_s=TAKEN_S)  # so long is waited before it is looked for
     await told.tell("call-1", arrived())
     await crm.until(lambda: bool(crm.requests) and len(crm.activities) >= fault.is_done)
     await told.tell("call-1", CONTACT, ENDED)
@@ -212,7 +217,7 @@ async def test_of_several_activities_of_one_call_a_person_says_which_it_is(
 ) -> None:
     theirs = await created_by_another(crm, "call-1")
     crm.faults.next(Fault(trouble=Trouble.DISCONNECT, is_done=True), of="POST /api/v1/activities")
-    told = await start(deadline_s=0.4)
+    told = await start(deadline_s=TAKEN_S)
     await told.tell("call-1", *answered_call())
     activity = await settled(told, "call-1", ActivityState.UNKNOWN)
     ours = next(row for row in crm.of_call("call-1") if row["id"] != theirs)
@@ -233,7 +238,7 @@ async def test_several_activities_of_one_call_stay_unknown_while_there_are_sever
     await created_by_another(crm, "call-1")
     await created_by_another(crm, "call-1")
     crm.faults.next(Fault(trouble=Trouble.DISCONNECT), of="POST /api/v1/activities")
-    told = await start(deadline_s=0.4)
+    told = await start(deadline_s=TAKEN_S)
     await told.tell("call-1", *answered_call())
     await settled(told, "call-1", ActivityState.UNKNOWN)
     asked = len(crm.requests)
@@ -305,7 +310,7 @@ async def test_a_clock_that_is_put_back_has_nobody_wait_for_the_time_it_was_ahea
     start: Start, crm: GenericCrm, database: Database
 ) -> None:
     crm.faults.next(Fault(trouble=Trouble.DISCONNECT, is_done=True), of="POST")
-    told = await start(deadline_s=0.3)
+    told = await start(deadline_s=TAKEN_S)
     await told.tell("call-1", *answered_call())
     await until(told, "call-1", lambda each: bool(each.error))
     async with database.writer.begin() as connection:
@@ -320,7 +325,7 @@ async def test_an_activity_is_looked_for_only_when_the_crm_shows_it(
     database: Database, crm: GenericCrm, tmp_path: Path
 ) -> None:
     """A creation may reach the CRM as late as at its deadline, and is shown `visible_after_s` later."""
-    deadline_s, visible_after_s = 0.5, 0.3
+    deadline_s, visible_after_s = TAKEN_S, 0.3
     whole = document(OnceBy.FINDING)
     find = replace(whole.hooks[HookName.FIND_ACTIVITY], visible_after_s=visible_after_s)
     settings = settings_for(crm, document=replace(whole, hooks={**whole.hooks, HookName.FIND_ACTIVITY: find}))
